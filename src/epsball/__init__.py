@@ -1,0 +1,1 @@
+"""Robustness of image classifiers against adversarial examples."""

@@ -1,0 +1,13 @@
+"""What can go wrong, in three words; every message says what was given, what is expected and the remedy."""
+
+
+class InputError(ValueError):
+    """Something the user gave cannot be used."""
+
+
+class ModelError(RuntimeError):
+    """The user's model failed, or answered something that is no classification."""
+
+
+class UntrustworthyError(RuntimeError):
+    """A claim did not survive being checked again."""
