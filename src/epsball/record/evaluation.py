@@ -1,0 +1,151 @@
+"""What an evaluation found: one row per sample, one row per sample and attack, and the doubts about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from epsball import metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+Severity = Literal["FAIL", "WARN", "INFO"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A doubt about the result. FAIL: never quote the number without it; WARN: read it first; INFO: for the record."""
+
+    id: str
+    severity: Severity
+    message: str
+    evidence: str
+    remedy: str
+
+
+@dataclass(frozen=True, eq=False)
+class AttackRows:
+    """The samples one attack was asked about, in the order of asking; a row a sample.
+
+    `success` says whether the attack found an error, at `distance` (inf where it found none) in the run's norm;
+    `relative` is |r| / |x|. `before` and `after` are the labels predicted on the clean and on the returned input
+    (the clean input again where the attack failed), the confidences the softmax probabilities of those labels.
+    """
+
+    id: NDArray[np.int64]
+    success: NDArray[np.bool_]
+    distance: NDArray[np.float64]
+    relative: NDArray[np.float64]
+    queries: NDArray[np.int64]
+    gradients: NDArray[np.int64]
+    before: NDArray[np.int64]
+    after: NDArray[np.int64]
+    confidence_before: NDArray[np.float64]
+    confidence_after: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """The columns by name, in the order of declaration."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def of(cls, columns: Mapping[str, NDArray[Any]]) -> AttackRows:
+        """Build the rows from their columns, each in its own type."""
+        return cls(**{name: np.asarray(columns[name], dtype=kind) for name, kind in ATTACK_COLUMNS.items()})
+
+    @classmethod
+    def join(cls, parts: Sequence[AttackRows]) -> AttackRows:
+        """The rows of all parts, one after the other; no part gives no rows."""
+        empty = {name: np.empty(0, dtype=kind) for name, kind in ATTACK_COLUMNS.items()}
+        return cls.of(
+            {name: np.concatenate([empty[name], *(part.columns()[name] for part in parts)]) for name in empty}
+        )
+
+    def within(self, eps: float) -> NDArray[np.bool_]:
+        """Whether the attack found an error no farther than ε (data units)."""
+        return self.success & (self.distance <= eps)
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Bounds on each sample's distance to its nearest error, lower <= Δ(x) <= upper, and where they come from.
+
+    All columns have n rows. `clean` is the label predicted on the clean input; where it is wrong, lower = upper = 0.
+    `upper` is inf where nothing was found; `by` names the attack it comes from ("clean" where the clean input is
+    wrong, "" where nothing was found). `queries` and `gradients` add up what the attacks asked of the model.
+    """
+
+    spec: dict[str, Any]
+    ids: NDArray[np.int64]
+    label: NDArray[np.int64]
+    clean: NDArray[np.int64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    by: NDArray[np.str_]
+    queries: NDArray[np.int64]
+    gradients: NDArray[np.int64]
+    seconds: float
+    findings: list[Finding]
+    attacks: dict[str, AttackRows]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def eps(self) -> float:
+        """The budget of the run, in data units; inf for the question "how close?"."""
+        return float(self.spec["threat"]["eps"])
+
+    @property
+    def clean_accuracy(self) -> float:
+        """Share of samples classified correctly without an attack."""
+        return metrics.clean_accuracy(self)
+
+    def robust_accuracy(self, eps: float | str | None = None) -> float:
+        """Share of samples with no error found within ε: mean(upper > ε). Default: the run's own ε."""
+        return metrics.robust_accuracy(self, eps)
+
+    def certified_accuracy(self, eps: float | str | None = None) -> float:
+        """Share of samples proved correct up to ε: mean(lower >= ε and clean is right). Default: the run's own ε."""
+        return metrics.certified_accuracy(self, eps)
+
+    def interval(self, eps: float | str | None = None) -> tuple[float, float]:
+        """Wilson 95 % interval of the robust accuracy at ε over the choice of samples. Default: the run's own ε."""
+        return metrics.interval(self, eps)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether no finding is a FAIL."""
+        return not any(finding.severity == "FAIL" for finding in self.findings)
+
+
+ATTACK_COLUMNS: dict[str, type[np.generic]] = {
+    "id": np.int64,
+    "success": np.bool_,
+    "distance": np.float64,
+    "relative": np.float64,
+    "queries": np.int64,
+    "gradients": np.int64,
+    "before": np.int64,
+    "after": np.int64,
+    "confidence_before": np.float64,
+    "confidence_after": np.float64,
+}
+
+SAMPLE_COLUMNS: dict[str, type[np.generic]] = {
+    "id": np.int64,
+    "label": np.int64,
+    "clean": np.int64,
+    "lower": np.float64,
+    "upper": np.float64,
+    "by": np.str_,
+    "queries": np.int64,
+    "gradients": np.int64,
+}
