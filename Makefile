@@ -1,12 +1,18 @@
+# `make demo` and `make test` need python3 (3.10-3.13), pip, git and make; everything else goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := -m pip install --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check bench clean
+unexport PYTHONPATH PYTHONHOME PIP_USER
+
+.NOTPARALLEL:
+.PHONY: demo test check format bench clean
 
 demo: .venv/installed
 	$(BIN)/epsball demo
 
+# Two workers of one thread each: the tests' tensors are too small to share between cores.
+test: export OMP_NUM_THREADS = 1
 test: .venv/developer
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -15,19 +21,29 @@ test: .venv/developer
 
 check: test
 
-bench: .venv/developer
-	$(BIN)/python benchmarks/run.py
+format: .venv/developer
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
-.venv/bin/python:
-	$(PYTHON) -m venv .venv
+# make bench ARGS="deepfool --rows 64"
+bench: .venv-bench/installed
+	.venv-bench/bin/python benchmarks/run.py $(ARGS)
 
-.venv/installed: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable ".[demo]"
+# The stamps go before an install and come back after it, so an interrupted one leaves none and the next starts afresh.
+.venv/installed: EXTRA := demo
+.venv/developer: EXTRA := dev
+.venv/installed .venv/developer: pyproject.toml constraints.txt
+	test -e .venv/installed || $(PYTHON) -m venv --clear .venv
+	rm -f .venv/installed .venv/developer
+	$(BIN)/python $(PIP) --editable ".[$(EXTRA)]"
+	touch .venv/installed $@
+
+.venv-bench/installed: pyproject.toml constraints.txt benchmarks/peers.txt benchmarks/peers-alone.txt
+	test -e $@ || $(PYTHON) -m venv --clear .venv-bench
+	rm -f $@
+	.venv-bench/bin/python $(PIP) --editable ".[demo]" --requirement benchmarks/peers.txt
+	.venv-bench/bin/python $(PIP) --no-deps --requirement benchmarks/peers-alone.txt
 	touch $@
-
-.venv/developer: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable ".[dev]"
-	touch $@ .venv/installed
 
 clean:
 	rm -rf .venv .venv-bench

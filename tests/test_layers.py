@@ -1,0 +1,248 @@
+"""Who never imports whom, how large a file may be, and what no attack may do."""
+
+from __future__ import annotations
+
+import ast
+import statistics
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import epsball
+from layers import Module, inside, own, reachable, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(epsball.__file__).parent
+MODULES = read(ROOT)
+
+LONGEST = 300
+MEDIAN = 100
+
+MAY_IMPORT = {
+    "errors": (),
+    "geometry": ("geometry", "errors"),
+    "goal": ("errors",),
+    "losses": ("goal", "errors"),
+    "noise": ("errors",),
+    "threat": ("geometry", "errors"),
+    "oracle": ("oracle", "geometry", "threat", "goal", "losses", "noise", "errors", "models.wrap"),
+    "rules": ("geometry", "errors"),
+}
+"""All that the modules under the attacks import of their own package."""
+
+ATTACK_MAY_IMPORT = ("attacks.base", "geometry", "losses", "rules", "oracle", "threat", "goal", "errors")
+ENSEMBLES = ("attacks.base", "attacks.combine", "attacks.suites")
+ONLY_TORCH = ("geometry", "goal", "losses")
+NO_TORCH = ("record", "metrics", "report")
+NEVER = {"certify": ("attacks",), "train": ("evaluate",), "diagnose": ("report",)}
+HEAVY = ("PIL", "jinja2", "markupsafe", "matplotlib", "mlxtend", "pandas", "pyarrow", "rich", "sklearn", "typer")
+MAY_BE_HEAVY = ("cli", "report")
+
+GLOBAL_DRAWS = {"manual_seed", "seed", "set_rng_state", "set_state"}
+LEGACY_NUMPY = {"default_rng", "Generator", "SeedSequence", "Philox", "PCG64", "BitGenerator"}
+TORCH_DRAWS = {"rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial"}
+
+
+def attack_files() -> dict[str, Module]:
+    return {n: m for n, m in MODULES.items() if n.startswith("attacks.") and not inside(n, *ENSEMBLES)}
+
+
+def strays(modules: dict[str, Module], name: str, allowed: tuple[str, ...]) -> list[str]:
+    """Imports by `name` and what lies below it of modules of the package that are not allowed."""
+    found = []
+    for module in modules.values():
+        if inside(module.name, name):
+            for imported in module.imports:
+                other = own(modules, ROOT.name, imported)
+                if other is not None and not inside(other, *allowed):
+                    found.append(f"{module.path.name}:{imported.line} imports {imported.module}")
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(MAY_IMPORT))
+def test_the_core_imports_only_what_lies_under_it(name: str) -> None:
+    assert strays(MODULES, name, MAY_IMPORT[name]) == []
+
+
+@pytest.mark.parametrize("name", ONLY_TORCH)
+def test_the_ground_floor_knows_no_library_but_torch(name: str) -> None:
+    known = {"torch", "math", "abc", "dataclasses", "typing", "collections", "functools", "__future__", "epsball"}
+    found = {i.module.split(".")[0] for m in MODULES.values() if inside(m.name, name) for i in m.imports}
+    assert found <= known
+
+
+@pytest.mark.parametrize("name", sorted(attack_files()))
+def test_an_attack_imports_base_geometry_losses_rules_and_no_other_attack(name: str) -> None:
+    assert strays(MODULES, name, (*ATTACK_MAY_IMPORT, name)) == []
+
+
+@pytest.mark.parametrize("name", sorted(NEVER))
+def test_neighbours_that_never_meet(name: str) -> None:
+    allowed = tuple(other for other in MODULES if not inside(other, *NEVER[name]))
+    assert strays(MODULES, name, allowed) == []
+
+
+def test_nothing_imports_the_command_line() -> None:
+    outside = {n: m for n, m in MODULES.items() if not inside(n, "cli", "__main__")}
+    found = [n for n, m in outside.items() for i in m.imports if inside(i.module, f"{ROOT.name}.cli")]
+    assert found == []
+
+
+@pytest.mark.parametrize("name", [n for n in MODULES if inside(n, *NO_TORCH)])
+def test_rows_are_read_without_torch(name: str) -> None:
+    found = [
+        f"{other}:{i.line}"
+        for other in reachable(MODULES, ROOT.name, name)
+        for i in MODULES[other].imports
+        if inside(i.module, "torch", "safetensors.torch")
+    ]
+    assert found == []
+
+
+def test_no_heavy_library_is_imported_before_it_is_needed() -> None:
+    found = [
+        f"{m.path.name}:{i.line} imports {i.module}"
+        for m in MODULES.values()
+        if not inside(m.name, *MAY_BE_HEAVY)
+        for i in m.imports
+        if i.when_loaded and inside(i.module, *HEAVY)
+    ]
+    assert found == []
+
+
+def global_draws(tree: ast.AST) -> Iterator[str]:
+    """Uses of random state that belongs to the process and not to the caller."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom) and "random" in ast.unparse(node).split():
+            yield f"{node.lineno}: {ast.unparse(node)}"
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        owner, name = ast.unparse(node.func.value), node.func.attr
+        seeds = owner in {"torch", "torch.random", "torch.cuda"} and name in GLOBAL_DRAWS
+        legacy = owner in {"np.random", "numpy.random"} and name not in LEGACY_NUMPY
+        draws = owner == "torch" and name in TORCH_DRAWS and not any(k.arg == "generator" for k in node.keywords)
+        if seeds or legacy or draws:
+            yield f"{node.lineno}: {ast.unparse(node)}"
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_no_module_touches_global_random_state(name: str) -> None:
+    assert list(global_draws(MODULES[name].tree)) == []
+
+
+def is_mask(index: ast.expr) -> bool:
+    """Whether an index is plainly a comparison or a negated mask."""
+    return isinstance(index, ast.Compare) or (isinstance(index, ast.UnaryOp) and isinstance(index.op, ast.Invert))
+
+
+def shortcuts(tree: ast.AST) -> Iterator[str]:
+    """What belongs to the oracle, the threat or the goal and not into an attack's file."""
+    for node in ast.walk(tree):
+        text = ast.unparse(node) if isinstance(node, ast.expr) else ""
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            if called.split(".")[-1] in {"clamp", "clamp_", "clip", "clip_"} and not called.startswith("threat."):
+                yield f"{node.lineno}: clips by itself: {text}"
+            if called.split(".")[-1] in {"model", "net", "module", "forward", "backward", "grad"}:
+                yield f"{node.lineno}: asks the model or autograd itself: {text}"
+        elif isinstance(node, ast.IfExp) and ast.unparse(node.body) in {"-1", "-1.0", "1", "1.0"}:
+            yield f"{node.lineno}: turns the sign for targets itself: {text}"
+        elif isinstance(node, ast.Subscript) and is_mask(node.slice):
+            yield f"{node.lineno}: picks rows with a mask: {text}"
+
+
+@pytest.mark.parametrize("name", sorted(attack_files()))
+def test_an_attack_leaves_model_box_and_rows_to_others(name: str) -> None:
+    assert list(shortcuts(MODULES[name].tree)) == []
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_no_file_is_longer_than_a_reader_can_hold(name: str) -> None:
+    assert MODULES[name].lines <= LONGEST
+
+
+def test_the_typical_file_fits_two_screens() -> None:
+    assert statistics.median(module.lines for module in MODULES.values()) <= MEDIAN
+
+
+BAD_TREE = {
+    "__init__.py": "",
+    "geometry.py": "from .goal import Goal",
+    "goal.py": "",
+    "cli.py": "",
+    "evaluate.py": "def f():\n    from . import cli",
+    "metrics.py": "from epsball.goal import Goal",
+    "attacks/__init__.py": "",
+    "attacks/pgd.py": "from epsball.attacks.fgsm import FGSM\nfrom ..evaluate import evaluate",
+    "attacks/fgsm.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pandas\nelse:\n    import PIL",
+}
+
+
+def bad_tree(folder: Path) -> dict[str, Module]:
+    root = folder / ROOT.name
+    for name, text in BAD_TREE.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    return read(root)
+
+
+def test_the_reader_sees_relative_nested_and_typed_imports(tmp_path: Path) -> None:
+    modules = bad_tree(tmp_path)
+    assert strays(modules, "geometry", ("errors",)) == ["geometry.py:1 imports epsball.goal.Goal"]
+    assert strays(modules, "attacks.pgd", ("attacks.base",)) == [
+        "pgd.py:1 imports epsball.attacks.fgsm.FGSM",
+        "pgd.py:2 imports epsball.evaluate.evaluate",
+    ]
+    assert [(i.module, i.when_loaded) for i in modules["evaluate"].imports] == [("epsball.cli", False)]
+    assert [(i.module, i.when_loaded) for i in modules["attacks.fgsm"].imports][1:] == [
+        ("pandas", False),
+        ("PIL", True),
+    ]
+    assert reachable(modules, ROOT.name, "attacks.pgd") == {"attacks.pgd", "attacks.fgsm", "evaluate", "cli"}
+    assert own(modules, ROOT.name, modules["metrics"].imports[0]) == "goal"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x = x.clamp(0, 1)",
+        "x = torch.clip(x, 0, 1)",
+        "z = self.model(x)",
+        "g, = torch.autograd.grad(z, x)",
+        "sign = -1 if targeted else 1",
+        "sign = 1 if targeted else -1",
+        "x[~hit] = y[~hit]",
+        "x = x[loss > best]",
+    ],
+)
+def test_each_shortcut_is_noticed(line: str) -> None:
+    assert list(shortcuts(ast.parse(line)))
+
+
+def test_the_verbs_of_the_threat_are_no_shortcut() -> None:
+    text = "x = threat.project(x + threat.furthest(g, x0), x0)\nx = threat.clip(x)\nfirst = x[-1]\nwide = x[:, None]"
+    assert list(shortcuts(ast.parse(text))) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import random",
+        "from random import choice",
+        "from numpy import random",
+        "np.random.rand(3)",
+        "np.random.seed(0)",
+        "torch.manual_seed(0)",
+        "torch.rand(3)",
+    ],
+)
+def test_each_global_draw_is_noticed(line: str) -> None:
+    assert list(global_draws(ast.parse(line)))
+
+
+def test_a_draw_from_a_generator_of_ones_own_is_fine() -> None:
+    text = "torch.rand(3, generator=draws)\nnp.random.default_rng(seed)\ndraws.manual_seed(0)"
+    assert list(global_draws(ast.parse(text))) == []
