@@ -28,12 +28,41 @@ MAY_IMPORT = {
     "losses": ("goal", "errors"),
     "noise": ("errors",),
     "threat": ("geometry", "errors"),
-    "oracle": ("oracle", "geometry", "threat", "goal", "losses", "noise", "errors", "models.wrap"),
     "rules": ("geometry", "errors"),
+    "layout": ("models.wrap", "errors"),
+    "border": ("threat", "goal", "errors"),
+    "kept": ("threat", "errors"),
+    "local": ("goal", "errors"),
+    "best": ("geometry", "threat", "goal", "errors"),
+    "oracle": (
+        "best",
+        "border",
+        "kept",
+        "layout",
+        "local",
+        "geometry",
+        "threat",
+        "goal",
+        "losses",
+        "noise",
+        "errors",
+        "models.wrap",
+    ),
 }
 """All that the modules under the attacks import of their own package."""
 
-ATTACK_MAY_IMPORT = ("attacks.base", "geometry", "losses", "rules", "oracle", "threat", "goal", "errors")
+ATTACK_MAY_IMPORT = (
+    "attacks.base",
+    "geometry",
+    "losses",
+    "rules",
+    "oracle",
+    "local",
+    "kept",
+    "threat",
+    "goal",
+    "errors",
+)
 ENSEMBLES = ("attacks.base", "attacks.combine", "attacks.suites")
 ONLY_TORCH = ("geometry", "goal", "losses")
 NO_TORCH = ("record", "metrics", "report")
@@ -138,17 +167,22 @@ def is_mask(index: ast.expr) -> bool:
     return isinstance(index, ast.Compare) or (isinstance(index, ast.UnaryOp) and isinstance(index.op, ast.Invert))
 
 
+def number(value: ast.expr) -> str:
+    """A number as text, without the ".0" of a float."""
+    return ast.unparse(value).removesuffix(".0")
+
+
 def shortcuts(tree: ast.AST) -> Iterator[str]:
     """What belongs to the oracle, the threat or the goal and not into an attack's file."""
     for node in ast.walk(tree):
         text = ast.unparse(node) if isinstance(node, ast.expr) else ""
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
-            if called.split(".")[-1] in {"clamp", "clamp_", "clip", "clip_"} and not called.startswith("threat."):
+            if called.split(".")[-1] in {"clamp", "clamp_", "clip", "clip_"} and "threat." not in called:
                 yield f"{node.lineno}: clips by itself: {text}"
             if called.split(".")[-1] in {"model", "net", "module", "forward", "backward", "grad"}:
                 yield f"{node.lineno}: asks the model or autograd itself: {text}"
-        elif isinstance(node, ast.IfExp) and ast.unparse(node.body) in {"-1", "-1.0", "1", "1.0"}:
+        elif isinstance(node, ast.IfExp) and {number(node.body), number(node.orelse)} == {"1", "-1"}:
             yield f"{node.lineno}: turns the sign for targets itself: {text}"
         elif isinstance(node, ast.Subscript) and is_mask(node.slice):
             yield f"{node.lineno}: picks rows with a mask: {text}"
