@@ -1,0 +1,51 @@
+"""The documentation says what the code does: generated pages are fresh, examples run, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+import torch
+
+import epsball as eb
+
+ROOT = Path(__file__).parent.parent
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
+
+
+def example(page: str) -> str:
+    """The first Python example of a page."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0]
+
+
+def test_the_table_of_threat_models_is_fresh() -> None:
+    script = runpy.run_path(str(ROOT / "docs" / "threat_models.py"))
+    assert script["page"]() == script["PAGE"].read_text(encoding="utf-8"), "run python docs/threat_models.py"
+
+
+def test_every_attack_stands_in_the_table() -> None:
+    script = runpy.run_path(str(ROOT / "docs" / "threat_models.py"))
+    assert {"FGSM", "PGD", "DeepFool", "LBFGS", "AdditiveNoise", "BIM"} <= set(script["members"]())
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/adding-an-attack.md"])
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+def test_the_example_attack_works_as_printed(page: str, norm: str) -> None:
+    scope: dict[str, type[eb.Attack]] = {"__name__": "example"}  # type: ignore[dict-item] # dataclass looks its module up
+    exec(compile(example(page), page, "exec"), scope)  # noqa: S102 our own example
+    weights = torch.randn(784, 3, generator=torch.Generator().manual_seed(0))
+    model = eb.wrap(lambda x: x.flatten(1) @ weights)
+    x = torch.rand(16, 1, 28, 28, generator=torch.Generator().manual_seed(1))
+    threat = eb.Threat(norm, {"linf": 0.2, "l2": 4.0, "l1": 40.0}[norm])
+    found = scope["FrankWolfe"]()(model, x, model(x).argmax(1), threat)
+    assert found.success.all()
+    assert threat.contains(found.x, x).all()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
