@@ -1,0 +1,35 @@
+"""The fast gradient sign method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from epsball.attacks.base import Attack
+from epsball.losses import Loss, cross_entropy
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from epsball.oracle import Oracle
+    from epsball.threat import Threat
+
+
+@dataclass(frozen=True)
+class FGSM(Attack):
+    """x = x0 + argmax over |r| <= ε of <∇J(x0, y), r>; in linf that is x0 + ε sign ∇J(x0, y) (eq. 6 of the paper).
+
+    Goodfellow, Shlens, Szegedy 2014, arXiv:1412.6572. Deviations: the other norms, by the same linear maximisation; the pixel box is
+    part of the maximisation instead of a clip afterwards, which is the same in linf.
+
+    Args:
+        loss: what is linearised.
+    """
+
+    starts_at_input = True
+
+    loss: Loss = cross_entropy
+
+    def run(self, ask: Oracle, x0: Tensor, threat: Threat) -> Tensor:
+        _, g = ask.gradient(x0, self.loss)
+        return threat.furthest(g, x0)

@@ -1,0 +1,61 @@
+"""Projected gradient descent, and the presets that differ in one setting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from epsball.attacks.base import Attack
+from epsball.losses import Loss, cross_entropy
+from epsball.rules import Rule, momentum, plain
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from epsball.oracle import Oracle
+    from epsball.threat import Threat
+
+
+@dataclass(frozen=True)
+class PGD(Attack):
+    """x <- project(x + α argmax over |d| <= 1 of <∇J(x, y), d>), from a random start; in linf x <- Π(x + α sign ∇J).
+
+    Madry et al. 2017, arXiv:1706.06083, eq. 3. Deviations: all norms, by the linear maximisation of the ball within the pixel box.
+
+    Args:
+        steps: number of gradients.
+        rate: step length α as a share of ε.
+        random_start: whether to begin at a random point of the ball instead of the clean input.
+        loss: what is ascended.
+        rule: what is done with a gradient before the step; see `epsball.rules`.
+    """
+
+    steps: int = 40
+    rate: float = 0.1
+    random_start: bool = True
+    loss: Loss = cross_entropy
+    rule: Rule = plain
+
+    def run(self, ask: Oracle, x0: Tensor, threat: Threat) -> Tensor:
+        s = ask.keep(x=threat.sample(x0, ask.draw()) if self.random_start else x0, memory=x0.new_zeros(()))
+        for _ in ask.steps(self.steps):
+            _, g = ask.gradient(s.x, self.loss)
+            g, s.memory = self.rule(g, s.memory)
+            s.x = s.threat.ascend(s.x, g, self.rate * s.threat.eps, s.x0)
+        return s.x
+
+
+def BIM(steps: int = 10, rate: float = 0.1, loss: Loss = cross_entropy) -> PGD:  # noqa: N802 - named as the attack it makes
+    """Return the basic iterative method: PGD from the clean input.
+
+    Kurakin et al. 2016, arXiv:1607.02533, eq. 2. Deviations: all norms. Arguments are those of PGD.
+    """
+    return PGD(steps=steps, rate=rate, random_start=False, loss=loss)
+
+
+def MomentumPGD(steps: int = 10, rate: float = 0.1, decay: float = 1.0, loss: Loss = cross_entropy) -> PGD:  # noqa: N802 - as above
+    """Return the momentum iterative method: g <- decay g + ∇J / |∇J|_1 from the clean input, stepped as in PGD.
+
+    Dong et al. 2017, arXiv:1710.06081, algorithm 1. Deviations: all norms. `decay` is the paper's μ.
+    """
+    return PGD(steps=steps, rate=rate, random_start=False, loss=loss, rule=momentum(decay))

@@ -1,0 +1,140 @@
+"""Every check of what a user hands in, in one place; past this line the code trusts its arguments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from epsball.errors import InputError, ModelError
+
+if TYPE_CHECKING:
+    from epsball.goal import Goal
+    from epsball.threat import Threat
+
+_ROUNDING = 1e-6
+_PROBABILITY = 1e-5
+_ROWS_OF_FEATURES = 2
+
+
+def checked_inputs(x: Tensor, threat: Threat) -> Tensor:
+    """Return `x` `(N, …)` if it is a batch of finite features inside the threat's box.
+
+    Raises:
+        InputError: no tensor, an empty batch, integers, NaN or infinite values, values outside the box.
+    """
+    if not isinstance(x, Tensor):
+        raise InputError(
+            f"the inputs were given as {type(x).__name__}; expected a tensor (N, …), such as torch.as_tensor(x)"
+        )
+    if not x.is_floating_point():
+        raise InputError(
+            f"the inputs have type {str(x.dtype)[6:]}; expected floating-point numbers in the threat's box: "
+            f"use x.float() / 255 for 8-bit images"
+        )
+    if x.ndim < _ROWS_OF_FEATURES or x.numel() == 0:
+        raise InputError(f"the inputs have shape {tuple(x.shape)}; expected at least one sample, (N, …) with N >= 1")
+    if not bool(x.isfinite().all()):
+        bad = (~x.isfinite()).flatten(1).any(1)
+        raise InputError(
+            f"{int(bad.sum())} of {len(x)} inputs hold NaN or infinite values, the first at row {int(bad.nonzero()[0])}; "
+            "expected finite numbers: remove or repair them"
+        )
+    return _inside_box(x, threat)
+
+
+def _inside_box(x: Tensor, threat: Threat) -> Tensor:
+    x = torch.zeros_like(x).copy_(x) if x.is_inference() else x.detach()
+    clipped = threat.clip(x)
+    if torch.equal(clipped, x):
+        return x
+    span = torch.as_tensor(threat.high - threat.low).abs().to(x)
+    if bool(((x - clipped).abs() > _ROUNDING * span).any()):
+        box = f"[{_show(threat.low)}, {_show(threat.high)}]"
+        raise InputError(
+            f"the inputs lie in [{x.min().item():g}, {x.max().item():g}], outside the threat's box {box}; "
+            "the likely cause is normalised data: hand in data units and normalise inside the model with eb.wrap(net, mean=, std=)"
+        )
+    return clipped
+
+
+def checked_goal(goal: Goal, n: int, device: torch.device) -> Goal:
+    """Return the goal with int64 labels, one per sample.
+
+    Raises:
+        InputError: labels that are no integers, of another number, negative, or elsewhere than the inputs.
+    """
+    labels = goal.labels
+    if (
+        not isinstance(labels, Tensor)
+        or labels.is_floating_point()
+        or labels.dtype == torch.bool
+        or labels.is_complex()
+    ):
+        kind = str(labels.dtype)[6:] if isinstance(labels, Tensor) else type(labels).__name__
+        raise InputError(f"the labels have type {kind}; expected integer classes, a tensor (N,) such as y.long()")
+    if labels.shape != (n,):
+        raise InputError(
+            f"the labels have shape {tuple(labels.shape)} for {n} inputs; expected one class per input, ({n},)"
+        )
+    if labels.device != device:
+        raise InputError(
+            f"the labels are on {labels.device} and the inputs on {device}; move the labels with y.to({str(device)!r})"
+        )
+    if int(labels.min()) < 0:
+        raise InputError(f"the labels go down to {int(labels.min())}; expected classes counted from 0")
+    return type(goal)(labels.long(), goal.targeted)
+
+
+def checked_threat(threat: Threat, n: int, *, need_budget: bool, attack: str) -> None:
+    """Check that the budget fits the samples and the attack.
+
+    Raises:
+        InputError: one budget per sample of another number; no budget for an attack that needs one.
+    """
+    if isinstance(threat.eps, Tensor) and threat.eps.ndim and threat.eps.shape != (n,):
+        raise InputError(
+            f"ε was given with shape {tuple(threat.eps.shape)} for {n} inputs; expected one number, or one per input"
+        )
+    if need_budget and not threat.bounded:
+        raise InputError(
+            f"{attack} works inside a ball and got ε = inf; give a finite ε, or ask DeepFool or LBFGS for the smallest perturbation"
+        )
+
+
+def checked_logits(logits: Tensor, goal: Goal) -> None:
+    """Check the first answer of a model.
+
+    Raises:
+        InputError: probabilities instead of logits, or labels beyond the model's classes.
+    """
+    classes = logits.shape[1]
+    if int(goal.labels.max()) >= classes:
+        raise InputError(
+            f"the labels go up to {int(goal.labels.max())} and the model has {classes} classes; expected labels from 0 to {classes - 1}"
+        )
+    between = bool(((logits > -_PROBABILITY) & (logits < 1 + _PROBABILITY)).all())
+    if between and bool(((logits.sum(1) - 1).abs() < _PROBABILITY).all()):
+        raise InputError(
+            "the model returned probabilities (every row lies in [0, 1] and sums to 1) where logits are expected; "
+            'remove the softmax, or say so with eb.wrap(net, outputs="probs")'
+        )
+
+
+def finite_logits(logits: Tensor, ids: Tensor) -> None:
+    """Check that an answer is a number everywhere.
+
+    Raises:
+        ModelError: NaN or infinite logits.
+    """
+    if not bool(logits.isfinite().all()):
+        bad = (~logits.isfinite()).any(1)
+        raise ModelError(
+            f"the model returned NaN or infinite logits for {int(bad.sum())} of {len(logits)} inputs, "
+            f"sample {int(ids[bad][0])} among them; expected finite logits: check the weights and the model's own arithmetic on that sample"
+        )
+
+
+def _show(bound: float | Tensor) -> str:
+    return f"{bound:g}" if isinstance(bound, int | float) else "per feature"

@@ -1,0 +1,118 @@
+"""The nearest linearised decision boundary, with as few class gradients as will do."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from epsball.geometry import Norm, rows
+from epsball.geometry.base import TINY
+
+if TYPE_CHECKING:
+    from epsball.goal import Goal
+    from epsball.local import Local
+    from epsball.oracle import Oracle
+
+
+class Boundary(NamedTuple):
+    """The boundary { r : gap + <w, r> = 0 } between the label (or target) and another class, for n samples.
+
+    Args:
+        distance: |gap| / |w|_q, `(n,)`.
+        gap: by how much the label is ahead of the class (targeted: the class ahead of the target), `(n,)`.
+        w: gradient of that, `(n, …)`.
+        k: the class, `(n,)`.
+        lengths: |w_k|_q of every class as last seen, `(n, K)`; 0 where it never was.
+    """
+
+    distance: Tensor
+    gap: Tensor
+    w: Tensor
+    k: Tensor
+    lengths: Tensor
+
+
+def nearest_boundary(
+    ask: Oracle, x: Tensor, norm: Norm, candidates: int, screen: float, lengths: Tensor | None = None
+) -> Boundary:
+    """Linearise the model at `x` `(n, …)` and return the nearest boundary.
+
+    Args:
+        ask: the oracle.
+        x: where to linearise.
+        norm: in which distance is measured.
+        candidates: how many of the likeliest other classes are considered.
+        screen: a class is passed over if its boundary is farther than the nearest known one even when its gradient is longer by this
+            share than when last seen (never seen: than the longest gradient seen). Infinity linearises all candidates.
+        lengths: what an earlier call returned as `lengths`.
+    """
+    n = len(x)
+    lengths = x.new_zeros(n, 0) if lengths is None else lengths
+    nothing = (
+        x.new_full((n,), torch.inf),
+        x.new_zeros(n),
+        torch.zeros_like(x),
+        torch.zeros_like(ask.labels),
+        lengths,
+        lengths > 0,
+    )
+    search = partial(_search, norm=norm, candidates=candidates, screen=screen)
+    state = ask.local(x, search, *nothing)
+    while bool(state[-1].any()):
+        state = ask.local(x, search, *state[:-1], into=state, where=state[-1])
+    return Boundary(*state[:5])
+
+
+def _search(
+    local: Local,
+    distance: Tensor,
+    gap: Tensor,
+    w: Tensor,
+    k: Tensor,
+    lengths: Tensor,
+    tried: Tensor,
+    *,
+    norm: Norm,
+    candidates: int,
+    screen: float,
+) -> tuple[Tensor, ...]:
+    """Linearise the classes of one micro-batch in the order of their expected distance, while most of its rows still need one.
+
+    Returns the nearest boundary so far (distance, gap, w, k), the lengths |w'_k|_q known `(n, K)`, the classes tried at this step
+    `(n, K)`, and the rows that need another class: the oracle packs those with other micro-batches' and asks again.
+    """
+    gaps = _gaps(local.logits, local.goal, candidates)
+    known = gaps.detach()
+    if not lengths.shape[1]:
+        lengths, tried = torch.zeros_like(known), torch.zeros_like(known, dtype=torch.bool)
+    asked = len(known)
+    while True:
+        longest = lengths.amax(1, keepdim=True)
+        expected = torch.where(lengths > 0, lengths, longest) * (1 + screen)
+        hopeful = torch.where(expected > 0, known / expected.clamp_min(TINY), known)
+        hopeful = hopeful.masked_fill(tried | known.isinf(), torch.inf)
+        bound, at = hopeful.min(1, keepdim=True)
+        needed = (bound.squeeze(1) < distance) & bound.squeeze(1).isfinite()
+        if int(needed.sum()) * 2 < asked or not bool(needed.any()):
+            return distance, gap, w, k, lengths, tried, needed
+        slope = local.gradient(gaps.gather(1, at).squeeze(1).masked_fill(~needed, 0), needed, again=True)
+        length = norm.dual(slope)
+        reach = (known.gather(1, at).squeeze(1).abs() / length.clamp_min(TINY)).masked_fill(~needed, torch.inf)
+        better = reach < distance
+        distance, gap = torch.where(better, reach, distance), torch.where(better, known.gather(1, at).squeeze(1), gap)
+        w, k = torch.where(rows(better, slope).bool(), slope, w), torch.where(better, at.squeeze(1), k)
+        lengths = torch.where(needed[:, None], lengths.scatter(1, at, length[:, None]), lengths)
+        tried = tried | (torch.zeros_like(tried).scatter(1, at, needed[:, None]))
+
+
+def _gaps(logits: Tensor, goal: Goal, candidates: int) -> Tensor:
+    """Return how far every class is from taking over beyond rounding, `(n, K)`; infinite for the label and for classes not tried."""
+    own = logits.gather(1, goal.labels[:, None])
+    gaps = logits - own if goal.targeted else own - logits
+    others = logits.detach().scatter(1, goal.labels[:, None], -torch.inf)
+    likely = others.topk(1 if goal.targeted else min(candidates, logits.shape[1] - 1), dim=1).indices
+    tried = torch.zeros_like(others, dtype=torch.bool).scatter(1, likely, value=True)
+    return (gaps + 2 * goal.rounding(logits)[:, None]).masked_fill(~tried, torch.inf)

@@ -1,0 +1,81 @@
+"""How inputs are laid out and how many go through the model at once: a written rule, never a stopwatch."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from epsball.models.wrap import Model
+
+_CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
+_PROCESSOR_BYTES = 4 * 2**20
+_ACCELERATOR_BYTES = 256 * 2**20
+_BLOCK_BYTES = 256 * 2**20
+_IMAGE_DIMENSIONS = 4
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the model is asked.
+
+    Args:
+        rows: samples in one micro-batch.
+        channels_last: whether images and convolution weights are stored pixel by pixel.
+        block: samples of which the attack holds its own tensors at once.
+    """
+
+    rows: int
+    channels_last: bool
+    block: int
+
+    def record(self) -> dict[str, int | bool]:
+        """Return the layout as it is written into a run."""
+        return asdict(self)
+
+
+def choose(model: Model, x: Tensor) -> Layout:
+    """Return the layout for inputs like `x` `(N, …)`; see docs/decisions/layout.md for the measurements behind the rule.
+
+    Channels-last wherever a module has a two-dimensional convolution and the inputs are images. A micro-batch holds at most 256
+    rows for convolutions and 1,024 otherwise, fewer where those would not fit 4 MiB on a processor (256 MiB on an accelerator).
+    """
+    convolutional = model.module is not None and any(isinstance(part, _CONVOLUTIONS) for part in model.module.modules())
+    one = max(1, x[0].numel() * x.element_size()) if len(x) else 1
+    cache = _PROCESSOR_BYTES if x.device.type == "cpu" else _ACCELERATOR_BYTES
+    most = 256 if convolutional else 1024
+    rows = max(8, min(most, 2 ** ((cache // one).bit_length() - 1) if cache >= one else 1))
+    return Layout(rows, convolutional and x.ndim == _IMAGE_DIMENSIONS, max(rows, _BLOCK_BYTES // one))
+
+
+def tune(model: Model, x: Tensor) -> Layout:
+    """Return the fastest of a few layouts, timed on the first rows of `x`; ask for it explicitly, the clock decides."""
+    start = choose(model, x)
+    best, fastest = start, float("inf")
+    for channels_last in sorted({False, x.ndim == _IMAGE_DIMENSIONS}):
+        for rows in sorted({max(1, start.rows // 4), start.rows, start.rows * 2}):
+            candidate = Layout(rows, channels_last, max(rows, start.block))
+            seconds = min(_seconds(model, x[: start.rows * 2], candidate) for _ in range(3))
+            if seconds < fastest:
+                best, fastest = candidate, seconds
+    return best
+
+
+def _seconds(model: Model, x: Tensor, layout: Layout) -> float:
+    with model.frozen(channels_last=layout.channels_last), torch.enable_grad():
+        started = time.perf_counter()
+        for start in range(0, len(x), layout.rows):
+            leaf = arranged(x[start : start + layout.rows], layout).requires_grad_()
+            torch.autograd.grad(model(leaf).logsumexp(1).sum(), leaf)
+        if x.device.type == "cuda":
+            torch.cuda.synchronize(x.device)
+        return time.perf_counter() - started
+
+
+def arranged(x: Tensor, layout: Layout) -> Tensor:
+    """Return a detached `x` in the layout's memory order."""
+    return x.detach().contiguous(memory_format=torch.channels_last) if layout.channels_last else x.detach()

@@ -1,0 +1,222 @@
+"""The user's network as the attacks see it: data units in, logits out, frozen while it is asked."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from epsball.errors import InputError, ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+OUTPUTS = ("logits", "probs", "binary")
+_TABLE = 2
+_FEWEST_CLASSES = 2
+_KERNEL = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A classifier on data units: (N, …) -> logits (N, K). Made by `wrap` and `load_model`.
+
+    Args:
+        net: the user's network, any callable.
+        mean: subtracted from every input first, broadcast to one input; None for 0.
+        std: divided by afterwards; None for 1.
+        outputs: what `net` returns, see `wrap`.
+        source: the text it was loaded from, empty for a live object.
+    """
+
+    net: Callable[[Tensor], Any]
+    mean: Tensor | None = None
+    std: Tensor | None = None
+    outputs: str = "logits"
+    source: str = ""
+
+    @property
+    def module(self) -> nn.Module | None:
+        """The network, where it is a PyTorch module."""
+        return self.net if isinstance(self.net, nn.Module) else None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the logits of `x` `(N, …)`, `(N, K)` with K >= 2.
+
+        Raises:
+            ModelError: the network raised, or returned something that is no table of logits.
+        """
+        if self.mean is not None:
+            x = x - self.mean.to(x)
+        if self.std is not None:
+            x = x / self.std.to(x)
+        try:
+            answer = self.net(x)
+        except (torch.OutOfMemoryError, MemoryError, ModelError):
+            raise
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            raise ModelError(_failure(error, x, self.module)) from error
+        return _to_logits(answer, len(x), self.outputs)
+
+    @contextmanager
+    def frozen(self, *, channels_last: bool = False) -> Iterator[None]:
+        """Put the network into evaluation mode without parameter gradients; everything is as before afterwards.
+
+        Restored, also after an exception: the mode of every submodule, `requires_grad`, buffers, and PyTorch's global random state.
+        """
+        with ExitStack() as undo:
+            undo.enter_context(_random_state())
+            if self.module is not None:
+                undo.enter_context(_frozen(self.module))
+                if channels_last:
+                    undo.enter_context(_channels_last(self.module))
+            yield
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of all weights and of the normalisation; empty for a callable without weights."""
+        if self.module is None:
+            return ""
+        digest = hashlib.sha256()
+        state = {name: value for name, value in self.module.state_dict().items() if isinstance(value, Tensor)}
+        for name, value in [*sorted(state.items()), ("mean", self.mean), ("std", self.std)]:
+            if value is not None:
+                digest.update(f"{name}{tuple(value.shape)}{value.dtype}".encode())
+                digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
+
+
+def wrap(
+    net: Callable[[Tensor], Any] | Model,
+    mean: float | Sequence[float] | Tensor | None = None,
+    std: float | Sequence[float] | Tensor | None = None,
+    outputs: str = "logits",
+) -> Model:
+    """Return `net` as a classifier on data units, so that every ε is in data units too.
+
+    Args:
+        net: any callable (N, …) -> (N, K). A module is asked in evaluation mode, frozen, and given back as it was.
+        mean: what the training pipeline subtracted, one number per channel (or one for all), in data units.
+        std: what it divided by.
+        outputs: "logits"; "probs" for softmax probabilities; "binary" for one logit per sample, (N,) or (N, 1), positive for class 1.
+
+    Raises:
+        InputError: an unknown kind of outputs, a standard deviation that is not positive, or settings for a model that has its own.
+
+    Example:
+        >>> wrap(lambda x: x.flatten(1), mean=0.5, std=0.5)(torch.tensor([[0.5, 1.0]]))
+        tensor([[0., 1.]])
+    """
+    if isinstance(net, Model):
+        if mean is not None or std is not None or outputs not in {"logits", net.outputs}:
+            raise InputError("the model is wrapped already; give mean, std and outputs to the first wrap")
+        return net
+    if not callable(net):
+        raise InputError(
+            f"the model was given as {type(net).__name__}; expected a callable from (N, …) to (N, K) logits"
+        )
+    if outputs not in OUTPUTS:
+        raise InputError(f"outputs was given as {outputs!r}; expected one of {', '.join(OUTPUTS)}")
+    if std is not None and not bool((torch.as_tensor(std) > 0).all()):
+        raise InputError(f"std was given as {std}; expected positive numbers, in data units")
+    return Model(net, _per_channel(mean), _per_channel(std), outputs)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out; on a processor that is a plain RuntimeError."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        words in str(error) for words in ("can't allocate memory", "not enough memory", "out of memory")
+    )
+
+
+def _per_channel(value: float | Sequence[float] | Tensor | None) -> Tensor | None:
+    if value is None:
+        return None
+    value = torch.as_tensor(value, dtype=torch.float32)
+    return value.reshape(-1, 1, 1) if value.ndim == 1 else value
+
+
+def _failure(error: Exception, x: Tensor, module: nn.Module | None) -> str:
+    kind = str(x.dtype)[6:]
+    given = f"the model raised {type(error).__name__} on an input of shape {tuple(x.shape)} and type {kind}: {error}"
+    weights = next((p for p in module.parameters() if p.is_floating_point()), None) if module is not None else None
+    if weights is not None and weights.dtype != x.dtype:
+        return f"{given}; its weights are {str(weights.dtype)[6:]}: convert the inputs with x.to({weights.dtype})"
+    if weights is not None and weights.device != x.device:
+        return f"{given}; its weights are on {weights.device}: move the inputs there with x.to({str(weights.device)!r})"
+    return f"{given}; expected logits (N, K)"
+
+
+def _to_logits(answer: object, n: int, outputs: str) -> Tensor:
+    if isinstance(answer, dict):
+        keys = ", ".join(map(str, answer))
+        raise ModelError(
+            f"the model returned a dictionary with {keys}; expected a tensor (N, K): use eb.wrap(lambda x: net(x)[KEY])"
+        )
+    if not isinstance(answer, Tensor):
+        raise ModelError(
+            f"the model returned a {type(answer).__name__}; expected a tensor (N, K): use eb.wrap(lambda x: net(x)[0]) or name the entry"
+        )
+    if outputs == "binary" and answer.numel() == n:
+        half = answer.reshape(n) / 2
+        return torch.stack((-half, half), 1)
+    if answer.ndim != _TABLE or len(answer) != n or answer.shape[1] < _FEWEST_CLASSES:
+        remedy = (
+            'one logit per sample needs eb.wrap(net, outputs="binary")'
+            if answer.numel() == n
+            else "return one row of logits per sample"
+        )
+        raise ModelError(
+            f"the model returned shape {tuple(answer.shape)} for {n} inputs; expected (N, K) with K >= 2: {remedy}"
+        )
+    if outputs == "probs":
+        return answer.clamp_min(torch.finfo(answer.dtype).tiny).log()
+    return answer
+
+
+@contextmanager
+def _random_state() -> Iterator[None]:
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=devices):
+        yield
+
+
+@contextmanager
+def _frozen(module: nn.Module) -> Iterator[None]:
+    modes = [(part, part.training) for part in module.modules()]
+    wanted = [(weight, weight.requires_grad) for weight in module.parameters()]
+    buffers = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
+    try:
+        module.eval()
+        for weight, _ in wanted:
+            weight.requires_grad_(requires_grad=False)
+        yield
+    finally:
+        for part, mode in modes:
+            part.training = mode
+        for weight, needed in wanted:
+            weight.requires_grad_(needed)
+        with torch.no_grad():
+            for buffer, value in buffers:
+                if not torch.equal(buffer, value):
+                    buffer.copy_(value)
+
+
+@contextmanager
+def _channels_last(module: nn.Module) -> Iterator[None]:
+    """Lend four-dimensional weights a copy of their data in channels-last order; the original storage comes back."""
+    lent = [(weight, weight.data) for weight in module.parameters() if weight.ndim == _KERNEL]
+    try:
+        for weight, data in lent:
+            weight.data = data.contiguous(memory_format=torch.channels_last)
+        yield
+    finally:
+        for weight, data in lent:
+            weight.data = data

@@ -1,0 +1,299 @@
+"""The only object that calls the model: it answers an attack's questions on the rows that still matter, and remembers the best."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from epsball.best import Best
+from epsball.border import checked_logits, finite_logits
+from epsball.errors import InputError, ModelError
+from epsball.geometry import rows
+from epsball.kept import Kept
+from epsball.layout import Layout, arranged
+from epsball.local import Access, Answer, Local
+from epsball.models.wrap import Model, is_out_of_memory
+from epsball.noise import Noise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from epsball.goal import Goal
+    from epsball.losses import Loss
+    from epsball.threat import Threat
+
+_PACK_BELOW = 0.75
+"""Kept tensors are packed once less than this share of their rows is live: the copies cost at most four times the first size."""
+
+
+class Oracle:
+    """Answers questions about a set of samples `x0` `(N, …)`.
+
+    An attack hands in and gets back tensors with one row per sample it holds: all N, or, once it has called `keep`, those that were
+    live when a step began. Dead rows are never sent to the model; their answers are 0.
+
+    Args:
+        model: the classifier, frozen by the caller.
+        x0: the clean inputs.
+        goal: what counts as a hit.
+        threat: where a hit counts.
+        access: what the attack declared to see.
+        layout: how the model is asked.
+        seed: seed of every draw.
+        ids: sample ids `(N,)`.
+        minimise: whether rows stay live after a hit, in search of a nearer one.
+        remember: whether hits are looked for at all; an inner maximisation for training has no use for them.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        x0: Tensor,
+        goal: Goal,
+        threat: Threat,
+        *,
+        access: Access,
+        layout: Layout,
+        seed: int,
+        ids: Tensor,
+        minimise: bool = False,
+        remember: bool = True,
+    ) -> None:
+        n, device = len(x0), x0.device
+        self._model, self._x0, self._goal, self._threat = model, x0, goal, threat
+        self._access, self._seed, self._ids, self._remember = access, seed, ids, remember
+        self.layout = layout
+        self._best = Best(x0, goal, threat, minimise=minimise)
+        self._queries = torch.zeros(n, dtype=torch.int64, device=device)
+        self._gradients = torch.zeros(n, dtype=torch.int64, device=device)
+        self._held = torch.arange(n, device=device)
+        self._kept: Kept | None = None
+        self._counter = 0
+        self._classes = 0
+
+    @property
+    def hit(self) -> Tensor:
+        """Whether the last point asked was a hit, one per held row."""
+        return self._best.hit[self._held]
+
+    @property
+    def best(self) -> Tensor:
+        """The nearest hit so far, the clean input where there is none; one per held row."""
+        return self._best.x[self._held]
+
+    @property
+    def distance(self) -> Tensor:
+        """Its distance in float64, infinity where there is none; one per held row."""
+        return self._best.distance[self._held]
+
+    @property
+    def queries(self) -> Tensor:
+        """Model passes spent on each sample, `(N,)`."""
+        return self._queries.clone()
+
+    @property
+    def gradients(self) -> Tensor:
+        """Gradients taken for each sample, `(N,)`."""
+        return self._gradients.clone()
+
+    @property
+    def held(self) -> Tensor:
+        """The samples that the attack's tensors stand for, as places in `x0`."""
+        return self._held
+
+    @property
+    def labels(self) -> Tensor:
+        """The goal's labels, one per held row."""
+        return self._goal.labels[self._held]
+
+    def steps(self, n: int) -> Iterator[int]:
+        """Count to `n`, and end early once no row is live; kept tensors are packed in between."""
+        for step in range(n):
+            if not bool(self._best.alive[self._held].any()):
+                return
+            self._pack()
+            yield step
+
+    def keep(self, **tensors: Tensor) -> Kept:
+        """Hold the attack's row tensors, together with `x0` and `threat` of the same rows, and drop dead rows between steps."""
+        self._kept = Kept(self._x0[self._held], self._threat[self._held], **tensors)
+        self._pack()
+        return self._kept
+
+    def restart(self) -> None:
+        """Hold all rows again; a minimising search may improve every one of them."""
+        self._kept, self._held = None, torch.arange(len(self._x0), device=self._x0.device)
+        if self._best.minimise:
+            self._best.alive = self._best.distance > 0
+
+    def retire(self, done: Tensor) -> None:
+        """Declare held rows dead: their attack cannot improve them."""
+        self._best.alive[self._held[done]] = False
+
+    def draw(self) -> Noise:
+        """Return the next draw for the held rows."""
+        self._counter += 1
+        return Noise(self._seed, self._ids[self._held], self._counter - 1)
+
+    def gradient(self, x: Tensor, loss: Loss) -> tuple[Tensor, Tensor]:
+        """Return the loss `(n,)` and its gradient `(n, …)` at `x`."""
+
+        def answer(local: Local) -> tuple[Tensor, ...]:
+            value = loss(local.logits, local.goal)
+            return value.detach(), local.gradient(value)
+
+        value, gradient = self.local(x, answer, into=(x.new_zeros(len(x)), torch.zeros_like(x)))
+        return value, gradient
+
+    def linearise(self, x: Tensor, classes: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the logits `(n, K)` and their Jacobian `(n, k, …)` for the classes `(n, k)` asked for, all K when left out."""
+
+        def answer(local: Local, *asked: Tensor) -> tuple[Tensor, ...]:
+            logits = local.logits
+            wanted = asked[0] if asked else torch.arange(logits.shape[1], device=x.device).expand_as(logits)
+            chosen = logits.gather(1, wanted)
+            last = wanted.shape[1] - 1
+            return logits.detach(), torch.stack(
+                [local.gradient(chosen[:, k], again=k < last) for k in range(last + 1)], 1
+            )
+
+        count = self._classes if classes is None else classes.shape[1]
+        blank = (
+            (x.new_zeros(len(x), self._classes), x.new_zeros(len(x), count, *x.shape[1:])) if self._classes else None
+        )
+        logits, jacobian = self.local(x, answer, *(() if classes is None else (classes,)), into=blank)
+        return logits, jacobian
+
+    def margin(self, x: Tensor, *, where: Tensor | None = None) -> Tensor:
+        """Return by how much the goal is missed at `x`, `(n,)`."""
+        self._require(Access.SCORES)
+        blank = (x.new_zeros(len(x)),)
+        return self._sweep(x, _margin, (), into=blank, differentiate=False, where=where)[0]
+
+    def met(self, x: Tensor, *, where: Tensor | None = None) -> Tensor:
+        """Whether the decision at `x` is a hit, `(n,)`; `where` `(n,)` limits the question to some rows."""
+        self._require(Access.LABELS)
+        blank = (torch.zeros(len(x), dtype=torch.bool, device=x.device),)
+        self._sweep(x, _met, (), into=blank, differentiate=False, where=where)
+        return self.hit if where is None else self.hit & where
+
+    def local(
+        self,
+        x: Tensor,
+        answer: Answer,
+        *row_tensors: Tensor,
+        into: tuple[Tensor, ...] | None = None,
+        where: Tensor | None = None,
+    ) -> tuple[Tensor, ...]:
+        """Return what `answer(local, *row_tensors)` says of each micro-batch of live rows, put together again, `(n, …)` each.
+
+        The general form of `gradient` and `linearise`: nothing larger than a micro-batch is ever held per class. `into` is written
+        in place and keeps its value for rows that are not asked; `where` `(n,)` limits the question to some rows.
+        """
+        self._require(Access.GRADIENT)
+        return self._sweep(x, answer, row_tensors, into=into, differentiate=True, where=where)
+
+    def pull_back(self, checks: int) -> None:
+        """Bisect the segment from every input to its best hit, so that the hit moves towards the boundary; `checks` queries a row."""
+        self.restart()
+        found = self._best.distance.isfinite() & (self._best.distance > 0)
+        self._best.alive = found
+        far = self._best.x.clone()
+        low, high = far.new_zeros(len(far)), far.new_ones(len(far))
+        for _ in range(checks if bool(found.any()) else 0):
+            middle = (low + high) / 2
+            hit = self.met(self._threat.clip(self._x0 + rows(middle, far) * (far - self._x0)))
+            low, high = torch.where(hit, low, middle), torch.where(hit, middle, high)
+
+    def found(self) -> tuple[Tensor, Tensor]:
+        """Return the best points `(N, …)` and their distances `(N,)`; clean inputs and infinity where nothing was found."""
+        return self._best.x, self._best.distance
+
+    def _require(self, access: Access) -> None:
+        if access > self._access:
+            raise InputError(
+                f"the attack asked for {access.name.lower()} and declared {self._access.name.lower()}; declare what it needs with `access`"
+            )
+
+    def _pack(self) -> None:
+        if self._kept is None:
+            return
+        live = self._best.alive[self._held]
+        count = int(live.sum())
+        if count < _PACK_BELOW * len(live):
+            places = live.nonzero().squeeze(1)
+            self._kept.pack(places, len(live))
+            self._held = self._held[places]
+
+    def _sweep(
+        self,
+        x: Tensor,
+        answer: Answer,
+        row_tensors: tuple[Tensor, ...],
+        *,
+        into: tuple[Tensor, ...] | None,
+        differentiate: bool,
+        where: Tensor | None,
+    ) -> tuple[Tensor, ...]:
+        asked = self._best.alive[self._held] if where is None else self._best.alive[self._held] & where
+        places = None if bool(asked.all()) else asked.nonzero().squeeze(1)
+        count = len(x) if places is None else len(places)
+        whole, start = into, 0
+        while start < count:
+            stop = start + self.layout.rows
+            at = slice(start, stop) if places is None else places[start:stop]
+            try:
+                part = self._ask(
+                    x[at], self._held[at], answer, tuple(t[at] for t in row_tensors), differentiate=differentiate
+                )
+            except (RuntimeError, MemoryError) as error:
+                self._halve(error)
+                continue
+            start = stop
+            if whole is None:
+                whole = tuple(t.new_zeros((len(x), *t.shape[1:])) for t in part)
+            for target, piece in zip(whole, part, strict=True):
+                target[at] = piece
+        return whole or ()
+
+    def _halve(self, error: BaseException) -> None:
+        if not is_out_of_memory(error):
+            raise error
+        if self.layout.rows == 1:
+            raise ModelError(
+                f"memory ran out with a single input: {error}; use a smaller model, or another device"
+            ) from error
+        self.layout = Layout(self.layout.rows // 2, self.layout.channels_last, self.layout.block)
+
+    def _ask(
+        self, x: Tensor, samples: Tensor, answer: Answer, row_tensors: tuple[Tensor, ...], *, differentiate: bool
+    ) -> tuple[Tensor, ...]:
+        goal = self._goal[samples]
+        leaf = arranged(x, self.layout).requires_grad_(differentiate)
+        gradients = torch.zeros(len(x), dtype=torch.int64, device=x.device)
+        with torch.set_grad_enabled(differentiate):
+            logits = self._model(leaf)
+            self._check(logits.detach(), samples, goal)
+            reply = answer(Local(leaf, logits, goal, gradients), *row_tensors)
+        self._queries[samples] += 1
+        self._gradients[samples] += gradients
+        outside = self._best.record(x.detach(), samples, logits.detach()) if self._remember else None
+        if outside is not None:
+            self._ask(*outside, _met, (), differentiate=False)
+        return tuple(t.detach() for t in reply)
+
+    def _check(self, logits: Tensor, samples: Tensor, goal: Goal) -> None:
+        finite_logits(logits, self._ids[samples])
+        if not self._classes:
+            checked_logits(logits, goal)
+            self._classes = logits.shape[1]
+
+
+def _met(local: Local) -> tuple[Tensor, ...]:
+    return (local.goal.met(local.logits),)
+
+
+def _margin(local: Local) -> tuple[Tensor, ...]:
+    return (local.goal.margin(local.logits),)

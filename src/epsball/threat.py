@@ -1,0 +1,182 @@
+"""The threat: where the attacker may move, as verbs on points."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from epsball.errors import InputError
+from epsball.geometry import NORMS, Norm
+from epsball.geometry.base import clip
+
+if TYPE_CHECKING:
+    from epsball.geometry.base import Draw
+
+
+def parse_epsilon(value: float | str | Tensor) -> float | Tensor:
+    """Return a budget as a number: "8/255" is 8 / 255.
+
+    Raises:
+        InputError: the text is no number and no fraction.
+    """
+    if not isinstance(value, str):
+        return value
+    numerator, _, denominator = value.partition("/")
+    try:
+        return float(numerator) / float(denominator or 1)
+    except (ValueError, ZeroDivisionError):
+        raise InputError(
+            f"ε was given as {value!r}; expected a number or a fraction in data units, such as 0.1 or 8/255"
+        ) from None
+
+
+@dataclass(frozen=True)
+class Threat:
+    """The points x with |x - x0| <= eps and low <= x <= high, around every input x0 `(N, ...)`.
+
+    Every point that a verb returns lies in the set exactly, also when the distance is computed in float64: budgets are shortened
+    by what rounding x0 + d in the type of x0 can add.
+
+    Args:
+        norm: linf, l2, l1, l0 or their names.
+        eps: the budget in data units; a number, a fraction such as "8/255", or one number per sample `(N,)`. Infinity asks "how
+            close is the nearest error?".
+        low: lowest valid value of a feature, a number or a tensor that broadcasts to an input.
+        high: highest valid value.
+
+    Raises:
+        InputError: an unknown norm, a negative or NaN budget, an empty box, or a linf budget above half the range, which is a
+            wrong unit.
+
+    Example:
+        >>> Threat("linf", "8/255").eps
+        0.03137254901960784
+    """
+
+    norm: Norm
+    eps: float | Tensor = math.inf
+    low: float | Tensor = 0.0
+    high: float | Tensor = 1.0
+
+    def __init__(
+        self,
+        norm: Norm | str,
+        eps: float | str | Tensor = math.inf,
+        low: float | Tensor = 0.0,
+        high: float | Tensor = 1.0,
+    ) -> None:
+        if isinstance(norm, str):
+            if norm.lower() not in NORMS:
+                raise InputError(f"the norm was given as {norm!r}; expected one of {', '.join(NORMS)}")
+            norm = NORMS[norm.lower()]
+        eps = parse_epsilon(eps)
+        eps = eps if isinstance(eps, Tensor) else float(eps)
+        for name, value in (("norm", norm), ("eps", eps), ("low", low), ("high", high)):
+            object.__setattr__(self, name, value)
+        self._check()
+
+    def _check(self) -> None:
+        if not bool(torch.as_tensor(self.low < self.high).all()):
+            raise InputError(f"the box was given as [{self.low}, {self.high}]; expected low below high")
+        eps = torch.as_tensor(self.eps, dtype=torch.float64)
+        if not bool((eps >= 0).all()):
+            raise InputError(f"ε was given as {self.eps}; expected a number that is not negative, in data units")
+        span = torch.as_tensor(self.high - self.low, dtype=torch.float64).max().item()
+        finite = eps[eps.isfinite()]
+        if self.norm.name == "linf" and finite.numel() and finite.max().item() > span / 2 * (1 + 1e-9):
+            most = finite.max().item()
+            raise InputError(
+                f"ε = {most:g} in linf is more than half the data range [{self.low}, {self.high}], so that a grey image would always do; "
+                f"ε is given in data units: use ε = {most:g}/255 for 8-bit steps"
+            )
+
+    def __getitem__(self, index: Tensor | slice) -> Threat:
+        """Return the threat of some of the rows."""
+        return replace_eps(self, self.eps[index]) if isinstance(self.eps, Tensor) and self.eps.ndim else self
+
+    @property
+    def bounded(self) -> bool:
+        """Whether every budget is finite."""
+        return bool(torch.as_tensor(self.eps).isfinite().all())
+
+    def budget(self, x0: Tensor, eps: float | Tensor | None = None) -> Tensor:
+        """Return `eps` less the distance that rounding a point in the type of `x0` can add; a number or `(N,)`."""
+        eps = torch.as_tensor(self.eps if eps is None else eps, dtype=torch.float64, device=x0.device)
+        unit = torch.finfo(x0.dtype).eps
+        scale = max(float(torch.as_tensor(bound).abs().max()) for bound in (self.low, self.high))
+        loss = unit / 2 * scale * self.norm.rounding(x0[0].numel()) if len(x0) else 0.0
+        wide = torch.float64 if x0.dtype == torch.float64 else torch.float32
+        relative = 16 * torch.finfo(wide).eps if self.norm.name in {"l2", "l1"} else 0.0
+        return (eps * (1 - relative) - loss).clamp_min(0).to(wide)
+
+    def project(self, x: Tensor, x0: Tensor, eps: float | Tensor | None = None) -> Tensor:
+        """Return the nearest point of the set, `(N, ...)`; `eps` replaces the budget."""
+        return self._around(x, x0, self.budget(x0, eps))
+
+    def furthest(self, g: Tensor, x0: Tensor) -> Tensor:
+        """Return the point of the set that is best for the linear function g: argmax <g, x>, `(N, ...)`."""
+        g, x = _wide(g), _wide(x0)
+        return self._point(x + self.norm.lmo(g, self.budget(x0), self.low - x, self.high - x), x0)
+
+    def ascend(self, x: Tensor, g: Tensor, length: float | Tensor, x0: Tensor) -> Tensor:
+        """Return x moved by the best step of at most `length` along g within the box, then projected; `(N, ...)`."""
+        x, g = _wide(x), _wide(g)
+        box = () if self.norm.separable else (self.low - x, self.high - x)
+        return self._around(x + self.norm.lmo(g, length, *box), x0, self.budget(x0))
+
+    def cross(self, x: Tensor, w: Tensor, b: Tensor, *, boxed: bool | None = None) -> Tensor:
+        """Return x moved the shortest way onto the hyperplane <w, r> + b = 0, `(N, …)`.
+
+        Args:
+            x: points of the box.
+            w: normals, `(N, …)`.
+            b: offsets, `(N,)`.
+            boxed: whether the move keeps to the box; otherwise it is the closed step of the norm, clipped afterwards. None keeps to
+                the box in l1 and l0 only: their closed step moves a single feature, which is soon at its limit.
+        """
+        if boxed or (boxed is None and self.norm.name in {"l1", "l0"}):
+            return self.clip(x + self.norm.onto_hyperplane(w, b, self.low - x, self.high - x))
+        return self.clip(x + self.norm.to_hyperplane(w, b))
+
+    def sample(self, x0: Tensor, draw: Draw) -> Tensor:
+        """Return a random point of the set, `(N, ...)`."""
+        x = _wide(x0)
+        return self._point(x + self.norm.sample(x, self.budget(x0), draw, self.low - x, self.high - x), x0)
+
+    def clip(self, x: Tensor) -> Tensor:
+        """Return x cut to the box, `(N, ...)`."""
+        return clip(x, self.low, self.high)
+
+    def distance(self, x: Tensor, x0: Tensor) -> Tensor:
+        """Return |x - x0| computed in float64, `(N,)`."""
+        return self.norm(x.double() - x0.double())
+
+    def contains(self, x: Tensor, x0: Tensor) -> Tensor:
+        """Whether x lies in the set, computed in float64, `(N,)`."""
+        near = self.distance(x, x0) <= torch.as_tensor(self.eps, dtype=torch.float64, device=x.device)
+        return near & ((x >= self.low) & (x <= self.high)).flatten(1).all(1)
+
+    def reach(self, x0: Tensor) -> Tensor:
+        """Return the largest distance within the box, `(N,)`."""
+        return self.norm(torch.maximum(x0 - self.low, self.high - x0))
+
+    def _around(self, x: Tensor, x0: Tensor, radius: Tensor) -> Tensor:
+        return self._point(self.norm.around(_wide(x), _wide(x0), radius, self.low, self.high), x0)
+
+    def _point(self, x: Tensor, x0: Tensor) -> Tensor:
+        """Return to the type of x0; clip, because x0 + (high - x0) may round to more than high."""
+        return (x if self.norm.separable and x.dtype == x0.dtype else self.clip(x)).to(x0.dtype)
+
+
+def replace_eps(threat: Threat, eps: float | Tensor) -> Threat:
+    """Return the same threat with another budget."""
+    return replace(threat, eps=eps)
+
+
+def _wide(x: Tensor) -> Tensor:
+    """Half precision is too coarse for lengths: compute in float32."""
+    return x.float() if x.dtype in {torch.float16, torch.bfloat16} else x
