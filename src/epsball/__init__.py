@@ -16,13 +16,11 @@ from epsball.attacks import (
 )
 from epsball.data.load import load_data
 from epsball.errors import InputError, ModelError, UntrustworthyError
-from epsball.evaluate import evaluate
 from epsball.geometry import Norm, l0, l1, l2, linf
 from epsball.goal import Goal
 from epsball.models.load import load_model
 from epsball.models.wrap import Model, wrap
 from epsball.threat import Threat
-from epsball.verify import verify
 
 __all__ = [
     "BIM",
@@ -44,13 +42,11 @@ __all__ = [
     "Threat",
     "UntrustworthyError",
     "Worst",
-    "evaluate",
     "l0",
     "l1",
     "l2",
     "linf",
     "load_data",
     "load_model",
-    "verify",
     "wrap",
 ]

@@ -214,7 +214,8 @@ class Oracle:
     def _require(self, access: Access) -> None:
         if access > self._access:
             raise InputError(
-                f"the attack asked for {access.name.lower()} and declared {self._access.name.lower()}; declare what it needs with `access`"
+                f"the attack asked for {access.name.lower()} and declared {self._access.name.lower()}; "
+                "declare what it needs with `access`"
             )
 
     def _pack(self) -> None:

@@ -90,8 +90,8 @@ class Threat:
         if self.norm.name == "linf" and finite.numel() and finite.max().item() > span / 2 * (1 + 1e-9):
             most = finite.max().item()
             raise InputError(
-                f"ε = {most:g} in linf is more than half the data range [{self.low}, {self.high}], so that a grey image would always do; "
-                f"ε is given in data units: use ε = {most:g}/255 for 8-bit steps"
+                f"ε = {most:g} in linf is more than half the data range [{self.low}, {self.high}], "
+                f"so that a grey image would always do; ε is given in data units: use ε = {most:g}/255 for 8-bit steps"
             )
 
     def __getitem__(self, index: Tensor | slice) -> Threat:

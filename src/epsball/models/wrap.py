@@ -162,7 +162,8 @@ def _to_logits(answer: object, n: int, outputs: str) -> Tensor:
         )
     if not isinstance(answer, Tensor):
         raise ModelError(
-            f"the model returned a {type(answer).__name__}; expected a tensor (N, K): use eb.wrap(lambda x: net(x)[0]) or name the entry"
+            f"the model returned a {type(answer).__name__}; expected a tensor (N, K): "
+            "use eb.wrap(lambda x: net(x)[0]) or name the entry"
         )
     if outputs == "binary" and answer.numel() == n:
         half = answer.reshape(n) / 2
