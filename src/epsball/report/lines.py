@@ -1,0 +1,93 @@
+"""The table of attacks, the panels of distances and the heat map, as text and pictures for the page."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from epsball import metrics
+from epsball.record import AttackRows
+from epsball.report.figures import asks_how_close, distance_histogram, horizon
+from epsball.report.svg import inline
+from epsball.report.words import DASH, class_names, count, number, percent, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from epsball.record import Evaluation
+
+SHOWN_CLASSES = 12
+STRONG = 65
+
+
+def attack_lines(run: Evaluation, spent: Mapping[str, float]) -> list[dict[str, Any]]:
+    """One line per attack in the order of asking; `spent` holds the seconds of each where they are known."""
+    lines = []
+    for line in metrics.standings(run):
+        rho = metrics.mean_relative(run, line.attack)
+        lines.append(
+            {
+                "name": line.attack,
+                "own": percent(line.own_accuracy),
+                "cumulative": percent(line.standing),
+                "bar": f"{100 * line.standing:.1f}",
+                "fooled": f"{count(line.broken)} of {count(line.asked)}",
+                "median": number(metrics.median_distance(run, line.attack)),
+                "rho": number(rho.mean),
+                "queries": number(line.queries),
+                "seconds": seconds(spent[line.attack]) if line.attack in spent else DASH,
+            }
+        )
+    return lines
+
+
+def distance_panels(run: Evaluation) -> list[dict[str, Any]]:
+    """One histogram per attack that found anything, all on the same scale."""
+    hits = {name: rows.distance[rows.success & (rows.distance > 0)] for name, rows in run.attacks.items()}
+    end = horizon(run)
+    panels = []
+    for index, (name, distances) in enumerate(hits.items()):
+        if distances.size:
+            note = f"{count(len(distances))} found, median {number(float(np.median(distances)))}"
+            plot = distance_histogram(distances, end, run.eps, 3.6, 1.9)
+            panels.append(
+                {"name": name, "note": note, "picture": inline(plot, f"distance{index}", f"Distances, {name}: {note}")}
+            )
+    return panels
+
+
+def confusion(run: Evaluation) -> dict[str, Any]:
+    """From which class to which, over the nearest error known for each sample; the busiest classes only."""
+    pairs: Counter[tuple[int, int]] = Counter()
+    limit = math.inf if asks_how_close(run) and not math.isfinite(run.eps) else run.eps
+    for name, rows in run.attacks.items():
+        nearest = np.isin(rows.id, run.ids[run.by == name])
+        kept = AttackRows.of({column: values[nearest] for column, values in rows.columns().items()})
+        pairs.update(metrics.confusion(kept, limit))
+    traffic: Counter[int] = Counter()
+    for (before, after), times in pairs.items():
+        traffic.update({before: times, after: times})
+    classes = sorted(label for label, _ in traffic.most_common(SHOWN_CLASSES))
+    most = max(pairs.values(), default=1)
+    names = class_names(run.spec["data"], max(classes, default=0) + 1)
+    caption = f"{count(sum(pairs.values()))} errors, row: class of the original, column: class it was changed to."
+    if len(traffic) > len(classes):
+        caption += f" The {len(classes)} busiest of {len(traffic)} classes are shown."
+    lines = [
+        {"name": names[before], "cells": [_cell(pairs[before, after], most, same=before == after) for after in classes]}
+        for before in classes
+    ]
+    return {
+        "caption": caption if lines else "No attack found an error.",
+        "names": [names[label] for label in classes],
+        "rows": lines,
+    }
+
+
+def _cell(times: int, most: int, *, same: bool) -> dict[str, Any]:
+    share = round(100 * times / most)
+    tone = "same" if same else "strong" if share > STRONG else ""
+    return {"share": share, "tone": tone, "text": count(times) if times else "·"}

@@ -1,0 +1,102 @@
+"""Which adversarial examples to show, and their pictures read from the run folder one row at a time."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from epsball.record.files import damaged
+from epsball.record.folder import INPUTS, read_manifest
+from epsball.record.reading import attack_stages, part_files
+from epsball.report.pictures import triptych
+from epsball.report.words import class_names, number, percent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from epsball.record import Evaluation
+
+SHOWN = 12
+CHANNELS = (1, 3)
+
+
+def gallery(run: Evaluation, folder: Path) -> list[dict[str, Any]]:
+    """About twelve hits spread over attacks and classes; none where the inputs are no pictures."""
+    if not (folder / INPUTS).is_file():
+        return []
+    threat, shown = run.spec["threat"], []
+    with _open(folder / INPUTS) as inputs:
+        place = {int(identity): row for row, identity in enumerate(inputs.get_tensor("ids"))}
+        source = inputs.get_slice("x")
+        if len(source.get_shape()) != 4 or source.get_shape()[1] not in CHANNELS:  # noqa: PLR2004 (N, C, H, W)
+            return []
+        for attack, wanted in choose(run).items():
+            for identity, adversarial in _rows(folder, attack, wanted):
+                clean = source[place[identity] : place[identity] + 1][0]
+                pictures = triptych(clean, adversarial, float(threat["low"]), float(threat["high"]))
+                shown.append({"pictures": pictures, **_caption(run, attack, identity)})
+    return shown
+
+
+def choose(run: Evaluation) -> dict[str, list[int]]:
+    """Ids to show per attack: each hit once, as many per attack as share out evenly, spread over the classes."""
+    label = dict(zip(run.ids.tolist(), run.label.tolist(), strict=True))
+    hits = {
+        name: sorted(
+            rows.id[rows.success & (rows.distance > 0)].tolist(), key=lambda identity: (label[identity], identity)
+        )
+        for name, rows in run.attacks.items()
+    }
+    chosen: dict[str, list[int]] = {}
+    left, taken = SHOWN, set[int]()
+    remaining = sorted((name for name in hits if hits[name]), key=lambda name: len(hits[name]))
+    for index, name in enumerate(remaining):
+        fresh = [identity for identity in hits[name] if identity not in taken] or hits[name]
+        share = min(len(fresh), -(-left // (len(remaining) - index)))
+        chosen[name] = [fresh[int(at)] for at in np.linspace(0, len(fresh) - 1, share)]
+        taken.update(chosen[name])
+        left -= share
+    return {name: chosen[name] for name in run.attacks if name in chosen}
+
+
+def _rows(folder: Path, attack: str, wanted: list[int]) -> Iterator[tuple[int, NDArray[Any]]]:
+    manifest = read_manifest(folder)
+    for file in part_files(manifest, attack_stages(manifest["spec"])[attack], ".safetensors"):
+        with _open(folder / file) as part:
+            ids = part.get_tensor("ids").tolist()
+            for identity in wanted:
+                if identity in ids:
+                    row = ids.index(identity)
+                    yield identity, part.get_slice("x")[row : row + 1][0]
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Any]:
+    from safetensors import SafetensorError, safe_open  # noqa: PLC0415 (only where pictures are drawn)
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise damaged(path, "safetensors", path.stat().st_size if path.is_file() else 0) from error
+
+
+def _caption(run: Evaluation, attack: str, identity: int) -> dict[str, Any]:
+    rows = run.attacks[attack]
+    row = int(np.flatnonzero(rows.id == identity)[0])
+    before, after = int(rows.before[row]), int(rows.after[row])
+    names = class_names(run.spec["data"], max(before, after) + 1)
+    return {
+        "id": identity,
+        "attack": attack,
+        "distance": number(float(rows.distance[row])),
+        "before": names[before],
+        "after": names[after],
+        "confidence_before": percent(float(rows.confidence_before[row])),
+        "confidence_after": percent(float(rows.confidence_after[row])),
+    }

@@ -1,0 +1,128 @@
+"""What the record says first: the verdict in plain words, the headline figures, the doubts."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from epsball import metrics
+from epsball.report.words import DASH, MEANINGS, NO_BREAK, NORMS, count, epsilon, number, percent
+
+if TYPE_CHECKING:
+    from epsball.record import Evaluation
+
+TONES = {"FAIL": "bad", "WARN": "warn", "INFO": ""}
+
+
+def verdict(run: Evaluation) -> dict[str, str]:
+    """Badge, headline and meaning of the result."""
+    failed = sum(finding.severity == "FAIL" for finding in run.findings)
+    warned = sum(finding.severity == "WARN" for finding in run.findings)
+    if failed:
+        badge, tone = f"Not trusted: {_checks(failed)} failed, see the findings", "bad"
+    elif warned:
+        badge, tone = f"Trusted, with {warned} warning{'s' * (warned > 1)}", "warn"
+    else:
+        badge, tone = "Trusted: every claimed error was checked again", ""
+    return {"badge": badge, "tone": tone, "headline": _headline(run), "meaning": _meaning(run)}
+
+
+def _checks(number_of_checks: int) -> str:
+    return f"{number_of_checks} check{'s' * (number_of_checks > 1)}"
+
+
+def _headline(run: Evaluation) -> str:
+    right, n = int(np.sum(run.clean == run.label)), len(run)
+    threat = run.spec["threat"]
+    start = f"The model classifies {count(right)} of {count(n)} images correctly ({percent(run.clean_accuracy)})."
+    if math.isinf(run.eps):
+        median = metrics.median_distance(run)
+        norm = NORMS[threat["norm"]]
+        if math.isfinite(median):
+            return f"{start} A change of {norm} length {number(median)} is enough to turn half of those into an error."
+        return f"{start} No error was found for most of those at any {norm} distance."
+    standing = int(np.sum(run.upper > run.eps))
+    meaning = MEANINGS[threat["norm"]].format(eps=f"ε = {epsilon(threat)}")
+    return f"{start} If {meaning}, {count(standing)} are left ({percent(run.robust_accuracy())})."
+
+
+def _meaning(run: Evaluation) -> str:
+    text = (
+        "These attacks show errors that exist; a stronger attack may show more, "
+        "so the robust accuracy is at most the figure given here."
+    )
+    if math.isinf(run.eps):
+        text = "These attacks show errors that exist; a stronger attack may find nearer ones."
+    elif run.certified_accuracy() > 0:
+        text += f" For {percent(run.certified_accuracy())} it is proved that no error exists."
+    return text
+
+
+def headline(run: Evaluation) -> list[dict[str, str]]:
+    """The figures a reader takes away."""
+    right, n = int(np.sum(run.clean == run.label)), len(run)
+    threat, data = run.spec["threat"], run.spec["data"]
+    norm = NORMS[threat["norm"]]
+    figures = [_share("clean", "Clean accuracy", run.clean_accuracy, metrics.wilson(right, n))]
+    if math.isfinite(run.eps):
+        figures.append(
+            _share("robust", f"Robust accuracy, {norm} ε = {number(run.eps)}", run.robust_accuracy(), run.interval())
+        )
+    median = number(metrics.median_distance(run))
+    figures.append(_figure("median", "Median distance to an error", median, f"{norm}, in data units"))
+    figures.append(
+        _figure("samples", "Images", count(n), f"{data.get('source') or 'given arrays'} {data.get('split') or ''}")
+    )
+    return figures
+
+
+def _share(key: str, name: str, share: float, interval: tuple[float, float]) -> dict[str, str]:
+    low, high = interval
+    return _figure(
+        key, name, percent(share), f"95{NO_BREAK}% interval {100 * low:.1f}{NO_BREAK}{DASH}{NO_BREAK}{percent(high)}"
+    )
+
+
+def _figure(key: str, name: str, value: str, note: str) -> dict[str, str]:
+    return {"key": key, "name": name, "value": value, "note": note}
+
+
+def findings(run: Evaluation) -> list[dict[str, str]]:
+    """The doubts, the gravest first."""
+    ordered = sorted(run.findings, key=lambda finding: list(TONES).index(finding.severity))
+    return [
+        {
+            "id": finding.id,
+            "severity": finding.severity,
+            "tone": TONES[finding.severity],
+            "message": finding.message,
+            "evidence": finding.evidence,
+            "remedy": finding.remedy,
+        }
+        for finding in ordered
+    ]
+
+
+def checks(run: Evaluation) -> list[dict[str, Any]]:
+    """What was tried and, as plainly, what was not."""
+    proved = bool(np.any(run.lower > 0))
+    return [
+        {"done": True, "text": f"Attacks run: {', '.join(run.attacks) or 'none'}."},
+        {
+            "done": proved,
+            "text": "Certificates: lower bounds were computed."
+            if proved
+            else "Certificates: none, so the true robust accuracy may be anything below the figure given.",
+        },
+        {
+            "done": False,
+            "text": "Adaptive attack: none supplied. A defence built to stop these attacks needs one written against it.",
+        },
+        {
+            "done": run.trusted,
+            "text": "Checks of the model and of the attacks: "
+            + ("none failed." if run.trusted else "failed, see the findings."),
+        },
+    ]
