@@ -77,16 +77,21 @@ def _asked(run: Evaluation, eps: float | str | None) -> float:
     return value
 
 
+def standing(run: Evaluation, eps: float | str | None = None) -> NDArray[np.bool_]:
+    """Whether no error was found within ε (n,); for ε = inf, at any distance. Arguments and errors as below."""
+    left: NDArray[np.bool_] = (run.upper > _asked(run, eps)) | np.isinf(run.upper)
+    return left
+
+
 def robust_accuracy(run: Evaluation, eps: float | str | None = None) -> float:
-    """Share of samples with no error found within ε: mean(upper > ε), an upper bound on the true one.
+    """Share of samples with no error found within ε, mean(upper > ε): an upper bound on the true one.
 
     Beyond the run's own ε only minimum-norm attacks have been asked, and only they count there.
 
     Raises:
         InputError: ε exceeds the run's and no minimum-norm attack was asked.
     """
-    value = _asked(run, eps)
-    return float(np.mean(run.upper > value))
+    return float(np.mean(standing(run, eps)))
 
 
 def certified_accuracy(run: Evaluation, eps: float | str | None = None) -> float:
@@ -97,8 +102,7 @@ def certified_accuracy(run: Evaluation, eps: float | str | None = None) -> float
 
 def interval(run: Evaluation, eps: float | str | None = None, level: float = 0.95) -> tuple[float, float]:
     """Wilson interval of the robust accuracy at ε over the choice of samples."""
-    value = _asked(run, eps)
-    return wilson(int(np.sum(run.upper > value)), len(run), level)
+    return wilson(int(standing(run, eps).sum()), len(run), level)
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,29 +29,31 @@ if TYPE_CHECKING:
 
 def plain(value: Any) -> Any:
     """The value in JSON's own types: infinity as "inf", functions and classes by their names, tensors as lists."""
-    match value:
-        case None | bool() | str():
-            return value
-        case Norm():
-            return value.name
-        case enum.Enum():
-            return value.name
-        case int():
-            return value
-        case float():
-            return value if math.isfinite(value) else str(value)
-        case Tensor() | np.ndarray() | np.generic():
-            return plain(value.tolist())
-        case Mapping():
-            return {str(name): plain(inner) for name, inner in value.items()}
-        case Sequence():
-            return [plain(inner) for inner in value]
-        case Path():
-            return str(value)
-        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return {"class": _name(type(value)), **_fields(value)}
-        case _:
-            return _name(value) if hasattr(value, "__qualname__") else _name(type(value))
+    if isinstance(value, Norm | enum.Enum):
+        return value.name
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Tensor | np.ndarray | np.generic):
+        return plain(value.tolist())
+    return _compound(value)
+
+
+def _compound(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): plain(inner) for name, inner in value.items()}
+    if isinstance(value, Sequence):
+        return [plain(inner) for inner in value]
+    if isinstance(value, Path):
+        return str(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {"class": _name(type(value)), **_fields(value)}
+    return _kind(value)
+
+
+def _kind(value: Any) -> str:
+    return _name(value if hasattr(value, "__qualname__") else type(value))
 
 
 def _fields(value: Any) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def _fields(value: Any) -> dict[str, Any]:
 def _name(thing: Any) -> str:
     """`PGD` for what the library brings along, `module:Class` for what a user wrote."""
     home, name = str(thing.__module__), str(thing.__qualname__)
-    return name if home.split(".")[0] == "epsball" else f"{home}:{name}"
+    return name if home.partition(".")[0] == "epsball" else f"{home}:{name}"
 
 
 def describe_attack(attack: Attack, position: int) -> dict[str, Any]:
@@ -75,9 +77,7 @@ def describe_model(model: Model) -> dict[str, Any]:
     return {
         "source": model.source,
         "fingerprint": model.fingerprint(),
-        "class": _name(type(model.net) if isinstance(model.net, torch.nn.Module) else model.net)
-        if hasattr(model.net, "__qualname__") or isinstance(model.net, torch.nn.Module)
-        else _name(type(model.net)),
+        "class": _kind(model.net),
         "mean": plain(model.mean),
         "std": plain(model.std),
         "outputs": model.outputs,
@@ -110,6 +110,7 @@ def specification(
     data: Mapping[str, Any],
     threat: Threat,
     suite: str,
+    suite_version: int,
     attacks: Mapping[str, Attack],
     certifiers: Sequence[str],
     seed: int,
@@ -125,6 +126,7 @@ def specification(
         "data": plain(data),
         "threat": describe_threat(threat),
         "suite": suite,
+        "suite_version": suite_version,
         "every_sample": every_sample,
         "attacks": {name: describe_attack(attack, place) for place, (name, attack) in enumerate(attacks.items())},
         "certifiers": list(certifiers),

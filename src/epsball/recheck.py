@@ -102,12 +102,12 @@ def length(norm: str, r: NDArray[Any]) -> NDArray[np.float64]:
     if norm == "linf":
         return np.asarray(flat.max(1), np.float64)
     if norm == "l2":
-        return np.sqrt((flat * flat).sum(1))
+        return np.asarray(np.sqrt((flat * flat).sum(1)), np.float64)
     return np.asarray((flat if norm == "l1" else flat != 0).sum(1), np.float64)
 
 
 def relative(norm: str, distance: NDArray[np.float64], x0: NDArray[Any]) -> NDArray[np.float64]:
-    """distance / |x0|: 0 where the distance is 0, inf where only the input is."""
+    """Return distance / |x0|: 0 where the distance is 0, inf where only the input is."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(distance == 0, 0.0, distance / length(norm, x0))
 

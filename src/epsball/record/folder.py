@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from epsball.errors import InputError
-from epsball.record.evaluation import ATTACK_COLUMNS, AttackRows, Finding
+from epsball.record.evaluation import ATTACK_COLUMNS, SAMPLE_COLUMNS, AttackRows, Finding
 from epsball.record.files import (
     TEMPORARY,
     array_bytes,
@@ -117,12 +117,16 @@ class RunFolder:
         rows: AttackRows,
         examples: tuple[NDArray[np.int64], NDArray[Any]],
         seconds: float,
+        remarks: Mapping[str, Sequence[Any]] | None = None,
     ) -> None:
-        """Store one part of one attack: its rows, and ids and inputs of its hits."""
+        """Store one part of one attack: its rows, ids and inputs of its hits, and remarks (JSON lists) about it."""
         name = part_name(stage, part)
         ids, x = examples
         self._write(f"{name}.safetensors", array_bytes({"ids": ids, "x": x}), len(ids))
         self._write(f"{name}.parquet", table_bytes(rows.columns()), len(rows))
+        kept = {key: list(values) for key, values in (remarks or {}).items() if values}
+        if kept:
+            self._manifest["parts"][f"{name}.parquet"]["remarks"] = kept
         self._add_seconds(stage, seconds)
         self._commit()
 
@@ -134,6 +138,10 @@ class RunFolder:
         """
         columns = self.read_columns(stage, part, ATTACK_COLUMNS)
         return None if columns is None else AttackRows.of(columns)
+
+    def remarks(self, stage: str, part: int) -> dict[str, list[Any]]:
+        """What was remarked about a finished part."""
+        return dict(self._manifest["parts"][f"{part_name(stage, part)}.parquet"].get("remarks", {}))
 
     def write_columns(self, stage: str, part: int, columns: Mapping[str, NDArray[Any]], seconds: float) -> None:
         """Store one part of a stage that has no examples, e.g. of a certificate."""
@@ -158,6 +166,10 @@ class RunFolder:
 
     def _add_seconds(self, stage: str, seconds: float) -> None:
         self._manifest["seconds"][stage] = self._manifest["seconds"].get(stage, 0.0) + seconds
+
+    def read_samples(self) -> dict[str, NDArray[Any]] | None:
+        """The per-sample columns of an earlier session, or None where there was none."""
+        return read_table(self.path / SAMPLES, SAMPLE_COLUMNS) if (self.path / SAMPLES).exists() else None
 
     def write_samples(self, columns: Mapping[str, NDArray[Any]]) -> None:
         """Store the per-sample columns as they stand; listed with a digest only once the run is complete."""

@@ -48,7 +48,8 @@ def tabulate(
         by[at[closer]] = name
         queries[at] += rows.queries
         gradients[at] += rows.gradients
-    lower = np.where(right, lower, 0.0)
+    # A certificate and an attack may meet at the exact distance, each with a rounding error of its own.
+    lower = np.minimum(np.where(right, lower, 0.0), upper)
     return {
         "id": ids,
         "label": label,

@@ -1,0 +1,60 @@
+"""Which attacks an evaluation runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from epsball.attacks.base import Attack
+from epsball.attacks.suites import suite as named_suite
+from epsball.errors import InputError
+
+if TYPE_CHECKING:
+    from epsball.threat import Threat
+
+
+def chosen(suite: str | Attack | Mapping[str, Attack] | Sequence[Attack], threat: Threat) -> dict[str, Attack]:
+    """The attacks to run, by name, in order.
+
+    Of a suite, those that are defined for the threat's norm and, where ε is infinite, ask for no budget.
+
+    Raises:
+        InputError: no attacks, something that is no attack, or an attack that does not fit the threat.
+    """
+    if isinstance(suite, str):
+        attacks = {name: attack for name, attack in named_suite(suite).items() if not misfit(attack, threat)}
+        if not attacks:
+            raise InputError(
+                f"no attack of the suite {suite!r} works in {threat.norm.name} with ε = {threat.eps}; give a finite ε, or others"
+            )
+        return attacks
+    attacks = dict(suite) if isinstance(suite, Mapping) else _named([suite] if isinstance(suite, Attack) else suite)
+    for name, attack in attacks.items():
+        if not isinstance(attack, Attack):
+            raise InputError(f"the suite holds {name!r}: {attack!r}; expected an attack such as eb.PGD(steps=40)")
+        if reason := misfit(attack, threat):
+            raise InputError(f"the suite holds {name!r}, which {reason}; leave it out, or change the threat")
+    if not attacks:
+        raise InputError(
+            'the suite holds no attack; expected "quick", "standard", or attacks such as [eb.PGD(steps=40)]'
+        )
+    return attacks
+
+
+def _named(attacks: Sequence[Attack]) -> dict[str, Attack]:
+    seen, named = Counter[str](), {}
+    for attack in attacks:
+        name = type(attack).__name__.lower()
+        seen[name] += 1
+        named[name if seen[name] == 1 else f"{name}-{seen[name]}"] = attack
+    return named
+
+
+def misfit(attack: Attack, threat: Threat) -> str:
+    """Why an attack cannot be asked about this threat; empty where it can."""
+    if threat.norm.name not in attack.norms:
+        return f"is not defined for {threat.norm.name}"
+    if not attack.minimum_norm and not threat.bounded:
+        return "works inside a ball and needs a finite ε"
+    return ""
