@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +99,7 @@ def _halved(rows: int) -> int:
 
 def length(norm: str, r: NDArray[Any]) -> NDArray[np.float64]:
     """|r| of every row (n, …) in float64."""
-    flat = np.abs(r.reshape(len(r), -1).astype(np.float64))
+    flat = np.abs(r.reshape(len(r), math.prod(r.shape[1:])).astype(np.float64))
     if norm == "linf":
         return np.asarray(flat.max(1), np.float64)
     if norm == "l2":
@@ -115,7 +116,7 @@ def relative(norm: str, distance: NDArray[np.float64], x0: NDArray[Any]) -> NDAr
 def inside_box(x: NDArray[Any], low: Any, high: Any) -> NDArray[np.bool_]:
     """Whether every feature of a row (n, …) is a number between low and high, rounded to the type of x."""
     low, high = np.asarray(low, x.dtype), np.asarray(high, x.dtype)
-    inside: NDArray[np.bool_] = ((x >= low) & (x <= high)).reshape(len(x), -1).all(1)
+    inside: NDArray[np.bool_] = ((x >= low) & (x <= high)).reshape(len(x), math.prod(x.shape[1:])).all(1)
     return inside
 
 

@@ -49,20 +49,19 @@ class Run:
         self._rows: dict[str, AttackRows] = {}
         self._dropped: dict[str, dict[str, list[int]]] = {}
         self._held: list[float] = []
-        self._findings: list[Finding | None] = []
+        self._findings: list[Finding] = []
         self._passes = 1
 
     def start(self, x: NDArray[Any]) -> None:
         """Check the model, and store the inputs x (n, …) or take up what an earlier session found."""
         cases = self._cases
         self._told("checks", 0, len(cases))
-        self._findings = [
-            *diagnose.preflight(cases.model, cases.x, cases.y),
-            diagnose.baseline(cases.label, cases.clean, cases.classes),
-        ]
-        if any(finding is not None and finding.id == "D02" for finding in self._findings):
+        plausible = diagnose.baseline(cases.label, cases.clean, cases.classes)
+        self._findings = [*diagnose.preflight(cases.model, cases.x, cases.y), *([plausible] if plausible else [])]
+        if any(finding.id == "D02" for finding in self._findings):
             self._passes = recheck.PASSES
         self._folder.write_inputs(x, cases.label, cases.ids)
+        self._folder.write_findings(self._findings)
         earlier = self._folder.read_samples()
         if earlier is None:
             self._store()

@@ -84,6 +84,7 @@ class RunFolder:
             left.unlink(missing_ok=True)
 
     def _commit(self) -> None:
+        self._manifest["digest"] = digest(self._manifest)
         write_whole(self.path / MANIFEST, json_bytes(self._manifest))
 
     def _write(self, name: str, content: bytes, rows: int) -> None:
@@ -171,6 +172,11 @@ class RunFolder:
         """The per-sample columns of an earlier session, or None where there was none."""
         return read_table(self.path / SAMPLES, SAMPLE_COLUMNS) if (self.path / SAMPLES).exists() else None
 
+    def write_findings(self, findings: Sequence[Finding]) -> None:
+        """Store what is known before the first attack."""
+        self._manifest["findings"] = [asdict(finding) for finding in findings]
+        self._commit()
+
     def write_samples(self, columns: Mapping[str, NDArray[Any]]) -> None:
         """Store the per-sample columns as they stand; listed with a digest only once the run is complete."""
         write_whole(self.path / SAMPLES, table_bytes(columns))
@@ -181,6 +187,11 @@ class RunFolder:
         self._manifest["findings"] = [asdict(finding) for finding in findings]
         self._manifest["status"] = "complete"
         self._commit()
+
+
+def digest(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of all that `run.json` says beside this digest."""
+    return sha256(json_bytes({key: value for key, value in manifest.items() if key != "digest"}))
 
 
 def part_name(stage: str, part: int) -> str:

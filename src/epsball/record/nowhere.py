@@ -31,6 +31,9 @@ class Nowhere:
     def read_samples(self) -> dict[str, NDArray[Any]] | None:
         """No earlier session."""
 
+    def write_findings(self, findings: Sequence[Finding]) -> None:
+        """Store nothing."""
+
     def write_samples(self, columns: Mapping[str, NDArray[Any]]) -> None:
         """Store nothing."""
 
