@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 POINTS = 240
 BINS = 32
+CLOSED = 1e-9  # a bar holds its right end, rounding included: a hit at ε stands left of ε
 DASHES = (0, (3, 2))
 
 
@@ -64,16 +65,19 @@ def _mark(plot: Axes, eps: float, text: str) -> None:
     plot.annotate(text, (eps, 1), (4, -2), textcoords="offset points", va="top", color=WARN, fontsize=8)
 
 
-def distance_histogram(distances: NDArray[np.float64], end: float, eps: float, width: float, height: float) -> Axes:
-    """How far the errors lie that one attack found; distances beyond `end` count in the last bar."""
-    plot = axes(width, height, "distance (data units)", "samples")
-    counts, edges = np.histogram(np.minimum(distances, end), bins=BINS, range=(0, end))
-    plot.bar(edges[:-1], counts, width=np.diff(edges) * 0.9, align="edge", color=ACCENT, linewidth=0)
+def distance_histogram(distances: NDArray[np.float64], end: float, eps: float, size: tuple[float, float]) -> Axes:
+    """How far the errors lie that one attack found; a bar ends at ε, and the last holds all beyond `end`."""
+    plot = axes(*size, "distance (data units)", "samples")
+    width = end / BINS if math.isinf(eps) or eps == 0 else eps / max(1, round(BINS * eps / end))
+    edges = np.arange(0, end + width, width)
+    ordered = np.sort(np.minimum(distances, edges[-1]))
+    counts = np.diff(np.searchsorted(ordered, edges * (1 + CLOSED), side="right"))
+    plot.bar(edges[:-1], counts, width=width * 0.9, align="edge", color=ACCENT, linewidth=0)
     if eps <= end:
         plot.axvline(eps, color=WARN, linewidth=1, linestyle=DASHES)
     if distances.size:
         plot.axvline(float(np.median(distances)), color=INK, linewidth=1)
-    plot.set_xlim(0, end * 1.02)
+    plot.set_xlim(0, edges[-1] * 1.02)
     plot.set_ylim(0, max(1.0, float(counts.max()) * 1.08))
     plot.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     plot.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))

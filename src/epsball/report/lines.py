@@ -51,8 +51,8 @@ def distance_panels(run: Evaluation) -> list[dict[str, Any]]:
     panels = []
     for index, (name, distances) in enumerate(hits.items()):
         if distances.size:
-            note = f"{count(len(distances))} found, median {number(float(np.median(distances)))}"
-            plot = distance_histogram(distances, end, run.eps, 3.6, 1.9)
+            note = f"{count(len(distances))} found, half of them within {number(float(np.median(distances)))}"
+            plot = distance_histogram(distances, end, run.eps, (4.9, 2.1))
             panels.append(
                 {"name": name, "note": note, "picture": inline(plot, f"distance{index}", f"Distances, {name}: {note}")}
             )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from epsball.report.words import DASH, NORMS, TIMES, epsilon, seconds
 
@@ -64,22 +67,41 @@ def _text(value: Any) -> str:
     return DASH if value in ("", None) else str(value)
 
 
-def command(run: Evaluation, folder: Path) -> str:
-    """The shell lines that repeat the run and check it; "" where the model or the data were live objects."""
+def repeatable(run: Evaluation) -> bool:
+    """Whether a command line says it all: model, data and suite by name."""
     spec = run.spec
-    model, data, threat = spec.get("model", {}), spec.get("data", {}), spec["threat"]
+    named = spec.get("model", {}).get("source") and spec.get("data", {}).get("source")
+    return bool(named) and spec.get("suite", "custom") != "custom"
+
+
+def command(run: Evaluation, folder: Path) -> str:
+    """The shell lines that repeat the run, where there are such, and check it."""
     check = shlex.join(["epsball", "verify", str(folder)])
-    if not model.get("source") or not data.get("source"):
-        return ""
-    words = ["epsball", "evaluate", model["source"], "--data", data["source"]]
+    if not repeatable(run):
+        return check
+    spec = run.spec
+    model, data, threat = spec["model"], spec["data"], spec["threat"]
     options = {
+        "--data": data["source"],
         "--split": data.get("split"),
         "--n": data.get("n"),
         "--norm": threat["norm"],
-        "--eps": threat["eps"],
-        "--suite": spec.get("suite"),
+        "--eps": None if math.isinf(run.eps) else threat["eps"],
+        "--suite": spec["suite"],
         "--seed": spec.get("seed"),
+        "--mean": _numbers(model.get("mean")),
+        "--std": _numbers(model.get("std")),
+        "--outputs": None if model.get("outputs") == "logits" else model.get("outputs"),
     }
+    words = ["epsball", "evaluate", model["source"]]
     for name, value in options.items():
         words += [name, str(value)] if value not in (None, "") else []
+    words += ["--every-sample"] if spec.get("every_sample") else []
     return f"{shlex.join(words)}\n{check}"
+
+
+def _numbers(value: Any) -> str | None:
+    """What the command line takes for a mean: 0.5 or 0.49,0.48,0.45."""
+    if value is None:
+        return None
+    return ",".join(f"{number:g}" for number in np.ravel(value))

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsball import metrics
+from epsball.record import Finding
 from epsball.report.words import DASH, MEANINGS, NO_BREAK, NORMS, count, epsilon, number, percent
 
 if TYPE_CHECKING:
     from epsball.record import Evaluation
 
-TONES = {"FAIL": "bad", "WARN": "warn", "INFO": ""}
+TONES = {"FAIL": "bad", "WARN": "warn"}
 
 
 def verdict(run: Evaluation) -> dict[str, str]:
@@ -90,8 +91,9 @@ def _figure(key: str, name: str, value: str, note: str) -> dict[str, str]:
 
 
 def findings(run: Evaluation) -> list[dict[str, str]]:
-    """The doubts, the gravest first."""
-    ordered = sorted(run.findings, key=lambda finding: list(TONES).index(finding.severity))
+    """The doubts, the gravest first; what is only for the record stands among the checks."""
+    doubts = [finding for finding in run.findings if finding.severity in TONES]
+    ordered = sorted(doubts, key=lambda finding: list(TONES).index(finding.severity))
     return [
         {
             "id": finding.id,
@@ -108,21 +110,36 @@ def findings(run: Evaluation) -> list[dict[str, str]]:
 def checks(run: Evaluation) -> list[dict[str, Any]]:
     """What was tried and, as plainly, what was not."""
     proved = bool(np.any(run.lower > 0))
+    remarks = [finding for finding in run.findings if finding.severity == "INFO"]
+    if not any(finding.id == "adaptive" for finding in remarks):
+        remarks.append(
+            Finding(
+                "adaptive", "INFO", "Adaptive attack: none supplied", "", "add one that is written against the defence"
+            )
+        )
     return [
-        {"done": True, "text": f"Attacks run: {', '.join(run.attacks) or 'none'}."},
-        {
-            "done": proved,
-            "text": "Certificates: lower bounds were computed."
-            if proved
-            else "Certificates: none, so the true robust accuracy may be anything below the figure given.",
-        },
-        {
-            "done": False,
-            "text": "Adaptive attack: none supplied. A defence built to stop these attacks needs one written against it.",
-        },
+        {"done": True, "text": f"Attacks run: {', '.join(run.attacks) or 'none'}.", "more": ""},
         {
             "done": run.trusted,
-            "text": "Checks of the model and of the attacks: "
-            + ("none failed." if run.trusted else "failed, see the findings."),
+            "text": f"Checks of model and attacks: {'none failed' if run.trusted else 'failed, see the findings'}.",
+            "more": "",
         },
+        {
+            "done": proved,
+            "text": f"Certificates: {'lower bounds were computed' if proved else 'none'}.",
+            "more": "" if proved else "The true robust accuracy may be anything below the figure given.",
+        },
+        *(
+            {
+                "done": False,
+                "text": f"{finding.message}.",
+                "more": _sentence(finding),
+            }
+            for finding in remarks
+        ),
     ]
+
+
+def _sentence(finding: Finding) -> str:
+    text = "; ".join(part for part in (finding.evidence, finding.remedy) if part)
+    return f"{text[:1].upper()}{text[1:]}."

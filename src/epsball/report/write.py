@@ -15,7 +15,7 @@ from epsball.record.folder import MANIFEST, read_manifest
 from epsball.record.reading import attack_stages
 from epsball.report.figures import accuracy_curve, asks_how_close
 from epsball.report.lines import attack_lines, confusion, distance_panels
-from epsball.report.provenance import command, configuration
+from epsball.report.provenance import command, configuration, repeatable
 from epsball.report.samples import gallery
 from epsball.report.svg import inline
 from epsball.report.verdict import checks, findings, headline, verdict
@@ -57,7 +57,7 @@ def _page(run: Evaluation, folder: Path) -> dict[str, Any]:
     model, data = run.spec.get("model", {}), run.spec.get("data", {})
     samples = gallery(run, folder)
     return {
-        "model": model.get("source") or model.get("class") or "model",
+        "model": _title(model),
         "subtitle": " · ".join(
             str(part) for part in (data.get("source"), data.get("split"), run.spec.get("started")) if part
         ),
@@ -74,7 +74,14 @@ def _page(run: Evaluation, folder: Path) -> dict[str, Any]:
         "checks": checks(run),
         "configuration": configuration(run),
         "command": command(run, folder),
+        "repeatable": repeatable(run),
     }
+
+
+def _title(model: dict[str, Any]) -> str:
+    """The model as it was named, without the folders its weights lie in."""
+    name, at, weights = str(model.get("source") or model.get("class") or "model").partition("@")
+    return f"{name}{at}{Path(weights).name}"
 
 
 def _seconds(run: Evaluation, folder: Path) -> dict[str, float]:

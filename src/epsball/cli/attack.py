@@ -1,0 +1,117 @@
+"""``epsball attack``: one attack, with its settings as flags."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from epsball.cli.fields import configured
+from epsball.cli.options import (
+    Count,
+    Data,
+    Device,
+    Eps,
+    Json,
+    Mean,
+    ModelSpec,
+    Norm,
+    Out,
+    Outputs,
+    Seed,
+    Source,
+    Split,
+    Std,
+    source,
+    threat,
+)
+from epsball.cli.output import note
+from epsball.cli.running import conclude
+from epsball.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from epsball.attacks.base import Attack
+
+SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def attack(
+    ctx: typer.Context,
+    model: ModelSpec,
+    *,
+    data: Data,
+    name: Annotated[str, typer.Option("--attack", metavar="NAME", help="Of `epsball list attacks`, or module:Class.")],
+    norm: Norm,
+    eps: Eps = None,
+    target: Annotated[
+        int | None,
+        typer.Option(
+            metavar="LABEL", help="Only this class counts as a hit; samples that have it as label are left out."
+        ),
+    ] = None,
+    restarts: Annotated[int, typer.Option(min=1, help="Repeat with fresh random numbers, keep the best.")] = 1,
+    n: Count = None,
+    split: Split = "test",
+    out: Out = None,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    mean: Mean = None,
+    std: Std = None,
+    outputs: Outputs = "logits",
+    as_json: Json = False,
+) -> None:
+    """Run one attack on every sample that is classified correctly.
+
+    The attack's own settings are flags too: --attack pgd --steps 100 --rate 1/20 --loss margin --no-random-start.
+    """
+    from epsball.evaluate import evaluate  # noqa: PLC0415 (torch is only loaded by commands that compute)
+
+    bounds, chosen = threat(norm, eps), _attack(name, ctx.args, restarts, target)
+    if eps is None and not chosen.minimum_norm:
+        raise InputError(f"{name} searches within a budget and has none; give --eps, such as --eps 0.1 or --eps 8/255")
+    given = source(model, data, split=split, n=n, device=device, mean=mean, std=std, outputs=outputs)
+    given, ids = _without(given, target)
+    conclude(
+        lambda: evaluate(
+            given.model,
+            (given.x, given.y),
+            bounds,
+            suite={name: chosen},
+            out=out,
+            seed=seed,
+            ids=ids,
+            source=data,
+            split=split,
+        ),
+        out,
+        gate=None,
+        as_json=as_json,
+        title=f"{name} towards class {target}" if target is not None else "",
+    )
+
+
+def _attack(name: str, words: list[str], restarts: int, target: int | None) -> "Attack":
+    from epsball.attacks import Attack, Restarts  # noqa: PLC0415 (torch is only loaded by commands that compute)
+    from epsball.cli.towards import Towards  # noqa: PLC0415 (the same)
+
+    made: Attack = configured(name, words)
+    if not isinstance(made, Attack):
+        raise InputError(f"{name} made a {type(made).__name__}; expected a subclass of epsball.Attack")
+    made = Restarts(made, restarts) if restarts > 1 else made
+    return made if target is None else Towards(made, target)
+
+
+def _without(given: Source, target: int | None) -> "tuple[Source, Tensor | None]":
+    """The samples that do not have the target as their label, and their ids."""
+    if target is None:
+        return given, None
+    classes = given.model(given.x[:1]).shape[1]
+    if not 0 <= target < classes:
+        raise InputError(f"--target was given as {target}; the model has the classes 0 to {classes - 1}")
+    others = (given.y != target).nonzero().squeeze(1)
+    left_out = len(given.y) - len(others)
+    if not len(others):
+        raise InputError(f"all {left_out} samples have the label {target} already; give another --target")
+    if left_out:
+        note(f"{left_out} of {len(given.y)} samples have the label {target} already and are left out.")
+    return Source(given.model, given.x[others], given.y[others]), others

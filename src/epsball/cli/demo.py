@@ -1,0 +1,67 @@
+"""``epsball demo``: the main job on embedded digits."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+
+from epsball import metrics
+from epsball.cli.options import Json, Seed
+from epsball.cli.output import document, doubts, interval, note, say, table
+from epsball.cli.running import kept
+from epsball.report.words import number, percent, seconds
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from epsball.record import Evaluation
+
+Out = Annotated[Path, typer.Option(metavar="FOLDER", help="Where weights, run folder and report are written.")]
+
+
+def demo(*, out: Out = Path("epsball-demo"), seed: Seed = 0, as_json: Json = False) -> None:
+    """Train a network on embedded digits, attack it, measure, and write the report; needs no network."""
+    from epsball.demo import demonstrate  # noqa: PLC0415 (torch is only loaded by commands that compute)
+
+    with kept(out):
+        made = demonstrate(out, seed=seed, say=note)
+    doubts(made.run)
+    paths = {"report": made.report, "weights": made.weights}
+    say(accuracies(made.run), {**document(made.run, made.folder), **paths}, as_json=as_json)
+    note(
+        f"Done in {seconds(made.seconds)}.\n\n"
+        f"Report:  {made.report}   (open it in a browser)\n"
+        f"Weights: {made.weights}\n\n"
+        "Next:\n"
+        f"  epsball verify {made.folder}\n"
+        "  epsball evaluate your_model.py:make_model@weights.safetensors --data mnist --norm linf --eps 0.1 --out run/\n"
+        "  epsball list attacks"
+    )
+
+
+def accuracies(run: "Evaluation") -> "Table":
+    """What each attack alone leaves, and all together."""
+    shown = table(
+        f"784-512-10 on {len(run)} digits, linf, ε = {number(run.eps)}",
+        "",
+        "accuracy",
+        "95 % interval",
+        "median distance",
+        "mean |r|/|x|",
+    )
+    right = run.clean == run.label
+    _row(shown, "clean", right)
+    for name, rows in run.attacks.items():
+        own = metrics.attack_upper(run, name)
+        facts = number(metrics.median_distance(run, name)), number(metrics.mean_relative(run, name).mean)
+        _row(shown, name, own > run.eps, *facts)
+        if run.spec["attacks"][name]["minimum_norm"] and rows.success.any():
+            _row(shown, f"{name}, any distance", np.isinf(own))
+    _row(shown, "all together", run.upper > run.eps)
+    return shown
+
+
+def _row(shown: "Table", name: str, standing: "np.ndarray[tuple[int], np.dtype[np.bool_]]", *facts: str) -> None:
+    bounds = metrics.wilson(int(standing.sum()), len(standing))
+    shown.add_row(name, percent(float(standing.mean())), interval(*bounds), *facts)

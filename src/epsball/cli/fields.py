@@ -1,0 +1,114 @@
+"""An attack's hyper-parameters as flags: ``--steps 40 --rate 1/4 --no-random-start --loss margin``."""
+
+import dataclasses
+import inspect
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from epsball.cli.options import number
+from epsball.errors import InputError
+
+if TYPE_CHECKING:
+    from epsball.attacks.base import Attack
+
+YES, NO = {"true", "yes", "1"}, {"false", "no", "0"}
+
+
+def configured(name: str, words: list[str]) -> "Attack":
+    """The attack of that name with the settings that the flags give.
+
+    Args:
+        name: of `epsball list attacks`, or "module:Class".
+        words: the rest of the command line, flags and values.
+
+    Raises:
+        InputError: a flag that is no setting of the attack, or a value that does not fit.
+    """
+    from epsball.attacks.suites import attack, maker  # noqa: PLC0415 (torch is only loaded by commands that compute)
+
+    defaults = {key: parameter.default for key, parameter in inspect.signature(maker(name)).parameters.items()}
+    switches = {key for key, value in defaults.items() if isinstance(value, bool)}
+    settings = {}
+    for flag, text in _pairs(words, switches):
+        key = _key(flag)
+        if key not in defaults:
+            valid = ", ".join(f"--{known.replace('_', '-')}" for known in defaults) or "none"
+            raise InputError(f"{name} has no setting {flag}; its settings are {valid}")
+        settings[key] = _value(flag, text, defaults[key])
+    missing = [key for key, value in defaults.items() if value is inspect.Parameter.empty and key not in settings]
+    if missing:
+        raise InputError(f"{name} needs a value for --{missing[0].replace('_', '-')}; give one")
+    return attack(name, **settings)
+
+
+def _key(flag: str) -> str:
+    return flag.removeprefix("--").replace("-", "_")
+
+
+def _pairs(words: list[str], switches: set[str]) -> Iterator[tuple[str, str]]:
+    left = list(words)
+    while left:
+        flag, equals, text = left.pop(0).partition("=")
+        if not flag.startswith("--"):
+            raise InputError(f"{flag!r} stands where a setting is expected; write --name value")
+        key = _key(flag)
+        if key.startswith("no_") and key.removeprefix("no_") in switches:
+            yield f"--{key.removeprefix('no_')}", "false"
+        elif equals:
+            yield flag, text
+        elif key in switches and (not left or left[0].lower() not in YES | NO):
+            yield flag, "true"
+        elif left:
+            yield flag, left.pop(0)
+        else:
+            raise InputError(f"{flag} has no value; write {flag} VALUE")
+
+
+def _value(flag: str, text: str, default: Any) -> Any:
+    if isinstance(default, bool):
+        if text.lower() not in YES | NO:
+            raise InputError(f"{flag} was given as {text!r}; expected true or false")
+        return text.lower() in YES
+    if isinstance(default, int):
+        whole = number(text, flag)
+        if whole != int(whole):
+            raise InputError(f"{flag} was given as {text!r}; expected a whole number")
+        return int(whole)
+    if isinstance(default, float):
+        return number(text, flag)
+    if isinstance(default, str):
+        return text
+    if default is None or default is inspect.Parameter.empty:
+        return _guessed(text)
+    choices = _siblings(default)
+    if text not in choices:
+        raise InputError(f"{flag} was given as {text!r}; expected one of {', '.join(choices)}")
+    return choices[text]
+
+
+def _guessed(text: str) -> Any:
+    """What a setting without a default probably means: nothing, a whole number, a number, or the text."""
+    if text.lower() == "none":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return number(text, "")
+    except InputError:
+        return text
+
+
+def _siblings(default: Any) -> dict[str, Any]:
+    """What may stand for a function or a rule: the public functions, and settings at their defaults, of its module."""
+    home = sys.modules[getattr(default, "__module__", None) or type(default).__module__]
+    own = {
+        name: value
+        for name, value in vars(home).items()
+        if getattr(value, "__module__", None) == home.__name__ and not name.startswith("_")
+    }
+    functions = {name: value for name, value in own.items() if inspect.isfunction(value)}
+    rules = {name: value() for name, value in own.items() if inspect.isclass(value) and dataclasses.is_dataclass(value)}
+    return functions | rules

@@ -1,0 +1,107 @@
+"""``epsball list``: what there is, read from the classes and catalogues themselves."""
+
+import inspect
+import os
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from epsball.cli.options import Json
+from epsball.cli.output import say, table
+
+if TYPE_CHECKING:
+    from epsball.attacks.base import Attack
+
+
+class Listed(str, Enum):
+    """What can be listed."""
+
+    attacks = "attacks"
+    models = "models"
+    data = "data"
+    experiments = "experiments"
+
+
+def listing(
+    what: Annotated[Listed, typer.Argument(help="attacks, models, data or experiments", show_choices=False)],
+    *,
+    as_json: Json = False,
+) -> None:
+    """List attacks, models, data sets or experiments."""
+    rows = {
+        Listed.attacks: attacks,
+        Listed.models: models,
+        Listed.data: data_sets,
+        Listed.experiments: list[dict[str, Any]],  # none are built in yet
+    }[what]()
+    columns, cells = (
+        (("attack", "question", "what it does"), _stacked) if what is Listed.attacks else (_names(rows), _flat)
+    )
+    shown = table(what.value, *columns, numeric=False)
+    for row in rows:
+        shown.add_row(*cells(row))
+    say(shown, {what.value: rows}, as_json=as_json)
+
+
+def _names(rows: list[dict[str, Any]]) -> tuple[str, ...]:
+    return tuple(rows[0]) if rows else ("none yet",)
+
+
+def _flat(row: dict[str, Any]) -> list[str]:
+    return [", ".join(value) if isinstance(value, tuple) else str(value) for value in row.values()]
+
+
+def _stacked(row: dict[str, Any]) -> list[str]:
+    """Three short columns instead of six, so that a narrow terminal shows them too."""
+    question = f"{row['asks']}\n{', '.join(row['norms'])}\nneeds {row['access']}"
+    return [f"{row['name']}\n{row['class']}", question, f"{row['reference']}\n"]
+
+
+def attacks() -> list[dict[str, Any]]:
+    """One row per named attack, from its class."""
+    from epsball.attacks.suites import ATTACKS, attack  # noqa: PLC0415 (torch is only loaded by commands that compute)
+
+    return [_attack(name, attack(name), inspect.getdoc(make) or "") for name, make in ATTACKS.items()]
+
+
+def _attack(name: str, attack: "Attack", text: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "class": type(attack).__name__,
+        "access": attack.access.name.lower(),
+        "norms": attack.norms,
+        "asks": "how close?" if attack.minimum_norm else "within ε?",
+        "reference": text.split("\n", 1)[0],
+    }
+
+
+def models() -> list[dict[str, Any]]:
+    """One row per network of the zoo."""
+    from epsball.models.zoo import NETWORKS  # noqa: PLC0415 (torch is only loaded by commands that compute)
+
+    return [
+        {
+            "name": f"zoo:{name}",
+            "made for": entry.data,
+            "images": tuple(map(str, entry.shape)),
+            "what": entry.description,
+        }
+        for name, entry in NETWORKS.items()
+    ]
+
+
+def data_sets() -> list[dict[str, Any]]:
+    """One row per named data set, and where it would come from now."""
+    from epsball.data.load import NAMES  # noqa: PLC0415 (torch is only loaded by commands that compute)
+
+    home = os.environ.get("EPSBALL_DATA", "")
+    return [
+        {
+            "name": name,
+            "classes": entry.classes,
+            "from": "embedded" if entry.embedded else f"{home or '$EPSBALL_DATA'}/{name}, else its public home",
+            "what": entry.description,
+        }
+        for name, entry in NAMES.items()
+    ]
