@@ -112,7 +112,8 @@ def checked_logits(logits: Tensor, goal: Goal) -> None:
     classes = logits.shape[1]
     if int(goal.labels.max()) >= classes:
         raise InputError(
-            f"the labels go up to {int(goal.labels.max())} and the model has {classes} classes; expected labels from 0 to {classes - 1}"
+            f"the labels go up to {int(goal.labels.max())} and the model has {classes} classes; "
+            f"expected labels from 0 to {classes - 1}"
         )
     between = bool(((logits > -_PROBABILITY) & (logits < 1 + _PROBABILITY)).all())
     if between and bool(((logits.sum(1) - 1).abs() < _PROBABILITY).all()):
@@ -132,7 +133,7 @@ def finite_logits(logits: Tensor, ids: Tensor) -> None:
         bad = (~logits.isfinite()).any(1)
         raise ModelError(
             f"the model returned NaN or infinite logits for {int(bad.sum())} of {len(logits)} inputs, "
-            f"sample {int(ids[bad][0])} among them; expected finite logits: check the weights and the model's own arithmetic on that sample"
+            f"sample {int(ids[bad][0])} among them; expected finite logits: check the weights and the model's arithmetic there"
         )
 
 

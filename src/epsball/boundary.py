@@ -61,7 +61,7 @@ def nearest_boundary(
     )
     search = partial(_search, norm=norm, candidates=candidates, screen=screen)
     state = ask.local(x, search, *nothing)
-    while bool(state[-1].any()):
+    while bool((state[-1] & ask.live).any()):
         state = ask.local(x, search, *state[:-1], into=state, where=state[-1])
     return Boundary(*state[:5])
 

@@ -24,7 +24,7 @@ def _signed(value: int) -> int:
 
 
 def _shifted(z: Tensor, bits: int) -> Tensor:
-    return (z >> bits) & (2 ** (64 - bits) - 1)
+    return torch.bitwise_and(z >> bits, 2 ** (64 - bits) - 1)
 
 
 def _mixed(z: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ class Noise:
 
     def uniform(self, n: int) -> Tensor:
         """Return `(N, n)` numbers of the open interval (0, 1), in steps of 2**-23, as float64."""
-        return (_shifted(self.bits(n), 64 - _BITS).double() + 0.5) / 2**_BITS
+        return torch.add(_shifted(self.bits(n), 64 - _BITS).double(), 0.5) / 2.0**_BITS
 
     def normal(self, n: int) -> Tensor:
         """Return `(N, n)` standard normal numbers (Box and Muller 1958), as float64."""

@@ -74,6 +74,11 @@ class Oracle:
         self._classes = 0
 
     @property
+    def live(self) -> Tensor:
+        """Whether a row is still asked, one per held row."""
+        return self._best.alive[self._held]
+
+    @property
     def hit(self) -> Tensor:
         """Whether the last point asked was a hit, one per held row."""
         return self._best.hit[self._held]
@@ -111,7 +116,7 @@ class Oracle:
     def steps(self, n: int) -> Iterator[int]:
         """Count to `n`, and end early once no row is live; kept tensors are packed in between."""
         for step in range(n):
-            if not bool(self._best.alive[self._held].any()):
+            if not bool(self.live.any()):
                 return
             self._pack()
             yield step
@@ -221,7 +226,7 @@ class Oracle:
     def _pack(self) -> None:
         if self._kept is None:
             return
-        live = self._best.alive[self._held]
+        live = self.live
         count = int(live.sum())
         if count < _PACK_BELOW * len(live):
             places = live.nonzero().squeeze(1)
@@ -238,7 +243,7 @@ class Oracle:
         differentiate: bool,
         where: Tensor | None,
     ) -> tuple[Tensor, ...]:
-        asked = self._best.alive[self._held] if where is None else self._best.alive[self._held] & where
+        asked = self.live if where is None else self.live & where
         places = None if bool(asked.all()) else asked.nonzero().squeeze(1)
         count = len(x) if places is None else len(places)
         whole, start = into, 0

@@ -126,6 +126,7 @@ class Threat:
         """Return x moved by the best step of at most `length` along g within the box, then projected; `(N, ...)`."""
         x, g = _wide(x), _wide(g)
         box = () if self.norm.separable else (self.low - x, self.high - x)
+        length = torch.as_tensor(length).clamp_min(self.norm.smallest_step)
         return self._around(x + self.norm.lmo(g, length, *box), x0, self.budget(x0))
 
     def cross(self, x: Tensor, w: Tensor, b: Tensor, *, boxed: bool | None = None) -> Tensor:

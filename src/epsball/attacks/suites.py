@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from epsball import attacks, losses
-from epsball.attacks.base import Attack
 from epsball.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from epsball.attacks.base import Attack
 
 ATTACKS: dict[str, Callable[..., Attack]] = {
     "noise": attacks.AdditiveNoise,
@@ -26,6 +29,11 @@ ATTACKS: dict[str, Callable[..., Attack]] = {
 
 SUITE_VERSION = 1
 """Written into every run; goes up whenever a suite's attacks or their settings change."""
+
+
+def names() -> list[str]:
+    """Return the names that `attack` knows."""
+    return list(ATTACKS)
 
 
 def attack(name: str, **fields: Any) -> Attack:

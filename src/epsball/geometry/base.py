@@ -73,6 +73,9 @@ class Norm(ABC):
     separable: ClassVar[bool] = False
     """Whether S is itself a box, so that a step needs no care for the pixel range before it is projected."""
 
+    smallest_step: ClassVar[float] = 0.0
+    """The shortest move there is."""
+
     @abstractmethod
     def __call__(self, v: Tensor) -> Tensor:
         """Return the length of every sample, `(N,)`."""

@@ -16,6 +16,7 @@ class L0(Norm):
     """|v| = number of i with v_i != 0, counted over all coordinates (a colour pixel has three)."""
 
     name = "l0"
+    smallest_step = 1.0
 
     def __call__(self, v: Tensor) -> Tensor:
         return (v.flatten(1) != 0).sum(1).to(v.dtype)
@@ -26,13 +27,13 @@ class L0(Norm):
     def lmo(self, g: Tensor, radius: Radius, low: Bound = -math.inf, high: Bound = math.inf) -> Tensor:
         reach = room(g, low, high) * (g != 0)
         gain = (g.abs() * reach).flatten(1)
-        best = _rank(gain) < per_row(radius, g)[:, None]
+        best = _rank(gain) <= per_row(radius, g)[:, None]
         return (g.sign() * reach).flatten(1).mul(best).reshape(g.shape)
 
     def project(self, v: Tensor, radius: Radius, low: Bound = -math.inf, high: Bound = math.inf) -> Tensor:
         kept = clip(v, low, high).flatten(1)
         saved = v.flatten(1) ** 2 - (v.flatten(1) - kept) ** 2
-        best = _rank(saved) < per_row(radius, v)[:, None]
+        best = _rank(saved) <= per_row(radius, v)[:, None]
         return (kept * best).reshape(v.shape)
 
     def sample(
@@ -40,7 +41,7 @@ class L0(Norm):
     ) -> Tensor:
         n = like[0].numel()
         u = draw.uniform(2 * n).to(like.dtype)
-        chosen = (_rank(u[:, n:]) < per_row(radius, like)[:, None]).reshape(like.shape)
+        chosen = (_rank(u[:, n:]) <= per_row(radius, like)[:, None]).reshape(like.shape)
         place = u[:, :n].reshape(like.shape)
         return (place * high + (1 - place) * low) * chosen
 
@@ -56,14 +57,14 @@ class L0(Norm):
         moved = torch.zeros_like(reach).scatter(1, order, share * reach.gather(1, order))
         return (moved * g.flatten(1).sign()).reshape(g.shape)
 
-    def rounding(self, n: int) -> float:  # noqa: ARG002 - rounding moves no coordinate that stood still
+    def rounding(self, n: int) -> float:
         return 0.0
 
 
 def _rank(values: Tensor) -> Tensor:
-    """Return the place of every entry in its row, the largest first, `(N, n)`."""
+    """Return the place of every entry in its row, 1 for the largest, `(N, n)`."""
     order = values.argsort(dim=1, descending=True, stable=True)
-    places = torch.arange(values.shape[1], device=values.device).expand_as(order)
+    places = torch.arange(1, values.shape[1] + 1, device=values.device).expand_as(order)
     return torch.empty_like(order).scatter(1, order, places)
 
 

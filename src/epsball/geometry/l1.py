@@ -34,8 +34,9 @@ class L1(Norm):
 
     def project(self, v: Tensor, radius: Radius, low: Bound = -math.inf, high: Bound = math.inf) -> Tensor:
         size, space = v.flatten(1).abs(), room(v, low, high).flatten(1)
-        threshold = soft_threshold(size, space, per_row(radius, v))
-        kept = (size - threshold[:, None]).clamp_min(0).minimum(space)
+        target = per_row(radius, v)
+        threshold = soft_threshold(size, space, target)
+        kept = (size - threshold[:, None]).clamp_min(0).minimum(space).minimum(target[:, None])
         return (v.flatten(1).sign() * kept).reshape(v.shape)
 
     def sample(

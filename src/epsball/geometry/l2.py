@@ -19,7 +19,8 @@ class L2(Norm):
     name = "l2"
 
     def __call__(self, v: Tensor) -> Tensor:
-        return torch.linalg.vector_norm(v.flatten(1), dim=1)
+        length: Tensor = torch.linalg.vector_norm(v.flatten(1), dim=1)
+        return length
 
     def dual(self, g: Tensor) -> Tensor:
         return self(g)

@@ -184,7 +184,8 @@ def _to_logits(answer: object, n: int, outputs: str) -> Tensor:
 
 @contextmanager
 def _random_state() -> Iterator[None]:
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    initialised = torch.cuda.is_initialized()  # type: ignore[no-untyped-call] # PyTorch does not annotate it
+    devices = list(range(torch.cuda.device_count())) if initialised else []
     with torch.random.fork_rng(devices=devices):
         yield
 
@@ -197,7 +198,7 @@ def _frozen(module: nn.Module) -> Iterator[None]:
     try:
         module.eval()
         for weight, _ in wanted:
-            weight.requires_grad_(requires_grad=False)
+            weight.requires_grad_(False)  # noqa: FBT003 - PyTorch names the argument differently in its stubs
         yield
     finally:
         for part, mode in modes:

@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+import torch
+
+
+def pytest_configure() -> None:
+    torch.set_num_threads(1)

@@ -1,0 +1,87 @@
+"""Models and inputs for the contract suites."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+import epsball as eb
+from epsball.geometry import Norm
+
+BUDGETED: dict[str, eb.Attack] = {
+    "noise": eb.AdditiveNoise(draws=3),
+    "fgsm": eb.FGSM(),
+    "pgd": eb.PGD(steps=6, rate=0.3),
+    "bim": eb.BIM(steps=6, rate=0.3),
+    "momentum-pgd": eb.MomentumPGD(steps=6, rate=0.3),
+    "restarts": eb.Restarts(eb.PGD(steps=4, rate=0.4), 2),
+    "worst": eb.Worst(eb.FGSM(), eb.PGD(steps=4, rate=0.4)),
+}
+MINIMUM_NORM: dict[str, eb.Attack] = {
+    "deepfool": eb.DeepFool(),
+    "deepfool-boxed": eb.DeepFool(boxed=True),
+    "binary-deepfool": eb.BinaryDeepFool(),
+    "lbfgs": eb.LBFGS(steps=12, searches=6),
+}
+ATTACKS = {**BUDGETED, **MINIMUM_NORM}
+PAIRS = [(name, norm) for name, attack in ATTACKS.items() for norm in attack.norms]
+
+
+class Affine(nn.Module):
+    """Logits W x + b with a known nearest boundary."""
+
+    def __init__(self, shape: tuple[int, ...], classes: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        size = math.prod(shape)
+        self.weight = nn.Parameter((20 * torch.randn(classes, size, generator=generator, dtype=torch.float64) / size).to(dtype))
+        self.bias = nn.Parameter(torch.randn(classes, generator=generator, dtype=torch.float64).mul(0.1).to(dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1) @ self.weight.T + self.bias
+
+
+class SmallNet(nn.Module):
+    """Convolution, batch norm, dropout, ReLU and max-pooling: everything that a careless attack disturbs."""
+
+    def __init__(self, shape: tuple[int, ...] = (1, 8, 8), classes: int = 5, seed: int = 0) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.net = nn.Sequential(
+                nn.Conv2d(shape[0], 6, 3, padding=1),
+                nn.BatchNorm2d(6),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+                nn.Flatten(),
+                nn.Dropout(0.5),
+                nn.Linear(6 * (shape[1] // 2) * (shape[2] // 2), classes),
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = 8 * self.net(x)
+        return out
+
+
+def digits(n: int, shape: tuple[int, ...], seed: int = 1, dtype: torch.dtype = torch.float64, *, middle: bool = False) -> Tensor:
+    """Random inputs of the unit box; in the `middle`, so that nothing is clipped, or all over it."""
+    unit = torch.rand(n, *shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return (0.45 + 0.1 * unit if middle else unit).to(dtype)
+
+
+def closed_form(model: Affine, x: Tensor, y: Tensor, norm: Norm) -> Tensor:
+    """The distance of every sample to its nearest boundary, nothing clipped: min over k of (z_y - z_k) / |w_y - w_k|_q."""
+    with torch.no_grad():
+        z = model(x)
+        gaps = z.gather(1, y[:, None]) - z
+        slopes = torch.stack([norm.dual(model.weight[y] - row) for row in model.weight], 1)
+        distance = torch.where(slopes > 0, gaps / slopes.clamp_min(1e-30), torch.inf)
+        return distance.scatter(1, y[:, None], torch.inf).amin(1).double()
+
+
+def budget(norm: Norm, shape: tuple[int, ...]) -> float:
+    """A budget that fools some samples of a random small network and not all."""
+    size = math.prod(shape)
+    return {"linf": 0.1, "l2": 0.05 * size**0.5, "l1": 0.08 * size, "l0": max(1.0, size // 8)}[norm.name]

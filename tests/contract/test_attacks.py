@@ -1,0 +1,131 @@
+"""What every attack owes its user, on every norm that it names."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from contract.problems import ATTACKS, BUDGETED, MINIMUM_NORM, PAIRS, Affine, SmallNet, budget, closed_form, digits
+
+import epsball as eb
+from epsball.geometry import NORMS
+
+SHAPES = [(6,), (1, 8, 8), (3, 8, 8)]
+
+
+def threat_for(name: str, norm: str, shape: tuple[int, ...], *, unbounded: bool = True) -> eb.Threat:
+    return eb.Threat(norm) if name in MINIMUM_NORM and unbounded else eb.Threat(norm, budget(NORMS[norm], shape))
+
+
+def goal_for(labels: torch.Tensor, classes: int, *, targeted: bool) -> torch.Tensor | eb.Goal:
+    return eb.Goal((labels + 1) % classes, targeted=True) if targeted else labels
+
+
+@pytest.mark.parametrize("targeted", [False, True], ids=["untargeted", "targeted"])
+@pytest.mark.parametrize(("name", "norm"), PAIRS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_found_is_true_and_stays_in_ball_and_box(
+    name: str, norm: str, shape: tuple[int, ...], dtype: torch.dtype, *, targeted: bool
+) -> None:
+    model = Affine(shape, 4, dtype=dtype)
+    x = digits(9, shape, dtype=dtype)
+    y = model(x).argmax(1)
+    y[-1] = (y[-1] + 1) % 4  # already wrong
+    goal = goal_for(y, 4, targeted=targeted)
+    for threat in (threat_for(name, norm, shape), threat_for(name, norm, shape, unbounded=False)):
+        found = ATTACKS[name](model, x, goal, threat)
+        assert found.x.shape == x.shape
+        assert found.x.dtype == dtype
+        assert found.distance.dtype == torch.float64
+        met = eb.Goal(y).met(model(found.x)) if isinstance(goal, torch.Tensor) else goal.met(model(found.x))
+        assert bool(met[found.success].all())
+        moved = found.x.double() - x.double()
+        torch.testing.assert_close(threat.norm(moved)[found.success], found.distance[found.success], rtol=1e-12, atol=0)
+        assert bool((threat.norm(moved) <= threat.eps).all())
+        assert bool(((found.x >= 0) & (found.x <= 1)).all())
+        assert torch.equal(found.x[~found.success], x[~found.success])
+        assert bool(found.distance[~found.success].isinf().all())
+        if not targeted:
+            assert bool(found.success[-1])
+            assert found.distance[-1].item() == 0
+            assert torch.equal(found.x[-1], x[-1])
+
+
+@pytest.mark.parametrize(("name", "norm"), PAIRS)
+def test_half_precision_stays_in_ball_and_box(name: str, norm: str) -> None:
+    model = Affine((1, 8, 8), 4, dtype=torch.bfloat16)
+    x = digits(6, (1, 8, 8), dtype=torch.bfloat16)
+    threat = threat_for(name, norm, (1, 8, 8), unbounded=False)
+    found = ATTACKS[name](model, x, model(x).argmax(1), threat)
+    assert bool((threat.norm(found.x.double() - x.double()) <= threat.eps).all())
+    assert bool(((found.x >= 0) & (found.x <= 1)).all())
+
+
+@pytest.mark.parametrize("targeted", [False, True], ids=["untargeted", "targeted"])
+@pytest.mark.parametrize(("name", "norm"), PAIRS)
+def test_a_sample_fares_the_same_in_any_company(name: str, norm: str, *, targeted: bool) -> None:
+    model, shape = SmallNet().double(), (1, 8, 8)
+    x, ids = digits(23, shape), torch.arange(100, 123)
+    with torch.no_grad():
+        y = model.eval()(x).argmax(1)
+    goal = goal_for(y, 5, targeted=targeted)
+    labels = goal.labels if isinstance(goal, eb.Goal) else goal
+    threat = threat_for(name, norm, shape)
+
+    def attacked(rows: torch.Tensor) -> eb.Found:
+        return ATTACKS[name](model, x[rows], eb.Goal(labels[rows], targeted), threat, seed=7, ids=ids[rows])
+
+    whole = attacked(torch.arange(23))
+    assert bool(whole.success.any()) or name == "noise"
+    for rows in (torch.tensor([4]), torch.arange(7), torch.arange(22, -1, -1)):
+        part = attacked(rows)
+        assert torch.equal(part.success, whole.success[rows])
+        torch.testing.assert_close(part.x, whole.x[rows], rtol=0, atol=1e-9)
+        torch.testing.assert_close(part.distance, whole.distance[rows], rtol=0, atol=1e-9)
+        assert torch.equal(part.queries, whole.queries[rows])
+        assert torch.equal(part.gradients, whole.gradients[rows])
+
+
+@pytest.mark.parametrize(("name", "norm"), [(name, norm) for name, norm in PAIRS if name in BUDGETED])
+def test_a_budget_of_0_returns_the_inputs(name: str, norm: str) -> None:
+    model = Affine((1, 4, 4), 3)
+    x = digits(8, (1, 4, 4))
+    y = model(x).argmax(1)
+    y[0] = (y[0] + 1) % 3
+    found = BUDGETED[name](model, x, y, eb.Threat(norm, 0.0))
+    assert torch.equal(found.x, x)
+    assert found.success.tolist() == [True] + [False] * 7
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("name", list(ATTACKS))
+def test_no_attack_beats_the_closed_form(name: str, norm: str, classes: int) -> None:
+    model = Affine((3, 5, 5), classes)
+    x = digits(20, (3, 5, 5), middle=True)
+    y = model(x).argmax(1)
+    exact = closed_form(model, x, y, NORMS[norm])
+    attack = ATTACKS[name]
+    eps = exact.median().item()
+    found = attack(model, x, y, eb.Threat(norm) if attack.minimum_norm else eb.Threat(norm, eps))
+    assert bool((found.distance >= exact * (1 - 1e-9)).all())
+
+
+@pytest.mark.parametrize("name", list(ATTACKS))
+def test_a_misleading_gradient_does_not_hide_wrong_counts(name: str) -> None:
+    """Queries and gradients are what the model really saw."""
+    seen = 0
+    base = Affine((1, 4, 4), 3)
+
+    def net(x: torch.Tensor) -> torch.Tensor:
+        nonlocal seen
+        seen += len(x)
+        out: torch.Tensor = base(x)
+        return out
+
+    x = digits(11, (1, 4, 4))
+    attack = ATTACKS[name]
+    threat = eb.Threat("linf") if attack.minimum_norm else eb.Threat("linf", 0.05)
+    found = attack(net, x, base(x).argmax(1), threat)
+    assert int(found.queries.sum()) == seen
+    assert bool((found.gradients >= 0).all())
