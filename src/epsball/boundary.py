@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from epsball.oracle import Oracle
 
 
+_TOGETHER = 3
+"""Classes linearised from one pass before any gradient's length is known: most rows need that many then, and few later."""
+
+
 class Boundary(NamedTuple):
     """The boundary { r : gap + <w, r> = 0 } between the label (or target) and another class, for n samples.
 
@@ -57,7 +61,7 @@ def nearest_boundary(
         torch.zeros_like(x),
         torch.zeros_like(ask.labels),
         lengths,
-        lengths > 0,
+        torch.zeros_like(lengths, dtype=torch.bool),
     )
     search = partial(_search, norm=norm, candidates=candidates, screen=screen)
     state = ask.local(x, search, *nothing)
@@ -79,33 +83,39 @@ def _search(
     candidates: int,
     screen: float,
 ) -> tuple[Tensor, ...]:
-    """Linearise the classes of one micro-batch in the order of their expected distance, while most of its rows still need one.
+    """Linearise a few classes of one micro-batch, in the order of their expected distance.
 
     Returns the nearest boundary so far (distance, gap, w, k), the lengths |w'_k|_q known `(n, K)`, the classes tried at this step
     `(n, K)`, and the rows that need another class: the oracle packs those with other micro-batches' and asks again.
     """
     gaps = _gaps(local.logits, local.goal, candidates)
     known = gaps.detach()
+    classes = 1
     if not lengths.shape[1]:
-        lengths, tried = torch.zeros_like(known), torch.zeros_like(known, dtype=torch.bool)
-    asked = len(known)
-    while True:
-        longest = lengths.amax(1, keepdim=True)
-        expected = torch.where(lengths > 0, lengths, longest) * (1 + screen)
-        hopeful = torch.where(expected > 0, known / expected.clamp_min(TINY), known)
-        hopeful = hopeful.masked_fill(tried | known.isinf(), torch.inf)
-        bound, at = hopeful.min(1, keepdim=True)
-        needed = (bound.squeeze(1) < distance) & bound.squeeze(1).isfinite()
-        if int(needed.sum()) * 2 < asked or not bool(needed.any()):
-            return distance, gap, w, k, lengths, tried, needed
+        lengths, tried, classes = torch.zeros_like(known), torch.zeros_like(known, dtype=torch.bool), _TOGETHER
+    at, needed = _next(known, lengths, tried, distance, screen)
+    for _ in range(classes):
+        if not bool(needed.any()):
+            break
+        ahead = known.gather(1, at).squeeze(1)
         slope = local.gradient(gaps.gather(1, at).squeeze(1).masked_fill(~needed, 0), needed, again=True)
         length = norm.dual(slope)
-        reach = (known.gather(1, at).squeeze(1).abs() / length.clamp_min(TINY)).masked_fill(~needed, torch.inf)
-        better = reach < distance
-        distance, gap = torch.where(better, reach, distance), torch.where(better, known.gather(1, at).squeeze(1), gap)
-        w, k = torch.where(rows(better, slope).bool(), slope, w), torch.where(better, at.squeeze(1), k)
+        reach = (ahead.abs() / length.clamp_min(TINY)).masked_fill(~needed, torch.inf)
+        nearer = reach < distance
+        distance, gap = torch.where(nearer, reach, distance), torch.where(nearer, ahead, gap)
+        w, k = torch.where(rows(nearer, slope).bool(), slope, w), torch.where(nearer, at.squeeze(1), k)
         lengths = torch.where(needed[:, None], lengths.scatter(1, at, length[:, None]), lengths)
-        tried = tried | (torch.zeros_like(tried).scatter(1, at, needed[:, None]))
+        tried = tried.scatter(1, at, tried.gather(1, at) | needed[:, None])
+        at, needed = _next(known, lengths, tried, distance, screen)
+    return distance, gap, w, k, lengths, tried, needed
+
+
+def _next(known: Tensor, lengths: Tensor, tried: Tensor, distance: Tensor, screen: float) -> tuple[Tensor, Tensor]:
+    """Return the class that may be nearest `(n, 1)`, and whether it may be nearer than what is known, `(n,)`."""
+    expected = torch.where(lengths > 0, lengths, lengths.amax(1, keepdim=True)) * (1 + screen)
+    hopeful = torch.where(expected > 0, known / expected.clamp_min(TINY), known)
+    bound, at = hopeful.masked_fill(tried | known.isinf(), torch.inf).min(1, keepdim=True)
+    return at, bound.squeeze(1) < distance
 
 
 def _gaps(logits: Tensor, goal: Goal, candidates: int) -> Tensor:
