@@ -80,7 +80,7 @@ def course(name: str) -> Course:
     folder = Path(os.environ.get("EPSBALL_DATA", "/nowhere"))
     if name == "resnet-20":
         full = (folder / "cifar10" / "train.parquet").exists()
-        return Course("cifar10", 20_000, 3) if full else Course("mnist-5k", 4_000, 2, colour)
+        return Course("cifar10", 20_000, 2) if full else Course("mnist-5k", 4_000, 2, colour)
     full = (folder / "mnist" / "train.parquet").exists()
     return Course("mnist", 60_000, 4) if full else Course("mnist-5k", 4_000, 12)
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from typer.main import get_command
 
 import epsball as eb
+from epsball.cli import app
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
@@ -43,6 +45,31 @@ def test_the_example_attack_works_as_printed(page: str, norm: str, tmp_path: Pat
     found = attack()(model, x, model(x).argmax(1), threat)
     assert found.success.all()
     assert threat.contains(found.x, x).all()
+
+
+def test_the_example_of_the_front_page_works_as_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "example.py").write_text(example("README.md"), encoding="utf-8")
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))
+    runpy.run_path(str(tmp_path / "example.py"), init_globals={"net": net})
+    assert capsys.readouterr().out
+    assert (tmp_path / "run" / "run.json").exists()
+
+
+def commands() -> list[str]:
+    """Every command line of epsball on the front page."""
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    lines = [line.partition("#")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith("epsball ")]
+
+
+@pytest.mark.parametrize("line", commands())
+def test_the_commands_of_the_front_page_exist(line: str) -> None:
+    _, name, *words = line.split()
+    options = {flag for parameter in get_command(app).commands[name].params for flag in parameter.opts}  # type: ignore[attr-defined] # a group
+    assert {word for word in words if word.startswith("--")} <= options
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
