@@ -232,7 +232,7 @@ def _same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
 
 
 def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
+    if isinstance(value, dict):
         for name in value:
             yield from _leaves(value[name], f"{key}.{name}" if key else str(name))
     else:
