@@ -25,9 +25,13 @@ def configured(name: str, words: list[str]) -> "Attack":
     Raises:
         InputError: a flag that is no setting of the attack, or a value that does not fit.
     """
-    from epsball.attacks.suites import attack, maker  # noqa: PLC0415 (torch is only loaded by commands that compute)
+    from epsball.attacks.base import Attack  # noqa: PLC0415 (torch is only loaded by commands that compute)
+    from epsball.attacks.suites import attack, maker  # noqa: PLC0415 (the same)
 
-    defaults = {key: parameter.default for key, parameter in inspect.signature(maker(name)).parameters.items()}
+    make = maker(name)
+    if inspect.isclass(make) and not issubclass(make, Attack):
+        raise InputError(f"the attack {name} is the class {make.__name__}; expected a subclass of epsball.Attack")
+    defaults = {key: parameter.default for key, parameter in inspect.signature(make).parameters.items()}
     switches = {key for key, value in defaults.items() if isinstance(value, bool)}
     settings = {}
     for flag, text in _pairs(words, switches):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from traceback import format_exc
 from typing import Any
 
 import typer
@@ -28,9 +29,9 @@ class Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except (InputError, ModelError, UntrustworthyError, OSError) as error:
-            if ctx.params.get("traceback") or getattr(error, "errno", None) == errno.EPIPE:
+            if getattr(error, "errno", None) == errno.EPIPE:
                 raise
-            typer.echo(f"Error: {_sentence(error)}", err=True)
+            typer.echo(format_exc() if ctx.params.get("traceback") else f"Error: {_sentence(error)}", err=True)
             raise typer.Exit(UNUSABLE) from error
         except KeyboardInterrupt as stop:
             typer.echo("Interrupted.", err=True)

@@ -122,6 +122,8 @@ def _model(spec: str, x: "Tensor", y: "Tensor", place: Any, mean: str | None, st
         channels, height, width = x.shape[1:]
         classes = None if "@" in spec else int(y.max()) + 1
         loaded = load_model(spec, shape=(channels, height, width), classes=classes)
+        if "@" not in spec:
+            typer.echo(f"{spec} has its initial weights; name trained ones as {spec}@weights.safetensors.", err=True)
     else:
         loaded = load_model(spec)
     if loaded.module is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from epsball import metrics
+from epsball.report.budget import budget
 from epsball.report.words import NORMS, count, epsilon, number, percent
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ def table(title: str, *columns: str, numeric: bool = True) -> "Table":
 
     made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for position, column in enumerate(columns):
-        made.add_column(column, justify="right" if numeric and position else "left", overflow="fold")
+        if numeric and position:
+            made.add_column(column, justify="right", no_wrap=True)
+        else:
+            made.add_column(column, overflow="fold")
     return made
 
 
@@ -60,18 +64,18 @@ def finite(value: Any) -> Any:
 
 
 def interval(low: float, high: float) -> str:
-    """``[9.3, 13.1] %``."""
-    return f"[{100 * low:.1f}, {100 * high:.1f}] %"
+    """``9.3 … 13.1 %``."""
+    return f"{100 * low:.1f} … {percent(high)}"
 
 
 def results(run: "Evaluation", title: str = "") -> "Table":
     """Clean accuracy, then every attack with what it and all before it leave."""
     threat = run.spec["threat"]
     title = title or f"{NORMS[threat['norm']]}, ε = {epsilon(threat)}, {count(len(run))} samples"
-    shown = table(title, "", "accuracy", "95 % interval", "fooled", "median distance", "mean |r|/|x|", "queries")
+    shown = table(title, "", "accuracy", "95 % interval", "fooled", "distance", "|r|/|x|", "queries")
     right = int((run.clean == run.label).sum())
     shown.add_row("clean", percent(run.clean_accuracy), interval(*metrics.wilson(right, len(run))), "", "", "", "")
-    for line in metrics.standings(run):
+    for line in metrics.standings(run, budget(run)):
         standing = round(line.standing * len(run))
         shown.add_row(
             line.attack,
@@ -87,11 +91,11 @@ def results(run: "Evaluation", title: str = "") -> "Table":
 
 def document(run: "Evaluation", out: Path | None) -> dict[str, Any]:
     """The result as JSON; distances that were not found are null."""
-    low, high = run.interval()
+    low, high = run.interval(budget(run))
     return {
         **run.spec,
         "clean_accuracy": run.clean_accuracy,
-        "robust_accuracy": run.robust_accuracy(),
+        "robust_accuracy": run.robust_accuracy(budget(run)),
         "robust_interval": [low, high],
         "certified_accuracy": run.certified_accuracy(),
         "median_distance": metrics.median_distance(run),
@@ -107,7 +111,7 @@ def document(run: "Evaluation", out: Path | None) -> dict[str, Any]:
                 "mean_relative": metrics.mean_relative(run, line.attack).mean,
                 "queries": line.queries,
             }
-            for line in metrics.standings(run)
+            for line in metrics.standings(run, budget(run))
         },
         "seconds": run.seconds,
         "out": out,

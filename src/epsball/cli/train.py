@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from epsball.cli.group import INTERRUPTED
 from epsball.cli.options import Count, Data, Device, Eps, Json, Seed, checked_device, threat
 from epsball.cli.output import note, say, table
 from epsball.errors import InputError
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from epsball.train.loop import Trained
     from epsball.train.objective import Objective
 
-INTERRUPTED = 130
 Weights = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the weights are written, as safetensors.")]
 TrainNorm = Annotated[str, typer.Option(help="linf, l2, l1 or l0; for the objectives fgsm and pgd.")]
 

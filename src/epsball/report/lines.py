@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,8 @@ import numpy as np
 
 from epsball import metrics
 from epsball.record import AttackRows
-from epsball.report.figures import asks_how_close, distance_histogram, horizon
+from epsball.report.budget import budget
+from epsball.report.figures import distance_histogram, horizon
 from epsball.report.svg import inline
 from epsball.report.words import DASH, class_names, count, number, percent, seconds
 
@@ -26,7 +26,7 @@ STRONG = 65
 def attack_lines(run: Evaluation, spent: Mapping[str, float]) -> list[dict[str, Any]]:
     """One line per attack in the order of asking; `spent` holds the seconds of each where they are known."""
     lines = []
-    for line in metrics.standings(run):
+    for line in metrics.standings(run, budget(run)):
         rho = metrics.mean_relative(run, line.attack)
         lines.append(
             {
@@ -62,11 +62,10 @@ def distance_panels(run: Evaluation) -> list[dict[str, Any]]:
 def confusion(run: Evaluation) -> dict[str, Any]:
     """From which class to which, over the nearest error known for each sample; the busiest classes only."""
     pairs: Counter[tuple[int, int]] = Counter()
-    limit = math.inf if asks_how_close(run) and not math.isfinite(run.eps) else run.eps
     for name, rows in run.attacks.items():
         nearest = np.isin(rows.id, run.ids[run.by == name])
         kept = AttackRows.of({column: values[nearest] for column, values in rows.columns().items()})
-        pairs.update(metrics.confusion(kept, limit))
+        pairs.update(metrics.confusion(kept, run.eps))
     traffic: Counter[int] = Counter()
     for (before, after), times in pairs.items():
         traffic.update({before: times, after: times})

@@ -1,0 +1,180 @@
+"""``epsball evaluate``, ``attack``, ``verify`` and ``report`` on a model and data of one's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+import epsball.diagnose
+from cli.words import evaluate
+from epsball.record import Finding, read_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typer.testing import Result
+
+    Call = Callable[..., Result]
+
+FULL = ["--suite", "quick", "--out", "run"]
+
+
+def attack(name: str, *words: str, norm: str = "linf") -> list[str]:
+    return ["attack", "nets.py:linear", "--data", "data.npz", "--attack", name, "--norm", norm, *words]
+
+
+def test_a_run_is_kept_and_can_be_verified_and_reported(call: Call) -> None:
+    assert call(*evaluate(*FULL)).exit_code == 0
+    verified = call("verify", "run")
+    assert verified.exit_code == 0, verified.stderr
+    assert "40" in verified.stdout
+    reported = call("report", "run", "--out", "page.html")
+    assert reported.stdout.strip() == "page.html"
+    assert "<svg" in Path("page.html").read_text(encoding="utf-8")
+
+
+def test_json_is_one_document_and_everything_else_is_on_stderr(call: Call) -> None:
+    said = call(*evaluate("--json"))
+    document = json.loads(said.stdout)
+    assert document["clean_accuracy"] == 1.0
+    assert document["threat"]["eps"] == 0.1
+    assert document["results"]["fgsm"]["asked"] == 40
+    assert 0 < document["robust_accuracy"] < 1
+    assert "fgsm" in said.stderr
+
+
+def test_the_figures_are_those_of_the_closed_form(call: Call) -> None:
+    document = json.loads(call(*evaluate("--json", suite="fgsm,deepfool")).stdout)
+    x = np.load("data.npz")["x"].reshape(40, 16)[:, :3]
+    ordered = np.sort(x, 1)
+    distance = (ordered[:, 2] - ordered[:, 1]) / 2
+    assert document["robust_accuracy"] == pytest.approx((distance > 0.1).mean())
+    assert document["results"]["fgsm"]["fooled"] == (distance <= 0.1).sum()
+    assert document["results"]["deepfool"]["median_distance"] == pytest.approx(np.median(distance), rel=0.01)
+
+
+def test_epsilon_may_be_a_fraction_everywhere(call: Call) -> None:
+    said = call(*evaluate("--json", "--eps", "8/255"))
+    assert json.loads(said.stdout)["threat"]["eps"] == pytest.approx(8 / 255)
+    shown = call(*evaluate("--eps", "8/255"))
+    assert "0.0314 (8/255)" in shown.stdout
+
+
+def test_without_a_budget_only_those_attacks_run_that_need_none(call: Call) -> None:
+    said = call("evaluate", "nets.py:linear", "--data", "data.npz", "--norm", "l2", "--suite", "quick", "--json")
+    document = json.loads(said.stdout)
+    assert list(document["results"]) == ["deepfool"]
+    assert document["threat"]["eps"] == "inf"
+    assert document["robust_accuracy"] < 0.2
+
+
+@pytest.mark.parametrize(("gate", "code"), [("0.0", 0), ("0.99", 1)])
+def test_a_gate_decides_the_exit_code(call: Call, gate: str, code: int) -> None:
+    said = call(*evaluate("--gate", gate))
+    assert said.exit_code == code
+    assert ("Gate failed" in said.stderr) == (code == 1)
+
+
+def test_an_untrustworthy_result_exits_2_though_it_is_shown(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    doubt = Finding("D99", "FAIL", "the gradients are zero", "40 of 40 samples", "repair the model")
+    monkeypatch.setattr(epsball.diagnose, "preflight", lambda *_: [doubt])
+    said = call(*evaluate("--json"))
+    assert said.exit_code == 2
+    assert "FAIL: the gradients are zero (40 of 40 samples); repair the model" in said.stderr
+    document = json.loads(said.stdout)
+    assert document["trusted"] is False
+    assert document["findings"][0]["id"] == "D99"
+
+
+def test_normalisation_is_part_of_the_model_and_of_the_record(call: Call) -> None:
+    plain = json.loads(call(*evaluate("--json")).stdout)
+    words = evaluate("--json", "--mean", "0.5", "--std", "0.5", "--out", "run", model="nets.py:centred")
+    centred = json.loads(call(*words).stdout)
+    assert centred["robust_accuracy"] == plain["robust_accuracy"]
+    assert centred["model"]["mean"] == 0.5
+    assert call("verify", "run").exit_code == 0
+
+
+def test_probabilities_are_taken_when_announced(call: Call) -> None:
+    said = call(*evaluate("--json", "--outputs", "probs", model="nets.py:probabilities"))
+    assert said.exit_code == 0, said.stderr
+    assert json.loads(said.stdout)["clean_accuracy"] == 1.0
+
+
+def test_an_altered_run_fails_verification_in_one_sentence(call: Call) -> None:
+    call(*evaluate(*FULL))
+    file = Path("run", "samples.parquet")
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    said = call("verify", "run")
+    assert said.exit_code == 2
+    assert "samples.parquet" in said.stderr
+    assert len(said.stderr.strip().splitlines()) == 1
+
+
+def test_settings_of_an_attack_are_flags(call: Call) -> None:
+    words = [
+        "--eps",
+        "0.1",
+        "--steps",
+        "3",
+        "--rate=1/2",
+        "--loss",
+        "margin",
+        "--no-random-start",
+        "--rule",
+        "momentum",
+    ]
+    assert call(*attack("pgd", *words, "--out", "run")).exit_code == 0
+    made = read_run("run").spec["attacks"]["pgd"]
+    assert (made["steps"], made["rate"], made["loss"], made["random_start"]) == (3, 0.5, "margin", False)
+    assert made["rule"]["class"] == "momentum"
+
+
+def test_restarts_wrap_the_attack(call: Call) -> None:
+    assert call(*attack("pgd", "--eps", "0.1", "--steps", "2", "--restarts", "3", "--out", "run")).exit_code == 0
+    made = read_run("run").spec["attacks"]["pgd"]
+    assert (made["class"], made["n"], made["attack"]["steps"]) == ("Restarts", 3, 2)
+
+
+def test_a_target_leaves_out_its_own_samples_and_says_so(call: Call) -> None:
+    said = call(*attack("pgd", "--eps", "0.4", "--target", "1", "--out", "run"))
+    assert said.exit_code == 0, said.stderr
+    own = int((np.load("data.npz")["y"] == 1).sum())
+    assert f"{own} of 40 samples have the label 1 already and are left out." in said.stderr
+    run = read_run("run")
+    rows = run.attacks["pgd"]
+    assert len(run) == 40 - own
+    assert rows.success.any()
+    assert set(rows.after[rows.success]) == {1}
+    assert set(run.ids) == set(np.flatnonzero(np.load("data.npz")["y"] != 1))
+    assert call("verify", "run").exit_code == 0
+
+
+def test_a_third_partys_attack_needs_no_registration(
+    call: Call, at_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(at_home)
+    Path("theirs.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from epsball import Attack\n"
+        "@dataclass(frozen=True)\n"
+        "class Centre(Attack):\n"
+        '    """Towards grey."""\n'
+        "    share: float = 0.1\n"
+        "    def run(self, ask, x0, threat):\n"
+        "        return threat.project(x0 + self.share * (0.5 - x0), x0)\n"
+    )
+    said = call(*attack("theirs:Centre", "--eps", "0.4", "--share", "0.9", "--json"))
+    assert said.exit_code == 0, said.stderr
+    assert json.loads(said.stdout)["attacks"]["theirs:Centre"]["share"] == 0.9
+
+
+def test_the_same_command_again_reads_what_is_there(call: Call) -> None:
+    first = json.loads(call(*evaluate(*FULL, "--json")).stdout)
+    again = json.loads(call(*evaluate(*FULL, "--json")).stdout)
+    assert again["started"] == first["started"]
+    assert again["results"] == first["results"]

@@ -1,0 +1,61 @@
+"""What the lists hold, and where from."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from epsball.attacks.suites import ATTACKS, attack
+from epsball.data.load import NAMES
+from epsball.models.zoo import NETWORKS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typer.testing import Result
+
+    Call = Callable[..., Result]
+
+
+def test_attacks_are_described_by_their_classes(call: Call) -> None:
+    rows = {row["name"]: row for row in json.loads(call("list", "attacks", "--json").stdout)["attacks"]}
+    assert list(rows) == list(ATTACKS)
+    for name, row in rows.items():
+        made = attack(name)
+        assert row["class"] == type(made).__name__
+        assert row["norms"] == list(made.norms)
+        assert row["access"] == made.access.name.lower()
+        assert (row["asks"] == "how close?") == made.minimum_norm
+        assert row["reference"]
+
+
+def test_models_and_data_are_those_of_the_catalogues(call: Call) -> None:
+    models = json.loads(call("list", "models", "--json").stdout)["models"]
+    assert [row["name"] for row in models] == [f"zoo:{name}" for name in NETWORKS]
+    data = json.loads(call("list", "data", "--json").stdout)["data"]
+    assert [row["name"] for row in data] == list(NAMES)
+    assert next(row for row in data if row["name"] == "mnist-5k")["from"] == "embedded"
+
+
+def test_no_experiment_is_built_in_yet(call: Call) -> None:
+    said = call("list", "experiments", "--json")
+    assert said.exit_code == 0
+    assert json.loads(said.stdout) == {"experiments": []}
+
+
+@pytest.mark.parametrize("what", ["attacks", "models", "data", "experiments"])
+def test_every_list_is_shown_to_people(call: Call, what: str) -> None:
+    said = call("list", what)
+    assert said.exit_code == 0
+    assert said.stdout.startswith(what)
+
+
+def test_every_command_explains_itself(call: Call) -> None:
+    names = ["demo", "evaluate", "attack", "train", "verify", "report", "list"]
+    overview = call("--help").stdout
+    assert "reproduce" not in overview
+    for name in names:
+        assert name in overview
+        assert "Usage" in call(name, "--help").stdout

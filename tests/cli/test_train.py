@@ -1,0 +1,107 @@
+"""``epsball train``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cli.words import evaluate
+from epsball.models.weights import read_weights
+from epsball.train.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
+    from torch.optim import Optimizer
+    from typer.testing import Result
+
+    Call = Callable[..., Result]
+
+
+def train(*words: str, arch: str = "linear", data: str = "digits") -> list[str]:
+    return ["train", arch, "--data", data, "--out", "w.safetensors", "--epochs", "2", "--n", "300", *words]
+
+
+def weights() -> list[list[float]]:
+    return list(read_weights("w.safetensors")[0]["1.weight"].tolist())
+
+
+def test_weights_are_written_and_found_again(call: Call) -> None:
+    said = call(*train("--json"))
+    assert said.exit_code == 0, said.stderr
+    document = json.loads(said.stdout)
+    assert document["model"] == "zoo:linear@w.safetensors"
+    assert [epoch["number"] for epoch in document["epochs"]] == [1, 2]
+    assert not Path("w.safetensors.checkpoint").exists()
+    used = call(*evaluate("--json", "--n", "50", model=document["model"], data="digits"))
+    assert json.loads(used.stdout)["data"]["shape"] == [1, 8, 8]
+
+
+def test_the_seed_decides_the_weights(call: Call) -> None:
+    files = []
+    for seed in ("1", "1", "2"):
+        assert call(*train("--seed", seed)).exit_code == 0
+        files.append(weights())
+    assert files[0] == files[1]
+    assert files[0] != files[2]
+
+
+@pytest.mark.parametrize("objective", ["fgsm", "pgd"])
+def test_adversarial_training_makes_a_linear_model_more_robust(call: Call, objective: str) -> None:
+    def robust() -> float:
+        words = evaluate("--json", "--n", "200", model="zoo:linear@w.safetensors", data="digits")
+        return float(json.loads(call(*words).stdout)["robust_accuracy"])
+
+    more = ["--epochs", "6", "--rate", "0.02"]
+    assert call(*train(*more)).exit_code == 0
+    before = robust()
+    said = call(*train(*more, "--objective", objective, "--eps", "0.1", "--steps", "3"))
+    assert said.exit_code == 0, said.stderr
+    assert robust() > before
+
+
+def test_data_without_a_test_split_is_said(call: Call) -> None:
+    said = call(*train("--n", "40", arch="nets.py:linear", data="data.npz"))
+    assert said.exit_code == 0, said.stderr
+    assert "no test split" in said.stderr
+
+
+def test_an_interrupt_keeps_the_finished_epochs(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(checkpoint: Checkpoint, net: nn.Module, optimiser: Optimizer, history: list[dict[str, Any]]) -> None:
+        save(checkpoint, net, optimiser, history)
+        if len(history) == 1:
+            raise KeyboardInterrupt
+
+    save = Checkpoint.save
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoint, "save", stopped)
+        said = call(*train())
+    assert said.exit_code == 130
+    assert "w.safetensors.checkpoint" in said.stderr
+    assert not Path("w.safetensors").exists()
+    assert call(*train()).exit_code == 0
+    resumed = weights()
+    assert call(*train()).exit_code == 0
+    assert weights() == resumed
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--objective", "pgd"], "--eps"),
+        (["--objective", "trades", "--eps", "0.1"], "trades"),
+        (["--eps", "0.1"], "standard"),
+        (["--epochs", "0"], "epochs"),
+        (["--out", "w.safetensors/x"], "w.safetensors"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_in_one_sentence(call: Call, words: list[str], part: str) -> None:
+    Path("w.safetensors").write_text("in the way")
+    said = call(*train(*words))
+    assert said.exit_code == 2
+    assert len(said.stderr.strip().splitlines()) == 1
+    assert part in said.stderr
