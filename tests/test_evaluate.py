@@ -17,7 +17,7 @@ from epsball.attacks.suites import suite
 from epsball.evaluate import evaluate
 from epsball.record import Evaluation, read_examples, read_run
 from epsball.selection import chosen
-from toy import CLASSES, EPS, SUITE, Affine, Jittery, closed_form, same, samples, toy_run
+from toy import CLASSES, EPS, SUITE, Affine, Interrupted, Jittery, closed_form, exact_radius, same, samples, toy_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,18 +127,6 @@ def test_a_samples_result_does_not_depend_on_its_part(run: Evaluation) -> None:
     assert np.array_equal(part.queries, run.queries[some])
 
 
-class Interrupted:
-    """Presses Ctrl-C when the progress is reported for the given time."""
-
-    def __init__(self, moment: int) -> None:
-        self.left = moment
-
-    def __call__(self, _stage: str, _done: int, _total: int) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
-
-
 def test_a_run_that_was_interrupted_anywhere_goes_on_to_the_same_result(tmp_path: Path) -> None:
     run, finished = toy_run(part=27), []
     for moment in range(1, 40):
@@ -224,13 +212,6 @@ def test_a_hit_outside_the_ball_does_not_count() -> None:
     rows = run.attacks["bold"]
     assert not (rows.distance[rows.success] > EPS).any()
     assert any(finding.id == "D14" for finding in run.findings)
-
-
-def exact_radius(factor: float) -> Callable[..., Tensor]:
-    def certify(_model: eb.Model, x: Tensor, y: Tensor, _threat: eb.Threat) -> Tensor:
-        return torch.from_numpy(closed_form(x, y)) * factor
-
-    return certify
 
 
 def test_certificates_bound_from_below(tmp_path: Path) -> None:

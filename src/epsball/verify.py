@@ -59,7 +59,8 @@ def verify(
 
     The digests of all files; the fingerprints of model and data; with a fresh pass in the model's own precision every label
     and confidence; with own arithmetic in float64 every distance, the ball and the box; and from the rows of attacks and
-    certificates every column of the samples.
+    certificates every column of the samples. A hit on a model that draws random numbers is refused if it holds in no pass; in
+    how many it holds is reported as D22.
 
     Args:
         run_folder: what `evaluate` wrote, finished or not.

@@ -22,26 +22,28 @@ if TYPE_CHECKING:
 
 
 def model_of(spec: Mapping[str, Any], model: Callable[[Tensor], Any] | Model | None) -> Model:
-    """The model handed in, or the one that the run recorded, loaded as it was.
+    """The model handed in, or the one that the run names; with the run's normalisation if it has none of its own.
 
     Raises:
         InputError: the run was made with a live object and none was handed in, or the recorded one cannot be loaded.
     """
+    given = _loaded(spec) if model is None else wrap(model)
+    if given.mean is not None or given.std is not None or given.outputs != "logits":
+        return given
     about = spec["model"]
-    if model is not None:
-        return wrap(model)
-    source = about["source"]
+    mean, std = (None if about[name] is None else torch.tensor(about[name]) for name in ("mean", "std"))
+    return replace(given, mean=mean, std=std, outputs=about["outputs"])
+
+
+def _loaded(spec: Mapping[str, Any]) -> Model:
+    source, shape = spec["model"]["source"], tuple(spec["data"]["shape"])
     if not source:
         raise InputError(
             "the run was made with a live model, which a folder cannot hold; expected the model: verify(run_folder, model=net)"
         )
-    shape = tuple(spec["data"]["shape"])
     if source.startswith("zoo:") and len(shape) == 3:  # noqa: PLR2004 (C, H, W)
-        loaded = load_model(source, shape=shape, classes=spec["data"]["classes"])
-    else:
-        loaded = load_model(source)
-    mean, std = (None if about[name] is None else torch.tensor(about[name]) for name in ("mean", "std"))
-    return replace(loaded, mean=mean, std=std, outputs=about["outputs"])
+        return load_model(source, shape=shape, classes=spec["data"]["classes"])
+    return load_model(source)
 
 
 def device_of(spec: Mapping[str, Any], model: Model) -> torch.device:

@@ -86,13 +86,13 @@ def _distances(
     distance, relative = np.full(len(rows), np.inf), np.full(len(rows), np.inf)
     distance[hit] = recheck.length(witness.norm, x.astype(np.float64) - x0)
     relative[hit] = recheck.relative(witness.norm, distance[hit], x0)
-    yield from differences(place, "distance", rows.id, rows.distance, distance, relative=recheck.SAME)
-    yield from differences(place, "relative", rows.id, rows.relative, relative, relative=recheck.SAME)
     ids = rows.id[hit]
     outside = ~recheck.inside_ball(np.maximum(distance[hit], rows.distance[hit]), eps)
     yield from (f"{place}, sample {i}: distance exceeds ε = {eps:g}" for i in ids[outside])
     beyond = ~recheck.inside_box(x, witness.low, witness.high)
     yield from (f"{place}, sample {i}: outside the box [{witness.low}, {witness.high}]" for i in ids[beyond])
+    yield from differences(place, "distance", rows.id, rows.distance, distance, relative=recheck.SAME)
+    yield from differences(place, "relative", rows.id, rows.relative, relative, relative=recheck.SAME)
 
 
 def _labels(
@@ -105,7 +105,7 @@ def _labels(
 ) -> Iterator[str]:
     hit = rows.success
     for i, share in zip(rows.id[hit], held, strict=True):
-        if share < recheck.HELD:
+        if share == 0:
             yield f"{place}, sample {i}: the model classifies the example correctly, it is no error"
     if not witness.exact:
         yield from differences(place, "before", rows.id, rows.before, witness.clean[at])

@@ -133,7 +133,7 @@ def _column(column: Any, kind: type[np.generic]) -> NDArray[Any]:
         raise ValueError("a missing value")
     if kind is np.str_:
         return np.asarray(column.to_pylist(), dtype=np.str_)
-    return np.asarray(column.to_numpy(), dtype=kind)
+    return np.array(column.to_numpy(), dtype=kind)
 
 
 def damaged(path: Path, kind: str, size: int) -> InputError:
