@@ -97,7 +97,7 @@ def test_other_content_is_refused_and_not_kept(home: Home) -> None:
     ("name", "says"),
     [
         ("broken.bin", "gave 4 bytes .* expected 1000 bytes .*; try again"),
-        ("missing.bin", r"Not Found\); set EPSBALL_DATA .*some/test.parquet, or get online"),
+        ("missing.bin", r"\(File not found\); set EPSBALL_DATA .*some/test.parquet, or get online"),
     ],
 )
 def test_a_download_that_fails_is_said_and_leaves_nothing(home: Home, name: str, says: str) -> None:

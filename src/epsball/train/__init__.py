@@ -1,0 +1,1 @@
+"""Training: an objective says what a batch costs, `fit` makes it cost less."""
