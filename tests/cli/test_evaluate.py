@@ -97,6 +97,10 @@ def test_normalisation_is_part_of_the_model_and_of_the_record(call: Call) -> Non
     assert centred["robust_accuracy"] == plain["robust_accuracy"]
     assert centred["model"]["mean"] == 0.5
     assert call("verify", "run").exit_code == 0
+    Path("nets.py").rename("moved.py")
+    assert call("verify", "run").exit_code == 2
+    assert call("verify", "run", "--model", "moved.py:centred").exit_code == 0
+    assert call("verify", "run", "--model", "moved.py:probabilities").exit_code == 2
 
 
 def test_probabilities_are_taken_when_announced(call: Call) -> None:

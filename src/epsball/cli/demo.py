@@ -57,7 +57,7 @@ def accuracies(run: "Evaluation") -> "Table":
         facts = number(metrics.median_distance(run, name)), number(metrics.mean_relative(run, name).mean)
         _row(shown, name, own > run.eps, *facts)
         if run.spec["attacks"][name]["minimum_norm"] and rows.success.any():
-            _row(shown, f"{name}, any distance", np.isinf(own))
+            _row(shown, "  at any distance", np.isinf(own))
     _row(shown, "all together", run.upper > run.eps)
     return shown
 

@@ -94,13 +94,16 @@ def models() -> list[dict[str, Any]]:
 def data_sets() -> list[dict[str, Any]]:
     """One row per named data set, and where it would come from now."""
     from epsball.data.load import NAMES  # noqa: PLC0415 (torch is only loaded by commands that compute)
+    from epsball.data.public import read_imagenet_sample  # noqa: PLC0415 (the same)
 
-    home = os.environ.get("EPSBALL_DATA", "")
+    home, private = os.environ.get("EPSBALL_DATA") or "$EPSBALL_DATA", {read_imagenet_sample}
     return [
         {
             "name": name,
             "classes": entry.classes,
-            "from": "embedded" if entry.embedded else f"{home or '$EPSBALL_DATA'}/{name}, else its public home",
+            "from": "embedded"
+            if entry.embedded
+            else f"{home}/{name}{'' if entry.read in private else ' or its public home'}",
             "what": entry.description,
         }
         for name, entry in NAMES.items()

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from epsball.threat import Threat
 
 ModelSpec = Annotated[
-    str, typer.Argument(metavar="MODEL", help="zoo:NAME[@weights.safetensors] or path/to/file.py:factory[@weights]")
+    str,
+    typer.Argument(
+        metavar="MODEL", help="zoo:NAME@weights.safetensors or path/to/file.py:factory, @weights where it needs them."
+    ),
 ]
 Data = Annotated[
     str,

@@ -23,7 +23,7 @@ def console(*, stderr: bool) -> "Console":
     """A console on stdout or stderr; no colours where it is not a terminal."""
     from rich.console import Console  # noqa: PLC0415 (only for commands that print)
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    return Console(stderr=stderr, highlight=False, markup=False, soft_wrap=True)
 
 
 def note(text: str) -> None:
@@ -36,10 +36,17 @@ def table(title: str, *columns: str, numeric: bool = True) -> "Table":
     from rich import box  # noqa: PLC0415 (only for commands that print)
     from rich.table import Table  # noqa: PLC0415 (the same)
 
-    made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    made = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     for position, column in enumerate(columns):
-        if numeric and position:
-            made.add_column(column, justify="right", no_wrap=True)
+        if numeric:
+            made.add_column(column, justify="right" if position else "left", no_wrap=True)
         else:
             made.add_column(column, overflow="fold")
     return made

@@ -1,7 +1,7 @@
 """``epsball verify``: does a run folder hold what it claims?"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from epsball.cli.options import Json
 from epsball.cli.output import note, say, table
 from epsball.cli.running import kept
 from epsball.report.words import count
+
+if TYPE_CHECKING:
+    from epsball.models.wrap import Model
 
 Folder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder that `epsball evaluate --out` wrote.")]
 
@@ -24,11 +27,10 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check every file, row and claimed error of a run folder again; exit 2 if one does not hold."""
-    from epsball.models.load import load_model  # noqa: PLC0415 (torch is only loaded by commands that compute)
-    from epsball.verify import verify as check  # noqa: PLC0415 (the same)
+    from epsball.verify import verify as check  # noqa: PLC0415 (torch is only loaded by commands that compute)
 
     with kept(folder, "nothing in it was changed"):
-        held = check(folder, None if model is None else load_model(model), passes=passes)
+        held = check(folder, None if model is None else _elsewhere(folder, model), passes=passes)
     shown = table(f"{folder} holds what it claims", "", "checked")
     for name, number in (("samples", held.samples), ("claimed errors", held.hits), ("passes for each", held.passes)):
         shown.add_row(name, count(number))
@@ -49,3 +51,12 @@ def verify(
         },
         as_json=as_json,
     )
+
+
+def _elsewhere(folder: Path, source: str) -> "Model":
+    """The run's model from another place, normalised as the run recorded it."""
+    from epsball.audit.identity import model_of  # noqa: PLC0415 (torch is only loaded by commands that compute)
+    from epsball.record.folder import read_manifest  # noqa: PLC0415 (the same)
+
+    spec = read_manifest(folder)["spec"]
+    return model_of({**spec, "model": {**spec["model"], "source": source}}, None)

@@ -61,33 +61,34 @@ def _meaning(run: Evaluation) -> str:
     return text
 
 
-def headline(run: Evaluation) -> list[dict[str, str]]:
+def headline(run: Evaluation) -> list[dict[str, Any]]:
     """The figures a reader takes away."""
     right, n = int(np.sum(run.clean == run.label)), len(run)
     threat, data = run.spec["threat"], run.spec["data"]
     norm = NORMS[threat["norm"]]
-    figures = [_share("clean", "Clean accuracy", run.clean_accuracy, metrics.wilson(right, n))]
+    figures = [_share("clean", "Clean accuracy", run.clean_accuracy, metrics.wilson(right, n), "without an attack")]
     if math.isfinite(run.eps):
-        figures.append(
-            _share("robust", f"Robust accuracy, {norm} ε = {number(run.eps)}", run.robust_accuracy(), run.interval())
-        )
+        place = f"at {norm}, ε = {epsilon(threat)}"
+        figures.append(_share("robust", "Robust accuracy", run.robust_accuracy(), run.interval(), place))
     median = number(metrics.median_distance(run))
-    figures.append(_figure("median", "Median distance to an error", median, f"{norm}, in data units"))
-    figures.append(
-        _figure("samples", "Images", count(n), f"{data.get('source') or 'given arrays'} {data.get('split') or ''}")
-    )
-    return figures
+    origin = data.get("source") or "given arrays"
+    return [
+        *figures,
+        _figure(
+            "median", "Median distance to an error", median, f"{norm}, in data units", "of images classified correctly"
+        ),
+        _figure("samples", "Images", count(n), f"from {origin}", f"split {data['split']}" if data.get("split") else ""),
+    ]
 
 
-def _share(key: str, name: str, share: float, interval: tuple[float, float]) -> dict[str, str]:
+def _share(key: str, name: str, share: float, interval: tuple[float, float], place: str) -> dict[str, Any]:
     low, high = interval
-    return _figure(
-        key, name, percent(share), f"95{NO_BREAK}% interval {100 * low:.1f}{NO_BREAK}{DASH}{NO_BREAK}{percent(high)}"
-    )
+    bounds = f"95{NO_BREAK}% interval {100 * low:.1f}{NO_BREAK}{DASH}{NO_BREAK}{percent(high)}"
+    return _figure(key, name, percent(share), place, bounds)
 
 
-def _figure(key: str, name: str, value: str, note: str) -> dict[str, str]:
-    return {"key": key, "name": name, "value": value, "note": note}
+def _figure(key: str, name: str, value: str, *notes: str) -> dict[str, Any]:
+    return {"key": key, "name": name, "value": value, "notes": [note for note in notes if note]}
 
 
 def findings(run: Evaluation) -> list[dict[str, str]]:
