@@ -47,9 +47,9 @@ def inline(plot: Axes, name: str, caption: str) -> Markup:
     The marker colours above become CSS variables, so one picture serves the light page, the dark page and paper.
     Ids are numbered in order, so the same record gives the same bytes.
     """
-    figure = plot.get_figure(root=True)
-    if figure is None:
-        raise ValueError("the axes belong to no figure")
+    figure = plot.figure
+    if not isinstance(figure, Figure):
+        raise TypeError(f"the axes belong to a {type(figure).__name__}, expected a figure of their own")
     stream = io.StringIO()
     FigureCanvasSVG(figure).print_figure(stream, format="svg", facecolor="none", metadata=NO_METADATA)
     text = re.sub(r"<metadata>.*?</metadata>", "", stream.getvalue(), flags=re.DOTALL)
