@@ -49,8 +49,8 @@ def nearest_boundary(
         x: where to linearise.
         norm: in which distance is measured.
         candidates: how many of the likeliest other classes are considered.
-        screen: a class is passed over if its boundary is farther than the nearest known one even when its gradient is longer by this
-            share than when last seen (never seen: than the longest gradient seen). Infinity linearises all candidates.
+        screen: a class is passed over if it could be nearest only if its gradient were longer by more than this share than when last
+            seen (never seen: than the longest gradient seen of the sample). Infinity linearises all candidates.
         lengths: what an earlier call returned as `lengths`.
     """
     n = len(x)

@@ -10,7 +10,6 @@ from torch import Tensor
 from epsball.best import Best
 from epsball.border import checked_logits, finite_logits
 from epsball.errors import InputError, ModelError
-from epsball.geometry import rows
 from epsball.kept import Kept
 from epsball.layout import Layout, arranged
 from epsball.local import Access, Answer, Local
@@ -199,18 +198,6 @@ class Oracle:
         """
         self._require(Access.GRADIENT)
         return self._sweep(x, answer, row_tensors, into=into, differentiate=True, where=where)
-
-    def pull_back(self, checks: int) -> None:
-        """Bisect the segment from every input to its best hit, so that the hit moves towards the boundary; `checks` queries a row."""
-        self.restart()
-        found = self._best.distance.isfinite() & (self._best.distance > 0)
-        self._best.alive = found
-        far = self._best.x.clone()
-        low, high = far.new_zeros(len(far)), far.new_ones(len(far))
-        for _ in range(checks if bool(found.any()) else 0):
-            middle = (low + high) / 2
-            hit = self.met(self._threat.clip(self._x0 + rows(middle, far) * (far - self._x0)))
-            low, high = torch.where(hit, low, middle), torch.where(hit, middle, high)
 
     def found(self) -> tuple[Tensor, Tensor]:
         """Return the best points `(N, …)` and their distances `(N,)`; clean inputs and infinity where nothing was found."""

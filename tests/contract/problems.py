@@ -36,7 +36,9 @@ class Affine(nn.Module):
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
         size = math.prod(shape)
-        self.weight = nn.Parameter((20 * torch.randn(classes, size, generator=generator, dtype=torch.float64) / size).to(dtype))
+        self.weight = nn.Parameter(
+            (20 * torch.randn(classes, size, generator=generator, dtype=torch.float64) / size).to(dtype)
+        )
         self.bias = nn.Parameter(torch.randn(classes, generator=generator, dtype=torch.float64).mul(0.1).to(dtype))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,7 +67,9 @@ class SmallNet(nn.Module):
         return out
 
 
-def digits(n: int, shape: tuple[int, ...], seed: int = 1, dtype: torch.dtype = torch.float64, *, middle: bool = False) -> Tensor:
+def digits(
+    n: int, shape: tuple[int, ...], seed: int = 1, dtype: torch.dtype = torch.float64, *, middle: bool = False
+) -> Tensor:
     """Random inputs of the unit box; in the `middle`, so that nothing is clipped, or all over it."""
     unit = torch.rand(n, *shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return (0.45 + 0.1 * unit if middle else unit).to(dtype)
@@ -84,4 +88,5 @@ def closed_form(model: Affine, x: Tensor, y: Tensor, norm: Norm) -> Tensor:
 def budget(norm: Norm, shape: tuple[int, ...]) -> float:
     """A budget that fools some samples of a random small network and not all."""
     size = math.prod(shape)
-    return {"linf": 0.1, "l2": 0.09 * size**0.5, "l1": 0.08 * size, "l0": max(1.0, size // 8)}[norm.name]
+    shares: dict[str, float] = {"linf": 0.1, "l2": 0.09 * size**0.5, "l1": 0.08 * size, "l0": max(1.0, size // 8)}
+    return shares[norm.name]

@@ -41,7 +41,8 @@ class Problem:
         self.high: float | Tensor = 1 - x0 if boxed else math.inf
 
     def radii(self, norm: Norm) -> Tensor:
-        return self.radius.ceil() if norm is l0 else self.radius
+        radii: Tensor = self.radius.ceil() if norm is l0 else self.radius
+        return radii
 
 
 problems = st.builds(

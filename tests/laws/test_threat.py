@@ -16,7 +16,9 @@ TYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 BOXES = [(0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)]
 
 
-def inputs(seed: int, shape: tuple[int, ...], kind: torch.dtype, box: tuple[float, float]) -> tuple[Tensor, Tensor, Tensor]:
+def inputs(
+    seed: int, shape: tuple[int, ...], kind: torch.dtype, box: tuple[float, float]
+) -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     low, high = box
     unit = torch.rand(5, *shape, generator=generator, dtype=torch.float64)
@@ -67,7 +69,9 @@ def test_the_budget_is_used_and_not_given_away(norm: Norm) -> None:
     eps = {"linf": 8 / 255, "l2": 0.5, "l1": 4.0, "l0": 5.0}[norm.name]
     threat = Threat(norm, eps)
     furthest = threat.furthest(torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)), x0)
-    torch.testing.assert_close(threat.distance(furthest, x0), torch.full((2,), eps, dtype=torch.float64), rtol=1e-4, atol=0)
+    torch.testing.assert_close(
+        threat.distance(furthest, x0), torch.full((2,), eps, dtype=torch.float64), rtol=1e-4, atol=0
+    )
 
 
 def test_one_budget_per_sample() -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
+from torch import Tensor
+
 from epsball.attacks.base import Attack
 from epsball.boundary import nearest_boundary
+from epsball.geometry import rows
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
+    from epsball.kept import Kept
     from epsball.oracle import Oracle
     from epsball.threat import Threat
 
@@ -23,16 +26,17 @@ class DeepFool(Attack):
     multiplied by 1 + overshoot. Moosavi-Dezfooli, Fawzi, Frossard 2016, arXiv:1511.04599, algorithm 2 and section 3.3.
     Iterates without overshoot and tests the label with it, as the authors' first code does.
 
-    Deviations: points outside the pixel box are clipped; a hit is also tried at a tenth of the overshoot and the nearer one kept; a
-    class is not linearised where its boundary would have to come nearer by more than `screen` to win (0 linearises every candidate);
+    Deviations: points outside the pixel box are clipped; the overshoot of a hit is bisected and the nearest hit kept; a
+    class is not linearised where it could win only if its gradient had grown by more than `screen` since it was last seen;
     targeted goals head for the boundary between the target and the likeliest other class.
 
     Args:
         steps: most linearisations.
         candidates: how many of the likeliest classes are tried, the paper's n.
         overshoot: share by which the sum of the steps is lengthened.
-        screen: a class is passed over if its boundary is farther than the nearest known one even when its gradient is longer by this
-            share than at the last step (before the second step: than the nearest boundary's gradient). Infinity tries all.
+        halvings: bisections of the overshoot once the label has changed; 0 keeps the paper's point.
+        screen: that share; a gradient never seen counts as the longest one seen of the sample. A large number linearises every
+            candidate at every step.
         boxed: step onto the hyperplane within the pixel box; None does so in l1 and l0 only, see `Threat.cross`.
     """
 
@@ -43,6 +47,7 @@ class DeepFool(Attack):
     steps: int = 50
     candidates: int = 10
     overshoot: float = 0.02
+    halvings: int = 3
     screen: float = 0.5
     boxed: bool | None = None
 
@@ -53,7 +58,16 @@ class DeepFool(Attack):
             s.lengths = nearest.lengths
             ask.retire(ask.hit)
             s.x = s.threat.cross(s.x, nearest.w, nearest.gap, boxed=self.boxed)
-            far = ask.met(threat.clip(s.x0 + (1 + self.overshoot) * (s.x - s.x0)))
-            ask.met(threat.clip(s.x0 + (1 + self.overshoot / 10) * (s.x - s.x0)), where=far)
-            ask.retire(far)
+            crossed = ask.met(threat.clip(s.x0 + (1 + self.overshoot) * (s.x - s.x0)))
+            self._draw_back(ask, s, crossed)
+            ask.retire(crossed)
         return s.x
+
+    def _draw_back(self, ask: Oracle, s: Kept, crossed: Tensor) -> None:
+        """Bisect the overshoot of the rows that crossed; the oracle keeps the nearest hit."""
+        low = s.x.new_zeros(len(s.x))
+        high = torch.full_like(low, self.overshoot)
+        for _ in range(self.halvings):
+            middle = (low + high) / 2
+            hit = ask.met(s.threat.clip(s.x0 + rows(1 + middle, s.x) * (s.x - s.x0)), where=crossed)
+            low, high = torch.where(hit, low, middle), torch.where(hit, middle, high)

@@ -63,8 +63,18 @@ class LBFGS(Attack):
             x, won = self._minimise(ask, x, x0, c, near, threat)
             low, high = torch.where(won, c, low), torch.where(won, high, c)
             c = torch.where(high.isinf(), 4 * c, torch.where(low == 0, c / 4, (low * high).sqrt()))
-        ask.pull_back(self.checks)
-        return ask.best
+        return self._drawn_back(ask, x0, threat)
+
+    def _drawn_back(self, ask: Oracle, x0: Tensor, threat: Threat) -> Tensor:
+        """Bisect the segment from every input to its best hit and return the last point tried."""
+        far, low, high = ask.best, x0.new_zeros(len(x0)), x0.new_ones(len(x0))
+        x, found = far, ask.distance.isfinite()
+        for _ in ask.steps(self.checks):
+            middle = (low + high) / 2
+            x = threat.clip(x0 + rows(middle, x0) * (far - x0))
+            hit = ask.met(x, where=found)
+            low, high = torch.where(hit, low, middle), torch.where(hit, middle, high)
+        return x
 
     def _minimise(
         self, ask: Oracle, x: Tensor, x0: Tensor, c: Tensor, near: Boundary, threat: Threat
