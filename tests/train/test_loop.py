@@ -133,6 +133,7 @@ def test_a_run_cut_anywhere_ends_at_the_same_bits(tmp_path: Path, call: int, opt
             validation=stripes(9, seed=1),
             checkpoint=tmp_path / "run.pt",
         )
+    assert (tmp_path / "run.pt").is_file()
     resumed = fit(small(), stripes(), recipe, validation=stripes(9, seed=1), checkpoint=tmp_path / "run.pt")
     assert resumed.model.fingerprint() == whole.model.fingerprint()
     assert [(e.number, e.loss, e.accuracy) for e in resumed.history] == [
