@@ -13,10 +13,12 @@ import torch
 from torch import Tensor, nn
 
 import epsball as eb
+from epsball import metrics
 from epsball.attacks.suites import suite
 from epsball.evaluate import evaluate
 from epsball.record import Evaluation, read_examples, read_run
 from epsball.selection import chosen
+from epsball.verify import verify
 from toy import CLASSES, EPS, SUITE, Affine, Interrupted, Jittery, closed_form, exact_radius, same, samples, toy_run
 
 if TYPE_CHECKING:
@@ -215,13 +217,13 @@ def test_a_hit_outside_the_ball_does_not_count() -> None:
 
 
 def test_certificates_bound_from_below(tmp_path: Path) -> None:
-    run = toy_run(tmp_path, certifiers=[exact_radius(0.5), exact_radius(0.9)])
+    run = toy_run(tmp_path, certifiers=[exact_radius(0.9), exact_radius(0.5)])
     exact = closed_form(*samples())
     assert run.lower == pytest.approx(exact * 0.9)
     assert (run.lower <= run.upper).all()
     assert run.certified_accuracy() == (exact * 0.9 >= EPS).mean()
     assert run.certified_accuracy() <= run.robust_accuracy()
-    assert same(run, toy_run(tmp_path, certifiers=[exact_radius(0.5), exact_radius(0.9)]))
+    assert same(run, toy_run(tmp_path, certifiers=[exact_radius(0.9), exact_radius(0.5)]))
 
 
 def test_a_certificate_that_an_attack_refutes_ends_the_run() -> None:
@@ -404,6 +406,40 @@ def test_hits_on_a_random_model_must_hold_in_half_of_its_passes(tmp_path: Path) 
     held = np.array([share for part in parts for share in part.get("remarks", {}).get("held", [])])
     assert held.min() >= 0.5
     assert held.min() < 1
+
+
+def test_a_random_model_goes_on_from_what_it_said_first(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    with pytest.raises(KeyboardInterrupt):
+        toy_run(tmp_path, model=Jittery(), progress=Interrupted(4))
+    first = read_run(tmp_path)
+    assert [finding.id for finding in first.findings] == ["D02"]
+    torch.manual_seed(4)
+    assert np.array_equal(toy_run(tmp_path, model=Jittery()).clean, first.clean)
+
+
+def test_a_budget_of_0_leaves_what_is_classified_correctly() -> None:
+    run = toy_run(eps=0.0)
+    assert run.robust_accuracy() == run.clean_accuracy == 0.9
+    assert run.trusted
+
+
+def test_a_model_that_is_always_wrong_is_attacked_no_further(tmp_path: Path) -> None:
+    run = toy_run(tmp_path, data=samples(wrong=60))
+    assert run.clean_accuracy == run.robust_accuracy() == 0
+    assert not run.queries.any()
+    assert [len(rows) for rows in run.attacks.values()] == [0] * len(SUITE)
+    assert [len(metrics.confusion(rows)) for rows in run.attacks.values()] == [0] * len(SUITE)
+    assert len(metrics.standings(run)) == len(SUITE)
+    assert not run.trusted
+    assert same(run, read_run(tmp_path))
+    assert verify(tmp_path, Affine()).hits == 0
+
+
+def test_one_sample_is_an_evaluation_too() -> None:
+    run = toy_run(data=samples(1, wrong=0), threat=eb.Threat("linf", torch.tensor(EPS)))
+    assert len(run) == 1
+    assert run.spec["threat"]["eps"] == pytest.approx(EPS)
 
 
 def test_double_precision_stays_double(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from epsball.record import RunFolder, read_run
 from epsball.record.nowhere import Nowhere
 from epsball.run import Run
 from epsball.selection import chosen
-from epsball.threat import Threat
+from epsball.threat import Threat, replace_eps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -77,7 +77,7 @@ def evaluate(
         ModelError: the model failed or answered nonsense.
         UntrustworthyError: an attack found an error where a certificate excludes one.
     """
-    _check(threat, part)
+    threat = _checked(threat, part)
     attacks = chosen(suite, threat)
     cases = prepare(wrap(model), data, threat, ids, layout)
     names = names_of(certifiers)
@@ -111,7 +111,8 @@ def evaluate(
         return run.finish()
 
 
-def _check(threat: Threat, part: int) -> None:
+def _checked(threat: Threat, part: int) -> Threat:
+    """The threat with ε as a plain number."""
     if not isinstance(threat, Threat):
         raise InputError(
             f'the threat was given as {type(threat).__name__}; expected eb.Threat, such as eb.Threat("linf", "8/255")'
@@ -122,3 +123,4 @@ def _check(threat: Threat, part: int) -> None:
         )
     if part < 1:
         raise InputError(f"part was given as {part}; expected at least 1 sample")
+    return replace_eps(threat, float(threat.eps))

@@ -91,8 +91,8 @@ def describe_threat(threat: Threat) -> dict[str, Any]:
 
 def data_fingerprint(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> str:
     """SHA-256 over the bytes of the inputs and of the int64 labels."""
-    digest = hashlib.sha256(np.ascontiguousarray(x).tobytes())
-    digest.update(np.ascontiguousarray(y, dtype=np.int64).tobytes())
+    digest = hashlib.sha256(np.ascontiguousarray(x).data)
+    digest.update(np.ascontiguousarray(y, dtype=np.int64).data)
     return digest.hexdigest()
 
 

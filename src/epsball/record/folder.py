@@ -65,9 +65,7 @@ class RunFolder:
         if (path / MANIFEST).exists():
             manifest = read_manifest(path)
             _same(path, manifest["spec"], spec)
-            folder = cls(path, manifest)
-            folder._sweep()
-            return folder
+            return cls(path, manifest)
         if path.exists() and not path.is_dir():
             raise InputError(f"{path} is a file, a run needs a folder; choose another name with out=")
         if path.exists() and any(not name.name.endswith(TEMPORARY) for name in path.iterdir()):
@@ -78,10 +76,6 @@ class RunFolder:
         folder = cls(path, manifest)
         folder._commit()
         return folder
-
-    def _sweep(self) -> None:
-        for left in self.path.rglob(f".*{TEMPORARY}"):
-            left.unlink(missing_ok=True)
 
     def _commit(self) -> None:
         self._manifest["digest"] = digest(self._manifest)
