@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,11 +11,14 @@ from torch import Tensor
 from epsball.errors import InputError, ModelError
 
 if TYPE_CHECKING:
+    from epsball.attacks.base import Attack
     from epsball.goal import Goal
     from epsball.threat import Threat
 
 _ROUNDING = 1e-6
 _PROBABILITY = 1e-5
+_POSITIVE = frozenset({"candidates", "draws", "first", "memory", "n", "rate", "searches", "steps"})
+"""Settings that mean nothing at 0; the other numbers may be 0 but not negative."""
 _ROWS_OF_FEATURES = 2
 
 
@@ -57,6 +61,19 @@ def _inside_box(x: Tensor, threat: Threat) -> Tensor:
             "the likely cause is normalised data: hand in data units and normalise inside the model with eb.wrap(net, mean=, std=)"
         )
     return clipped
+
+
+def checked_settings(attack: Attack) -> None:
+    """Check an attack's hyper-parameters.
+
+    Raises:
+        InputError: a number that is negative or NaN, or a count or length of 0.
+    """
+    for field in dataclasses.fields(attack):
+        value = getattr(attack, field.name)
+        if isinstance(value, int | float) and not (value > 0 or (value == 0 and field.name not in _POSITIVE)):
+            least = "a number above 0" if field.name in _POSITIVE else "0 or more"
+            raise InputError(f"{type(attack).__name__} was given {field.name}={value}; expected {least}")
 
 
 def checked_goal(goal: Goal, n: int, device: torch.device) -> Goal:

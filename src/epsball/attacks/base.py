@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
-from epsball.border import checked_goal, checked_inputs, checked_threat
+from epsball.border import checked_goal, checked_inputs, checked_settings, checked_threat
 from epsball.errors import InputError
 from epsball.goal import Goal
 from epsball.layout import Layout, choose
@@ -153,6 +153,7 @@ class _Call:
         layout: Layout | None,
     ) -> _Call:
         name = type(attack).__name__
+        checked_settings(attack)
         if threat.norm.name not in attack.norms:
             raise InputError(f"{name} was asked for {threat.norm.name}; it is defined for {', '.join(attack.norms)}")
         model, x = wrap(net), checked_inputs(x, threat)

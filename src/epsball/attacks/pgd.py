@@ -20,28 +20,33 @@ if TYPE_CHECKING:
 class PGD(Attack):
     """x <- project(x + α argmax over |d| <= 1 of <∇J(x, y), d>), from a random start; in linf x <- Π(x + α sign ∇J).
 
-    Madry et al. 2017, arXiv:1706.06083, eq. 3. Deviations: all norms, by the linear maximisation of the ball within the pixel box.
+    Madry et al. 2017, arXiv:1706.06083, eq. 3. Deviations: all norms, by the linear maximisation of the ball within the pixel box; α
+    falls geometrically from `first` to `rate` times ε, which fools more samples and most of them sooner than a constant step
+    (docs/decisions/pgd-steps.md); first = rate is the paper's constant step.
 
     Args:
         steps: number of gradients.
-        rate: step length α as a share of ε.
+        first: length of the first step as a share of ε.
+        rate: length of the last step as a share of ε.
         random_start: whether to begin at a random point of the ball instead of the clean input.
         loss: what is ascended.
         rule: what is done with a gradient before the step; see `epsball.rules`.
     """
 
     steps: int = 40
-    rate: float = 0.1
+    first: float = 1.0
+    rate: float = 0.03
     random_start: bool = True
     loss: Loss = cross_entropy
     rule: Rule = plain
 
     def run(self, ask: Oracle, x0: Tensor, threat: Threat) -> Tensor:
         s = ask.keep(x=threat.sample(x0, ask.draw()) if self.random_start else x0, memory=x0.new_zeros(()))
-        for _ in ask.steps(self.steps):
+        for step in ask.steps(self.steps):
             _, g = ask.gradient(s.x, self.loss)
             g, s.memory = self.rule(g, s.memory)
-            s.x = s.threat.ascend(s.x, g, self.rate * s.threat.eps, s.x0)
+            share = self.first * (self.rate / self.first) ** (step / max(self.steps - 1, 1))
+            s.x = s.threat.ascend(s.x, g, share * s.threat.eps, s.x0)
         return s.x
 
 
@@ -50,7 +55,7 @@ def BIM(steps: int = 10, rate: float = 0.1, loss: Loss = cross_entropy) -> PGD: 
 
     Kurakin et al. 2016, arXiv:1607.02533, eq. 2. Deviations: all norms. Arguments are those of PGD.
     """
-    return PGD(steps=steps, rate=rate, random_start=False, loss=loss)
+    return PGD(steps=steps, first=rate, rate=rate, random_start=False, loss=loss)
 
 
 def MomentumPGD(steps: int = 10, rate: float = 0.1, decay: float = 1.0, loss: Loss = cross_entropy) -> PGD:  # noqa: N802 - as above
@@ -58,4 +63,4 @@ def MomentumPGD(steps: int = 10, rate: float = 0.1, decay: float = 1.0, loss: Lo
 
     Dong et al. 2017, arXiv:1710.06081, algorithm 1. Deviations: all norms. `decay` is the paper's μ.
     """
-    return PGD(steps=steps, rate=rate, random_start=False, loss=loss, rule=momentum(decay))
+    return PGD(steps=steps, first=rate, rate=rate, random_start=False, loss=loss, rule=momentum(decay))

@@ -96,8 +96,8 @@ def suite(name: str) -> dict[str, Attack]:
             "noise": attacks.AdditiveNoise(draws=100),
             "fgsm": attacks.FGSM(),
             "momentum-pgd": attacks.MomentumPGD(steps=40),
-            "pgd": attacks.Restarts(attacks.PGD(steps=100, rate=0.05), 5),
-            "pgd-margin": attacks.Restarts(attacks.PGD(steps=100, rate=0.05, loss=losses.margin), 5),
+            "pgd": attacks.Restarts(attacks.PGD(steps=100, rate=0.01), 5),
+            "pgd-margin": attacks.Restarts(attacks.PGD(steps=100, rate=0.01, loss=losses.margin), 5),
             "deepfool": attacks.DeepFool(),
             "lbfgs": attacks.LBFGS(),
         }

@@ -66,7 +66,8 @@ def _objective(name: str, norm: str, eps: str | None, steps: int) -> "Objective"
     from epsball.attacks import FGSM, PGD  # noqa: PLC0415 (torch is only loaded by commands that compute)
     from epsball.train.objective import adversarial, standard  # noqa: PLC0415 (the same)
 
-    attacks = {"fgsm": FGSM(), "pgd": PGD(steps=steps, rate=min(1.0, 2.5 / steps))}
+    share = min(1.0, 2.5 / steps)
+    attacks = {"fgsm": FGSM(), "pgd": PGD(steps=steps, first=share, rate=share)}
     if name == "standard":
         if eps is not None:
             raise InputError(
