@@ -268,6 +268,7 @@ def test_the_record_is_plain_json_and_says_it_all(run: Evaluation) -> None:
         "position": 2,
         "minimum_norm": False,
         "access": "GRADIENT",
+        "first": 1.0,
         "steps": 4,
         "rate": 0.5,
         "random_start": True,

@@ -67,17 +67,6 @@ def test_wilson_needs_a_sample() -> None:
         metrics.wilson(0, 0)
 
 
-@pytest.mark.parametrize(("text", "value"), [("8/255", 8 / 255), (0.3, 0.3), ("0", 0.0), ("inf", INF), (2, 2.0)])
-def test_a_budget_is_a_number_or_a_fraction(text: float | str, value: float) -> None:
-    assert metrics.number(text) == value
-
-
-@pytest.mark.parametrize("text", ["", "a", "1/0", "-1", "nan", "8/-255", "1/2/3"])
-def test_what_is_no_budget_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="expected a number"):
-        metrics.number(text)
-
-
 uppers = st.lists(st.one_of(st.just(INF), st.integers(0, 50).map(lambda tenths: tenths / 10)), min_size=1, max_size=30)
 
 

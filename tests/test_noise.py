@@ -9,7 +9,11 @@ from scipy import stats
 from epsball.noise import Noise
 
 
-@given(seed=st.integers(0, 2**63), ids=st.lists(st.integers(0, 2**40), min_size=2, max_size=6, unique=True), counter=st.integers(0, 9))
+@given(
+    seed=st.integers(0, 2**63),
+    ids=st.lists(st.integers(0, 2**40), min_size=2, max_size=6, unique=True),
+    counter=st.integers(0, 9),
+)
 def test_a_sample_gets_its_own_numbers_in_any_company(seed: int, ids: list[int], counter: int) -> None:
     together = Noise(seed, torch.tensor(ids), counter).uniform(5)
     backwards = Noise(seed, torch.tensor(ids[::-1]), counter).uniform(5)
@@ -31,7 +35,9 @@ def test_numbers_lie_strictly_between_0_and_1_also_in_single_precision() -> None
     assert 1 - 1e-5 < u.max().item() < 1
 
 
-@pytest.mark.parametrize("arrangement", ["one stream", "one number per id", "one number per counter", "one number per seed"])
+@pytest.mark.parametrize(
+    "arrangement", ["one stream", "one number per id", "one number per counter", "one number per seed"]
+)
 def test_uniform_numbers_are_uniform_and_uncorrelated(arrangement: str) -> None:
     n = 20_000
     ids = torch.arange(n)

@@ -16,11 +16,15 @@ from epsball.attacks import (
 )
 from epsball.data.load import load_data
 from epsball.errors import InputError, ModelError, UntrustworthyError
+from epsball.evaluate import evaluate
 from epsball.geometry import Norm, l0, l1, l2, linf
 from epsball.goal import Goal
 from epsball.models.load import load_model
+from epsball.models.weights import save_weights
 from epsball.models.wrap import Model, wrap
+from epsball.record import Evaluation
 from epsball.threat import Threat
+from epsball.verify import verify
 
 __all__ = [
     "BIM",
@@ -31,6 +35,7 @@ __all__ = [
     "Attack",
     "BinaryDeepFool",
     "DeepFool",
+    "Evaluation",
     "Found",
     "Goal",
     "InputError",
@@ -42,11 +47,14 @@ __all__ = [
     "Threat",
     "UntrustworthyError",
     "Worst",
+    "evaluate",
     "l0",
     "l1",
     "l2",
     "linf",
     "load_data",
     "load_model",
+    "save_weights",
+    "verify",
     "wrap",
 ]

@@ -34,7 +34,7 @@ class Best:
         self.hit = torch.zeros(n, dtype=torch.bool, device=device)
         self.alive = torch.ones(n, dtype=torch.bool, device=device)
 
-    def record(self, x: Tensor, samples: Tensor, logits: Tensor) -> tuple[Tensor, Tensor] | None:
+    def record(self, x: Tensor, samples: Tensor | slice, logits: Tensor) -> tuple[Tensor, Tensor] | None:
         """Note the answers `logits` `(n, K)` at points `x` `(n, …)` of `samples` `(n,)`.
 
         Returns:
@@ -44,6 +44,8 @@ class Best:
         self.hit[samples] = False
         if not bool(hit.any()):
             return None
+        if isinstance(samples, slice):
+            samples = torch.arange(samples.start, samples.stop, device=x.device)
         x, logits, samples = x[hit], logits[hit], samples[hit]
         x0, threat = self.x0[samples], self.threat[samples]
         distance = threat.distance(x, x0)

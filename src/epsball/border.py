@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -11,7 +11,6 @@ from torch import Tensor
 from epsball.errors import InputError, ModelError
 
 if TYPE_CHECKING:
-    from epsball.attacks.base import Attack
     from epsball.goal import Goal
     from epsball.threat import Threat
 
@@ -63,8 +62,8 @@ def _inside_box(x: Tensor, threat: Threat) -> Tensor:
     return clipped
 
 
-def checked_settings(attack: Attack) -> None:
-    """Check an attack's hyper-parameters.
+def checked_settings(attack: Any) -> None:
+    """Check the hyper-parameters of an attack, a dataclass.
 
     Raises:
         InputError: a number that is negative or NaN, or a count or length of 0.

@@ -20,10 +20,10 @@ def cross_entropy(logits: Tensor, goal: Goal) -> Tensor:
     Deviations: the gradient is that of the log odds, log((1 - p_y) / p_y), which is the gradient of J divided by 1 - p_y. Its
     direction is the same, but it does not vanish where a confident p_y rounds to 1. Steps that a norm scales do not see the factor.
     """
-    loss = F.cross_entropy(logits, goal.labels, reduction="none").detach()
     own = logits.gather(1, goal.labels[:, None])
     odds = logits.scatter(1, goal.labels[:, None], -torch.inf).logsumexp(1) - own.squeeze(1)
-    loss = loss + (odds - odds.detach())
+    fixed = odds.detach()
+    loss = odds + (F.softplus(fixed) - fixed)
     return -loss if goal.targeted else loss
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from epsball.budget import parse_budget
 from epsball.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,22 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from epsball.record.evaluation import AttackRows, Evaluation
-
-
-def number(eps: float | str) -> float:
-    """A budget in data units from a number or a fraction such as "8/255".
-
-    Raises:
-        InputError: it is neither, negative or not a number.
-    """
-    try:
-        above, _, below = str(eps).partition("/")
-        value = float(above) / float(below or 1)
-    except (ValueError, ZeroDivisionError):
-        value = math.nan
-    if not value >= 0:
-        raise InputError(f"ε is {eps!r}, expected a number >= 0 or a fraction; write 0.3 or '8/255'")
-    return value
 
 
 def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
@@ -67,7 +52,7 @@ def clean_accuracy(run: Evaluation) -> float:
 
 def _asked(run: Evaluation, eps: float | str | None) -> float:
     """ε as a number, refused where no attack of the run was asked about it."""
-    value = run.eps if eps is None else number(eps)
+    value = run.eps if eps is None else parse_budget(eps)
     attacks = run.spec["attacks"]
     if value > run.eps and attacks and not any(fields["minimum_norm"] for fields in attacks.values()):
         raise InputError(
@@ -96,7 +81,7 @@ def robust_accuracy(run: Evaluation, eps: float | str | None = None) -> float:
 
 def certified_accuracy(run: Evaluation, eps: float | str | None = None) -> float:
     """Share of samples proved correct up to ε: mean(lower >= ε and clean is right), a lower bound on the true one."""
-    value = run.eps if eps is None else number(eps)
+    value = run.eps if eps is None else parse_budget(eps)
     return float(np.mean((run.lower >= value) & _right(run)))
 
 
@@ -200,7 +185,7 @@ def standings(run: Evaluation, eps: float | str | None = None) -> list[Standing]
     `own_accuracy` is nan where the attack was not asked about every correctly classified sample; `queries` is the
     mean number of model queries per sample asked.
     """
-    value = run.eps if eps is None else number(eps)
+    value = run.eps if eps is None else parse_budget(eps)
     right, lowest = _right(run), np.where(_right(run), np.inf, 0.0)
     table = []
     for name, rows in run.attacks.items():

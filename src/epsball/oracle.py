@@ -233,18 +233,20 @@ class Oracle:
         asked = self.live if where is None else self.live & where
         places = None if bool(asked.all()) else asked.nonzero().squeeze(1)
         count = len(x) if places is None else len(places)
+        all_held = places is None and len(self._held) == len(self._x0)
         whole, start = into, 0
         while start < count:
             stop = start + self.layout.rows
-            at = slice(start, stop) if places is None else places[start:stop]
+            at = slice(start, min(stop, count)) if places is None else places[start:stop]
             try:
-                part = self._ask(
-                    x[at], self._held[at], answer, tuple(t[at] for t in row_tensors), differentiate=differentiate
-                )
+                samples = at if all_held else self._held[at]
+                part = self._ask(x[at], samples, answer, tuple(t[at] for t in row_tensors), differentiate=differentiate)
             except (RuntimeError, MemoryError) as error:
                 self._halve(error)
                 continue
             start = stop
+            if places is None and len(part[0]) == count:
+                return part
             if whole is None:
                 whole = tuple(t.new_zeros((len(x), *t.shape[1:])) for t in part)
             for target, piece in zip(whole, part, strict=True):
@@ -261,7 +263,13 @@ class Oracle:
         self.layout = Layout(self.layout.rows // 2, self.layout.channels_last, self.layout.block)
 
     def _ask(
-        self, x: Tensor, samples: Tensor, answer: Answer, row_tensors: tuple[Tensor, ...], *, differentiate: bool
+        self,
+        x: Tensor,
+        samples: Tensor | slice,
+        answer: Answer,
+        row_tensors: tuple[Tensor, ...],
+        *,
+        differentiate: bool,
     ) -> tuple[Tensor, ...]:
         goal = self._goal[samples]
         leaf = arranged(x, self.layout).requires_grad_(differentiate)
@@ -277,7 +285,7 @@ class Oracle:
             self._ask(*outside, _met, (), differentiate=False)
         return tuple(t.detach() for t in reply)
 
-    def _check(self, logits: Tensor, samples: Tensor, goal: Goal) -> None:
+    def _check(self, logits: Tensor, samples: Tensor | slice, goal: Goal) -> None:
         finite_logits(logits, self._ids[samples])
         if not self._classes:
             checked_logits(logits, goal)

@@ -9,29 +9,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from epsball.budget import parse_budget
 from epsball.errors import InputError
 from epsball.geometry import NORMS, Norm
 from epsball.geometry.base import clip
 
 if TYPE_CHECKING:
     from epsball.geometry.base import Draw
-
-
-def parse_epsilon(value: float | str | Tensor) -> float | Tensor:
-    """Return a budget as a number: "8/255" is 8 / 255.
-
-    Raises:
-        InputError: the text is no number and no fraction.
-    """
-    if not isinstance(value, str):
-        return value
-    numerator, _, denominator = value.partition("/")
-    try:
-        return float(numerator) / float(denominator or 1)
-    except (ValueError, ZeroDivisionError):
-        raise InputError(
-            f"ε was given as {value!r}; expected a number or a fraction in data units, such as 0.1 or 8/255"
-        ) from None
 
 
 @dataclass(frozen=True)
@@ -73,8 +57,7 @@ class Threat:
             if norm.lower() not in NORMS:
                 raise InputError(f"the norm was given as {norm!r}; expected one of {', '.join(NORMS)}")
             norm = NORMS[norm.lower()]
-        eps = parse_epsilon(eps)
-        eps = eps if isinstance(eps, Tensor) else float(eps)
+        eps = eps if isinstance(eps, Tensor) else parse_budget(eps)
         for name, value in (("norm", norm), ("eps", eps), ("low", low), ("high", high)):
             object.__setattr__(self, name, value)
         self._check()
@@ -103,15 +86,18 @@ class Threat:
         """Whether every budget is finite."""
         return bool(torch.as_tensor(self.eps).isfinite().all())
 
-    def budget(self, x0: Tensor, eps: float | Tensor | None = None) -> Tensor:
+    def budget(self, x0: Tensor, eps: float | Tensor | None = None) -> float | Tensor:
         """Return `eps` less the distance that rounding a point in the type of `x0` can add; a number or `(N,)`."""
-        eps = torch.as_tensor(self.eps if eps is None else eps, dtype=torch.float64, device=x0.device)
-        unit = torch.finfo(x0.dtype).eps
+        eps = self.eps if eps is None else eps
         scale = max(float(torch.as_tensor(bound).abs().max()) for bound in (self.low, self.high))
-        loss = unit / 2 * scale * self.norm.rounding(x0[0].numel()) if len(x0) else 0.0
+        rounding = self.norm.rounding(x0[0].numel()) if len(x0) else 0.0
+        loss = torch.finfo(x0.dtype).eps / 2 * scale * rounding
         wide = torch.float64 if x0.dtype == torch.float64 else torch.float32
-        relative = 16 * torch.finfo(wide).eps if self.norm.name in {"l2", "l1"} else 0.0
-        return (eps * (1 - relative) - loss).clamp_min(0).to(wide)
+        summed = rounding > 0 and not self.norm.separable
+        relative = 16 * torch.finfo(wide).eps if summed else 0.0
+        if isinstance(eps, Tensor):
+            return (eps.to(x0.device, torch.float64) * (1 - relative) - loss).clamp_min(0).to(wide)
+        return max(eps * (1 - relative) - loss, 0.0)
 
     def project(self, x: Tensor, x0: Tensor, eps: float | Tensor | None = None) -> Tensor:
         """Return the nearest point of the set, `(N, ...)`; `eps` replaces the budget."""
@@ -126,7 +112,8 @@ class Threat:
         """Return x moved by the best step of at most `length` along g within the box, then projected; `(N, ...)`."""
         x, g = _wide(x), _wide(g)
         box = () if self.norm.separable else (self.low - x, self.high - x)
-        length = torch.as_tensor(length).clamp_min(self.norm.smallest_step)
+        if self.norm.smallest_step:
+            length = torch.as_tensor(length).clamp_min(self.norm.smallest_step)
         return self._around(x + self.norm.lmo(g, length, *box), x0, self.budget(x0))
 
     def cross(self, x: Tensor, w: Tensor, b: Tensor, *, boxed: bool | None = None) -> Tensor:
@@ -165,7 +152,7 @@ class Threat:
         """Return the largest distance within the box, `(N,)`."""
         return self.norm(torch.maximum(x0 - self.low, self.high - x0))
 
-    def _around(self, x: Tensor, x0: Tensor, radius: Tensor) -> Tensor:
+    def _around(self, x: Tensor, x0: Tensor, radius: float | Tensor) -> Tensor:
         return self._point(self.norm.around(_wide(x), _wide(x0), radius, self.low, self.high), x0)
 
     def _point(self, x: Tensor, x0: Tensor) -> Tensor:

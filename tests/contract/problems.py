@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 import epsball as eb
-from epsball.geometry import Norm
+
+if TYPE_CHECKING:
+    from epsball.geometry import Norm
 
 BUDGETED: dict[str, eb.Attack] = {
     "noise": eb.AdditiveNoise(draws=3),

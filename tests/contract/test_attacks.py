@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from contract.problems import ATTACKS, BUDGETED, MINIMUM_NORM, PAIRS, Affine, SmallNet, budget, closed_form, digits
 
 import epsball as eb
+from contract.problems import ATTACKS, BUDGETED, MINIMUM_NORM, PAIRS, Affine, SmallNet, budget, closed_form, digits
 from epsball.geometry import NORMS
 
 SHAPES = [(6,), (1, 8, 8), (3, 8, 8)]

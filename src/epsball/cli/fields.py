@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from epsball.cli.options import number
+from epsball.budget import parse_number
 from epsball.errors import InputError
 
 if TYPE_CHECKING:
@@ -75,12 +75,12 @@ def _value(flag: str, text: str, default: Any) -> Any:
             raise InputError(f"{flag} was given as {text!r}; expected true or false")
         return text.lower() in YES
     if isinstance(default, int):
-        whole = number(text, flag)
+        whole = parse_number(text, flag)
         if whole != int(whole):
             raise InputError(f"{flag} was given as {text!r}; expected a whole number")
         return int(whole)
     if isinstance(default, float):
-        return number(text, flag)
+        return parse_number(text, flag)
     if isinstance(default, str):
         return text
     if default is None or default is inspect.Parameter.empty:
@@ -100,7 +100,7 @@ def _guessed(text: str) -> Any:
     except ValueError:
         pass
     try:
-        return number(text, "")
+        return parse_number(text)
     except InputError:
         return text
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from epsball.budget import parse_number
 from epsball.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,19 +63,6 @@ class Source:
     y: "Tensor"
 
 
-def number(text: str, option: str) -> float:
-    """A number or a fraction, "8/255".
-
-    Raises:
-        InputError: it is neither.
-    """
-    above, _, below = text.partition("/")
-    try:
-        return float(above) / float(below or 1)
-    except (ValueError, ZeroDivisionError):
-        raise InputError(f"{option} was given as {text!r}; expected a number or a fraction such as 8/255") from None
-
-
 def numbers(text: str | None, option: str) -> float | list[float] | None:
     """None, one number, or several with commas between them.
 
@@ -83,7 +71,7 @@ def numbers(text: str | None, option: str) -> float | list[float] | None:
     """
     if text is None:
         return None
-    values = [number(part, option) for part in text.split(",")]
+    values = [parse_number(part, option) for part in text.split(",")]
     return values if len(values) > 1 else values[0]
 
 

@@ -31,7 +31,7 @@ class Linf(Norm):
         return g.flatten(1).abs().sum(1)
 
     def lmo(self, g: Tensor, radius: Radius, low: Bound = -math.inf, high: Bound = math.inf) -> Tensor:
-        return clip(g.sign() * _finite(radius, g), low, high)
+        return clip(g.sign().mul_(_finite(radius, g)), low, high)
 
     def project(self, v: Tensor, radius: Radius, low: Bound = -math.inf, high: Bound = math.inf) -> Tensor:
         r = rows(radius, v)
@@ -39,7 +39,8 @@ class Linf(Norm):
 
     def around(self, x: Tensor, x0: Tensor, radius: Radius, low: Bound, high: Bound) -> Tensor:
         r = rows(radius, x)
-        return clip(torch.clamp(x, x0 - r, x0 + r), low, high)
+        near = torch.clamp(x, x0 - r, x0 + r)
+        return clip(near, low, high) if isinstance(low, Tensor) or isinstance(high, Tensor) else near.clamp_(low, high)
 
     def sample(
         self, like: Tensor, radius: Radius, draw: Draw, low: Bound = -math.inf, high: Bound = math.inf
