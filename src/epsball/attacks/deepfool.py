@@ -48,7 +48,7 @@ class DeepFool(Attack):
     candidates: int = 10
     overshoot: float = 0.02
     halvings: int = 3
-    screen: float = 0.5
+    screen: float = 0.25
     boxed: bool | None = None
 
     def run(self, ask: Oracle, x0: Tensor, threat: Threat) -> Tensor:
