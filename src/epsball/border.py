@@ -100,6 +100,7 @@ def checked_goal(goal: Goal, n: int, device: torch.device) -> Goal:
         )
     if int(labels.min()) < 0:
         raise InputError(f"the labels go down to {int(labels.min())}; expected classes counted from 0")
+    labels = labels.clone() if labels.is_inference() else labels
     return type(goal)(labels.long(), goal.targeted)
 
 

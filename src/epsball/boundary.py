@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from epsball.oracle import Oracle
 
 
-_TOGETHER = 3
-"""Classes linearised from one pass before any gradient's length is known: most rows need that many then, and few later."""
+AIM = 1.25
+"""Boundaries are drawn this many roundings behind the true ones, so that a step onto one is a hit beyond rounding."""
 
 
 class Boundary(NamedTuple):
@@ -50,7 +50,7 @@ def nearest_boundary(
         norm: in which distance is measured.
         candidates: how many of the likeliest other classes are considered.
         screen: a class is passed over if it could be nearest only if its gradient were longer by more than this share than when last
-            seen (never seen: than the longest gradient seen of the sample). Infinity linearises all candidates.
+            seen; one never seen is linearised. Infinity linearises all candidates.
         lengths: what an earlier call returned as `lengths`.
     """
     n = len(x)
@@ -83,7 +83,7 @@ def _search(
     candidates: int,
     screen: float,
 ) -> tuple[Tensor, ...]:
-    """Linearise a few classes of one micro-batch, in the order of their expected distance.
+    """Linearise classes of one micro-batch in the order of their expected distance: all of them at first, then one a pass.
 
     Returns the nearest boundary so far (distance, gap, w, k), the lengths |w'_k|_q known `(n, K)`, the classes tried at this step
     `(n, K)`, and the rows that need another class: the oracle packs those with other micro-batches' and asks again.
@@ -92,7 +92,7 @@ def _search(
     known = gaps.detach()
     classes = 1
     if not lengths.shape[1]:
-        lengths, tried, classes = torch.zeros_like(known), torch.zeros_like(known, dtype=torch.bool), _TOGETHER
+        lengths, tried, classes = torch.zeros_like(known), torch.zeros_like(known, dtype=torch.bool), candidates
     at, needed = _next(known, lengths, tried, distance, screen)
     for _ in range(classes):
         if not bool(needed.any()):
@@ -112,8 +112,7 @@ def _search(
 
 def _next(known: Tensor, lengths: Tensor, tried: Tensor, distance: Tensor, screen: float) -> tuple[Tensor, Tensor]:
     """Return the class that may be nearest `(n, 1)`, and whether it may be nearer than what is known, `(n,)`."""
-    expected = torch.where(lengths > 0, lengths, lengths.amax(1, keepdim=True)) * (1 + screen)
-    hopeful = torch.where(expected > 0, known / expected.clamp_min(TINY), known)
+    hopeful = torch.where(lengths > 0, known / ((1 + screen) * lengths).clamp_min(TINY), 0)
     bound, at = hopeful.masked_fill(tried | known.isinf(), torch.inf).min(1, keepdim=True)
     return at, bound.squeeze(1) < distance
 
@@ -125,4 +124,4 @@ def _gaps(logits: Tensor, goal: Goal, candidates: int) -> Tensor:
     others = logits.detach().scatter(1, goal.labels[:, None], -torch.inf)
     likely = others.topk(1 if goal.targeted else min(candidates, logits.shape[1] - 1), dim=1).indices
     tried = torch.zeros_like(others, dtype=torch.bool).scatter(1, likely, value=True)
-    return (gaps + 2 * goal.rounding(logits)[:, None]).masked_fill(~tried, torch.inf)
+    return (gaps + AIM * goal.rounding(logits)[:, None]).masked_fill(~tried, torch.inf)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from epsball.errors import InputError
 
-_SURE = 16
+_SURE = 8
 """Rounding errors of the largest logit by which a decision must be clear, so that no batch-mate and no repetition can undo it."""
 
 

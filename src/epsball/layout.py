@@ -77,5 +77,15 @@ def _seconds(model: Model, x: Tensor, layout: Layout) -> float:
 
 
 def arranged(x: Tensor, layout: Layout) -> Tensor:
-    """Return a detached `x` in the layout's memory order."""
-    return x.detach().contiguous(memory_format=torch.channels_last) if layout.channels_last else x.detach()
+    """Return a detached `x` in the layout's memory order.
+
+    PyTorch takes one channel for contiguous whichever way its strides are written, and then runs the first convolution in the
+    other order and converts after it; the strides say outright what is meant.
+    """
+    x = x.detach()
+    if not layout.channels_last:
+        return x
+    if x.shape[1] == 1:
+        height, width = x.shape[2:]
+        return x.contiguous().as_strided(x.shape, (height * width, 1, width, 1))
+    return x.contiguous(memory_format=torch.channels_last)

@@ -42,10 +42,10 @@ class Affine(nn.Module):
         self.weight = nn.Parameter(
             (20 * torch.randn(classes, size, generator=generator, dtype=torch.float64) / size).to(dtype)
         )
-        self.bias = nn.Parameter(torch.randn(classes, generator=generator, dtype=torch.float64).mul(0.1).to(dtype))
+        self.bias = nn.Parameter(torch.randn(classes, generator=generator, dtype=torch.float64).mul(0.02).to(dtype))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.flatten(1) @ self.weight.T + self.bias
+        return (x.flatten(1) - 0.5) @ self.weight.T + self.bias
 
 
 class SmallNet(nn.Module):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from epsball.attacks.base import Attack
+from epsball.boundary import AIM
 from epsball.losses import margin
 
 if TYPE_CHECKING:
@@ -49,4 +50,4 @@ class BinaryDeepFool(Attack):
 
 
 def _beyond_rounding(logits: Tensor, goal: Goal) -> Tensor:
-    return margin(logits, goal) - 2 * goal.rounding(logits)
+    return margin(logits, goal) - AIM * goal.rounding(logits)

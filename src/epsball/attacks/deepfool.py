@@ -35,8 +35,7 @@ class DeepFool(Attack):
         candidates: how many of the likeliest classes are tried, the paper's n.
         overshoot: share by which the sum of the steps is lengthened.
         halvings: bisections of the overshoot once the label has changed; 0 keeps the paper's point.
-        screen: that share; a gradient never seen counts as the longest one seen of the sample. A large number linearises every
-            candidate at every step.
+        screen: that share. The first step linearises every candidate; a large number does so at every step.
         boxed: step onto the hyperplane within the pixel box; None does so in l1 and l0 only, see `Threat.cross`.
     """
 

@@ -20,6 +20,8 @@ from epsball.cli.options import (
     Source,
     Split,
     Std,
+    Tune,
+    layout,
     source,
     threat,
 )
@@ -58,6 +60,7 @@ def attack(
     mean: Mean = None,
     std: Std = None,
     outputs: Outputs = "logits",
+    tune: Tune = False,
     as_json: Json = False,
 ) -> None:
     """Run one attack on every sample that is classified correctly.
@@ -82,6 +85,7 @@ def attack(
             ids=ids,
             source=data,
             split=split,
+            layout=layout(given, tune=tune),
         ),
         out,
         gate=None,

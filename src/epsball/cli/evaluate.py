@@ -18,6 +18,8 @@ from epsball.cli.options import (
     Seed,
     Split,
     Std,
+    Tune,
+    layout,
     source,
     threat,
 )
@@ -48,6 +50,7 @@ def evaluate(
     mean: Mean = None,
     std: Std = None,
     outputs: Outputs = "logits",
+    tune: Tune = False,
     as_json: Json = False,
 ) -> None:
     """Measure clean and robust accuracy under a suite of attacks, every claimed error checked again."""
@@ -67,6 +70,7 @@ def evaluate(
             every_sample=every_sample,
             source=data,
             split=split,
+            layout=layout(given, tune=tune),
         ),
         out,
         gate=gate,

@@ -13,6 +13,7 @@ from epsball.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from epsball.layout import Layout
     from epsball.models.wrap import Model
     from epsball.threat import Threat
 
@@ -41,6 +42,10 @@ Eps = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Seed of every draw.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps.")]
+Tune = Annotated[
+    bool,
+    typer.Option("--tune", help="Time memory layouts on the first images and use the fastest; a fixed rule otherwise."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 Mean = Annotated[
     str | None,
@@ -124,6 +129,13 @@ def _model(spec: str, x: "Tensor", y: "Tensor", place: Any, mean: str | None, st
     own = loaded.mean is not None or loaded.std is not None or loaded.outputs != "logits"
     again = wrap(loaded if own else loaded.net, numbers(mean, "--mean"), numbers(std, "--std"), outputs)
     return dataclasses.replace(again, source=loaded.source)
+
+
+def layout(given: Source, *, tune: bool) -> "Layout | None":
+    """The fastest layout on the first images if `tune`, otherwise None: the rule decides."""
+    from epsball.layout import tune as fastest  # noqa: PLC0415 (torch is only loaded by commands that compute)
+
+    return fastest(given.model, given.x) if tune else None
 
 
 def checked_device(name: str) -> Any:

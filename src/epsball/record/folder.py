@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 MANIFEST = "run.json"
 INPUTS = "inputs.safetensors"
 SAMPLES = "samples.parquet"
-INCIDENTAL = ("versions", "machine", "started")
+INCIDENTAL = ("versions", "machine", "started", "layout.rows", "layout.channels_last", "layout.block")
+"""What may differ on resuming: none of it changes a decision."""
 
 
 def stage_name(kind: str, position: int, name: str) -> str:
@@ -56,7 +57,7 @@ class RunFolder:
 
         Args:
             path: the folder.
-            spec: provenance of the run, JSON-able; versions, machine and start may differ on resuming.
+            spec: provenance of the run, JSON-able; versions, machine, start and layout may differ on resuming.
 
         Raises:
             InputError: the folder holds something else, another configuration, or cannot be written.
@@ -218,7 +219,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 def _same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     there, here = dict(_leaves(old)), dict(_leaves(new))
     for key in sorted(there.keys() | here.keys()):
-        if key.split(".")[0] not in INCIDENTAL and there.get(key, "absent") != here.get(key, "absent"):
+        if not key.startswith(INCIDENTAL) and there.get(key, "absent") != here.get(key, "absent"):
             raise InputError(
                 f"{path} holds a run with {key} = {there.get(key, 'absent')}, this one has "
                 f"{key} = {here.get(key, 'absent')}; choose another folder with out=, or delete that one"

@@ -1,0 +1,77 @@
+"""The smallest budget with which an attack does a given amount of harm."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from epsball.errors import InputError
+from epsball.geometry import l2
+from epsball.threat import Threat
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from epsball.attacks.base import Attack
+    from epsball.geometry import Norm
+    from epsball.models.wrap import Model
+
+
+def smallest_budget(
+    attack: Attack,
+    model: Model,
+    x: Tensor,
+    y: Tensor,
+    norm: Norm,
+    *,
+    accuracy: float,
+    most: float,
+    halvings: int = 10,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Bisect for the smallest ε at which the attack leaves at most the share `accuracy` of the samples classified correctly.
+
+    Args:
+        attack: an attack inside a ball.
+        model: the classifier.
+        x: inputs `(N, …)` of the box [0, 1].
+        y: labels `(N,)`.
+        norm: of the ball.
+        accuracy: the share of samples that may stay correct.
+        most: the largest ε tried, in data units.
+        halvings: bisections; ε is known to most / 2**halvings.
+        seed: of the attack's draws.
+
+    Returns:
+        ε and the accuracy it leaves.
+
+    Raises:
+        InputError: even the largest ε leaves more.
+    """
+
+    def left(eps: float) -> float:
+        return 1 - attack(model, x, y, Threat(norm, eps), seed=seed).success.double().mean().item()
+
+    low, high, reached = 0.0, most, left(most)
+    if reached > accuracy:
+        raise InputError(
+            f"{type(attack).__name__} in {norm.name} leaves {reached:.1%} correct at ε = {most:g}, more than {accuracy:.1%}; "
+            "give a larger ε or a stronger attack"
+        )
+    for _ in range(halvings):
+        middle = (low + high) / 2
+        share = left(middle)
+        low, high, reached = (low, middle, share) if share <= accuracy else (middle, high, reached)
+    return high, reached
+
+
+def relative_to(found: Tensor, x: Tensor, centre: Tensor) -> Tensor:
+    """Return |r| / |x - centre| in l2, `(N,)`: the paper's ρ where it subtracts the training set's mean image.
+
+    Args:
+        found: adversarial inputs `(N, …)`.
+        x: clean inputs.
+        centre: the mean image.
+    """
+    return l2((found - x).double()) / l2((x - centre).double()).clamp_min(torch.finfo(torch.float64).tiny)
