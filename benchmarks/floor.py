@@ -59,7 +59,7 @@ def bare(case: Subject, *, step: bool) -> Tensor:
             low, high = (x0 - EPS).clamp_(min=0), (x0 + EPS).clamp_(max=1)
             x = (x0 + torch.empty_like(x0).uniform_(-EPS, EPS)).clamp_(0, 1) if step else x0
             for _ in range(STEPS):
-                leaf = x.detach().requires_grad_()
+                leaf = arranged(x, layout).requires_grad_()
                 loss = F.cross_entropy(case.net(leaf), labels, reduction="sum")
                 (gradient,) = torch.autograd.grad(loss, leaf)
                 if step:

@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,7 @@ def main() -> None:
     train, test = eb.load_data("mnist", "train"), eb.load_data("mnist", "test", options.samples)
     figures = {name: {"paper": PAPER[name], "measured": measure(name, train, test)} for name in options.networks}
     record = {
-        "command": "python experiments/mnist.py",
+        "command": " ".join(["python", *sys.argv]),
         "date": time.strftime("%Y-%m-%d"),
         "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
         "versions": {"python": platform.python_version(), "torch": torch.__version__},

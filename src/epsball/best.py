@@ -67,4 +67,5 @@ class Best:
         inside = self.threat[samples].project(x, self.x0[samples])
         moved = (inside.double() - x.double()).flatten(1).norm(dim=1)
         slightly = moved < _ROUNDING * x.double().flatten(1).norm(dim=1)
+        slightly &= self.threat[samples].contains(inside, self.x0[samples])
         return (inside[slightly], samples[slightly]) if bool(slightly.any()) else None

@@ -64,6 +64,8 @@ def nearest_boundary(
         torch.zeros_like(lengths, dtype=torch.bool),
     )
     search = partial(_search, norm=norm, candidates=candidates, screen=screen)
+    if not bool(ask.live.any()):
+        return Boundary(*nothing[:5])
     state = ask.local(x, search, *nothing)
     while bool((state[-1] & ask.live).any()):
         state = ask.local(x, search, *state[:-1], into=state, where=state[-1])
@@ -89,7 +91,7 @@ def _search(
     `(n, K)`, and the rows that need another class: the oracle packs those with other micro-batches' and asks again.
     """
     gaps = _gaps(local.logits, local.goal, candidates)
-    known = gaps.detach()
+    known = gaps.detach().to(local.x.dtype)
     classes = 1
     if not lengths.shape[1]:
         lengths, tried, classes = torch.zeros_like(known), torch.zeros_like(known, dtype=torch.bool), candidates

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from epsball.attacks import FGSM
 from epsball.data.load import load_data
-from epsball.errors import InputError
+from epsball.errors import InputError, OtherConfigurationError
 from epsball.evaluate import evaluate
 from epsball.geometry import linf
 from epsball.models.load import load_model
@@ -96,7 +96,7 @@ def _renewed(make: Callable[[], Result], left: Path) -> Result:
     existed = left.exists()
     try:
         return make()
-    except InputError:
+    except OtherConfigurationError:
         if not existed:
             raise
         if left.is_dir():

@@ -5,6 +5,10 @@ class InputError(ValueError):
     """Something the user gave cannot be used."""
 
 
+class OtherConfigurationError(InputError):
+    """A folder or checkpoint belongs to another configuration than the one asked for."""
+
+
 class ModelError(RuntimeError):
     """The user's model failed, or answered something that is no classification."""
 

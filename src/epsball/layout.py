@@ -17,6 +17,7 @@ _PROCESSOR_BYTES = 4 * 2**20
 _ACCELERATOR_BYTES = 256 * 2**20
 _BLOCK_BYTES = 256 * 2**20
 _IMAGE_DIMENSIONS = 4
+_GRAIN = 32
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class Layout:
     rows: int
     channels_last: bool
     block: int
+
+    def fitting(self, left: int) -> int:
+        """Return how many of the rows that are left go next: convolutions prepare anew for every size, so sizes are few."""
+        size = min(self.rows, left)
+        return size - size % _GRAIN if self.channels_last and size > _GRAIN else size
 
     def record(self) -> dict[str, int | bool]:
         """Return the layout as it is written into a run."""

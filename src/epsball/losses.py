@@ -37,10 +37,12 @@ def dlr(logits: Tensor, goal: Goal) -> Tensor:
 
     Untargeted: -(z_y - max_{k != y} z_k) / (z_1 - z_3). Targeted: -(z_max - z_t) / (z_1 - (z_3 + z_4) / 2), with
     z_1 >= z_2 >= … Source: Croce and Hein 2020, arXiv:2003.01690, eqs. 6 and 7.
-    Deviations: with fewer than three (four) classes the last ones there are stand in; the targeted numerator takes the largest
+    Deviations: with fewer than three (four) classes the last ones there are stand in, and with two the divisor is a constant, for the
+    ratio has no slope; the targeted numerator takes the largest
     logit other than the target, so that it keeps its sign once the target is reached.
     """
     order = logits.sort(1, descending=True).values
     last = order.shape[1] - 1
     low = (order[:, min(2, last)] + order[:, min(3, last)]) / 2 if goal.targeted else order[:, min(2, last)]
-    return -goal.margin(logits) / (order[:, 0] - low).clamp_min(torch.finfo(logits.dtype).tiny)
+    spread = (order[:, 0] - low).clamp_min(torch.finfo(logits.dtype).tiny)
+    return -goal.margin(logits) / (spread.detach() if last == 1 else spread)

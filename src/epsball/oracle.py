@@ -31,7 +31,7 @@ class Oracle:
     """Answers questions about a set of samples `x0` `(N, …)`.
 
     An attack hands in and gets back tensors with one row per sample it holds: all N, or, once it has called `keep`, those that were
-    live when a step began. Dead rows are never sent to the model; their answers are 0.
+    live when a step began. Dead rows are never sent to the model.
 
     Args:
         model: the classifier, frozen by the caller.
@@ -70,6 +70,7 @@ class Oracle:
         self._held = torch.arange(n, device=device)
         self._kept: Kept | None = None
         self._counter = 0
+        self._restarts = 0
         self._classes = 0
 
     @property
@@ -129,8 +130,9 @@ class Oracle:
     def restart(self) -> None:
         """Hold all rows again; a minimising search may improve every one of them."""
         self._kept, self._held = None, torch.arange(len(self._x0), device=self._x0.device)
-        if self._best.minimise:
-            self._best.alive = self._best.distance > 0
+        self._best.alive = self._best.distance > 0 if self._best.minimise else self._best.distance.isinf()
+        self._restarts += 1
+        self._counter = self._restarts << 32
 
     def retire(self, done: Tensor) -> None:
         """Declare held rows dead: their attack cannot improve them."""
@@ -216,9 +218,8 @@ class Oracle:
         live = self.live
         count = int(live.sum())
         if count < _PACK_BELOW * len(live):
-            places = live.nonzero().squeeze(1)
-            self._kept.pack(places, len(live))
-            self._held = self._held[places]
+            self._kept.pack(live, len(live))
+            self._held = self._held[live]
 
     def _sweep(
         self,
@@ -236,8 +237,8 @@ class Oracle:
         all_held = places is None and len(self._held) == len(self._x0)
         whole, start = into, 0
         while start < count:
-            stop = start + self.layout.rows
-            at = slice(start, min(stop, count)) if places is None else places[start:stop]
+            stop = start + self.layout.fitting(count - start)
+            at = slice(start, stop) if places is None else places[start:stop]
             try:
                 samples = at if all_held else self._held[at]
                 part = self._ask(x[at], samples, answer, tuple(t[at] for t in row_tensors), differentiate=differentiate)
@@ -250,16 +251,15 @@ class Oracle:
             if whole is None:
                 whole = tuple(t.new_zeros((len(x), *t.shape[1:])) for t in part)
             for target, piece in zip(whole, part, strict=True):
-                target[at] = piece
+                target[at] = piece.to(target.dtype)
         return whole or ()
 
     def _halve(self, error: BaseException) -> None:
         if not is_out_of_memory(error):
             raise error
         if self.layout.rows == 1:
-            raise ModelError(
-                f"memory ran out with a single input: {error}; use a smaller model, or another device"
-            ) from error
+            sentence = f"memory ran out with a single input: {error}; use a smaller model, or another device"
+            raise ModelError(sentence) from error
         self.layout = Layout(self.layout.rows // 2, self.layout.channels_last, self.layout.block)
 
     def _ask(
@@ -276,7 +276,7 @@ class Oracle:
         gradients = torch.zeros(len(x), dtype=torch.int64, device=x.device)
         with torch.set_grad_enabled(differentiate):
             logits = self._model(leaf)
-            self._check(logits.detach(), samples, goal)
+            self._check(logits.detach(), samples)
             reply = answer(Local(leaf, logits, goal, gradients), *row_tensors)
         self._queries[samples] += 1
         self._gradients[samples] += gradients
@@ -285,10 +285,10 @@ class Oracle:
             self._ask(*outside, _met, (), differentiate=False)
         return tuple(t.detach() for t in reply)
 
-    def _check(self, logits: Tensor, samples: Tensor | slice, goal: Goal) -> None:
+    def _check(self, logits: Tensor, samples: Tensor | slice) -> None:
         finite_logits(logits, self._ids[samples])
         if not self._classes:
-            checked_logits(logits, goal)
+            checked_logits(logits, self._goal)
             self._classes = logits.shape[1]
 
 

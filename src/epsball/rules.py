@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import torch
 from torch import Tensor
 
 from epsball.geometry import l1, rows
@@ -31,5 +32,6 @@ class momentum:  # noqa: N801 - used like the function `plain`, and printed with
 
     def __call__(self, g: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """Return the new direction twice: as the step and as the memory, `(N, …)`."""
-        memory = self.decay * memory + g / rows(l1(g).clamp_min(TINY), g)
+        wide = g.float() if g.dtype in {torch.float16, torch.bfloat16} else g
+        memory = self.decay * memory + wide / rows(l1(wide).clamp_min(TINY), wide)
         return memory, memory

@@ -65,6 +65,10 @@ class Threat:
     def _check(self) -> None:
         if not bool(torch.as_tensor(self.low < self.high).all()):
             raise InputError(f"the box was given as [{self.low}, {self.high}]; expected low below high")
+        if not all(bool(torch.as_tensor(bound).isfinite().all()) for bound in (self.low, self.high)):
+            raise InputError(
+                f"the box was given as [{self.low}, {self.high}]; expected finite limits, the range of the data"
+            )
         eps = torch.as_tensor(self.eps, dtype=torch.float64)
         if not bool((eps >= 0).all()):
             raise InputError(f"ε was given as {self.eps}; expected a number that is not negative, in data units")
@@ -81,6 +85,11 @@ class Threat:
         """Return the threat of some of the rows."""
         return replace_eps(self, self.eps[index]) if isinstance(self.eps, Tensor) and self.eps.ndim else self
 
+    def to(self, device: torch.device) -> Threat:
+        """Return the threat with its tensors on a device."""
+        moved = (v.to(device) if isinstance(v, Tensor) else v for v in (self.eps, self.low, self.high))
+        return Threat(self.norm, *moved)
+
     @property
     def bounded(self) -> bool:
         """Whether every budget is finite."""
@@ -91,7 +100,7 @@ class Threat:
         eps = self.eps if eps is None else eps
         scale = max(float(torch.as_tensor(bound).abs().max()) for bound in (self.low, self.high))
         rounding = self.norm.rounding(x0[0].numel()) if len(x0) else 0.0
-        loss = torch.finfo(x0.dtype).eps / 2 * scale * rounding
+        loss = torch.finfo(x0.dtype).eps * scale * rounding
         wide = torch.float64 if x0.dtype == torch.float64 else torch.float32
         summed = rounding > 0 and not self.norm.separable
         relative = 16 * torch.finfo(wide).eps if summed else 0.0
@@ -126,9 +135,10 @@ class Threat:
             boxed: whether the move keeps to the box; otherwise it is the closed step of the norm, clipped afterwards. None keeps to
                 the box in l1 and l0 only: their closed step moves a single feature, which is soon at its limit.
         """
+        kind, x, w, b = x.dtype, _wide(x), _wide(w), _wide(b)
         if boxed or (boxed is None and self.norm.name in {"l1", "l0"}):
-            return self.clip(x + self.norm.onto_hyperplane(w, b, self.low - x, self.high - x))
-        return self.clip(x + self.norm.to_hyperplane(w, b))
+            return self.clip(x + self.norm.onto_hyperplane(w, b, self.low - x, self.high - x)).to(kind)
+        return self.clip(x + self.norm.to_hyperplane(w, b)).to(kind)
 
     def sample(self, x0: Tensor, draw: Draw) -> Tensor:
         """Return a random point of the set, `(N, ...)`."""
@@ -156,7 +166,7 @@ class Threat:
         return self._point(self.norm.around(_wide(x), _wide(x0), radius, self.low, self.high), x0)
 
     def _point(self, x: Tensor, x0: Tensor) -> Tensor:
-        """Return to the type of x0; clip, because x0 + (high - x0) may round to more than high."""
+        """Return to the type of x0; a sum such as x0 + (high - x0) may round to more than high and is clipped."""
         return (x if self.norm.separable and x.dtype == x0.dtype else self.clip(x)).to(x0.dtype)
 
 

@@ -30,7 +30,7 @@ def smallest_budget(
     halvings: int = 10,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Bisect for the smallest ε at which the attack leaves at most the share `accuracy` of the samples classified correctly.
+    """Bisect for an ε at which the attack leaves at most the share `accuracy` correct; the smallest if accuracy falls with ε.
 
     Args:
         attack: an attack inside a ball.

@@ -101,3 +101,53 @@ def test_a_model_that_draws_random_numbers_leaves_the_global_state_alone() -> No
     x = digits(4, (6,), dtype=torch.float32)
     eb.FGSM()(lambda x: x + torch.rand_like(x), x, torch.tensor([0, 1, 2, 3]), eb.Threat("linf", 0.1))
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_model_that_works_in_place_touches_neither_inputs_nor_result() -> None:
+    net = SmallNet().eval()
+
+    def in_place(x: torch.Tensor) -> torch.Tensor:
+        x -= 0.5
+        return net(x)  # type: ignore[no-any-return] # a module returns anything
+
+    x = digits(6, (1, 8, 8), dtype=torch.float32)
+    kept, y = x.clone(), net(x - 0.5).argmax(1)
+    threat = eb.Threat("linf", 0.1)
+    found = eb.PGD(steps=5)(in_place, x, y, threat)
+    assert torch.equal(x, kept)
+    assert torch.equal(found.x, eb.PGD(steps=5)(lambda x: net(x - 0.5), x, y, threat).x)
+
+
+def test_a_buffer_that_forward_replaces_comes_back() -> None:
+    net = SmallNet()
+    net.register_buffer("calls", torch.zeros(()))
+
+    def count(*_: object) -> None:
+        net.calls = torch.ones(())
+
+    net.register_forward_pre_hook(count)
+    eb.FGSM()(net, digits(3, (1, 8, 8), dtype=torch.float32), torch.tensor([0, 1, 2]), eb.Threat("linf", 0.1))
+    assert net.calls == 0
+
+
+@pytest.mark.parametrize("name", list(ATTACKS))
+def test_logits_of_another_type_than_the_inputs_are_welcome(name: str) -> None:
+    net = SmallNet().eval()
+    x = digits(9, (1, 8, 8))
+    y = net(x.float()).argmax(1)
+    threat = eb.Threat("l2") if name in MINIMUM_NORM else eb.Threat("l2", 0.7)
+    found = ATTACKS[name](lambda x: net(x.float()), x, y, threat)
+    assert found.x.dtype == torch.float64
+    assert bool((net(found.x.float()).argmax(1) != y)[found.success].all())
+
+
+def test_a_mean_per_channel_suits_flat_inputs() -> None:
+    model = eb.wrap(lambda x: x, mean=[1.0, 2.0, 3.0], std=[1.0, 2.0, 4.0])
+    assert model(torch.full((1, 3), 3.0)).tolist() == [[2.0, 0.5, 0.0]]
+
+
+@pytest.mark.parametrize("attack", [eb.Restarts(eb.LBFGS(), 2), eb.Worst(eb.DeepFool(), eb.LBFGS())])
+def test_ensembles_pass_over_samples_that_are_wrong_already(attack: eb.Attack) -> None:
+    net, x = SmallNet().eval(), digits(3, (1, 8, 8), dtype=torch.float32)
+    y = (net(x).argmax(1) + 1) % 5
+    assert attack(net, x, y, eb.Threat("l2")).distance.tolist() == [0, 0, 0]

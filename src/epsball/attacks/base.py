@@ -112,6 +112,11 @@ class Attack(ABC):
 
         Arguments and errors are those of a call.
         """
+        if self.minimum_norm:
+            raise InputError(
+                f"{type(self).__name__} looks for the nearest error and maximises nothing within ε; "
+                "use an attack inside a ball, such as PGD"
+            )
         call = _Call.prepare(self, model, x, y, threat, seed, ids, layout)
         with call.frozen():
             return torch.cat([self.run(*prepared) for prepared in call.oracles(remember=False)]).detach()
@@ -120,7 +125,13 @@ class Attack(ABC):
         ask, x0, threat = prepared
         if not self.starts_at_input:
             ask.met(x0)
-        ask.met(self.run(ask, x0, threat))
+        last = self.run(ask, x0, threat)
+        if len(last) != len(ask.held):
+            raise InputError(
+                f"{type(self).__name__}.run returned {len(last)} rows and holds {len(ask.held)}; "
+                "return the last iterate of every row held"
+            )
+        ask.met(last)
         x, distance = ask.found()
         length = threat.norm(x0.double())
         relative = torch.where(distance == 0, distance, distance / length)
@@ -141,6 +152,7 @@ class _Call:
     layout: Layout
 
     @classmethod
+    @torch.inference_mode(mode=False)
     def prepare(
         cls,
         attack: Attack,
@@ -156,6 +168,7 @@ class _Call:
         checked_settings(attack)
         if threat.norm.name not in attack.norms:
             raise InputError(f"{name} was asked for {threat.norm.name}; it is defined for {', '.join(attack.norms)}")
+        threat = threat.to(x.device) if isinstance(x, Tensor) else threat
         model, x = wrap(net), checked_inputs(x, threat)
         checked_threat(threat, len(x), need_budget=not attack.minimum_norm, attack=name)
         goal = checked_goal(y if isinstance(y, Goal) else Goal(y), len(x), x.device)
@@ -172,9 +185,10 @@ class _Call:
             yield
 
     def oracles(self, *, remember: bool) -> Iterator[tuple[Oracle, Tensor, Threat]]:
-        """Yield an oracle, its inputs and its threat for every block of rows."""
-        for start in range(0, len(self.x), self.layout.block):
-            block = slice(start, start + self.layout.block)
+        """Yield an oracle, its inputs and its threat for every block of rows; without hits to remember nothing is ever packed."""
+        size = self.layout.block if remember else self.layout.rows
+        for start in range(0, len(self.x), size):
+            block = slice(start, start + size)
             x0, threat = self.x[block], self.threat[block]
             yield (
                 Oracle(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from epsball.attacks.base import Attack
+from epsball.border import checked_settings
 from epsball.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ def _take_after(ensemble: Attack, members: tuple[Attack, ...]) -> None:
             "an ensemble was given no attacks, or some inside a ball together with minimum-norm ones; "
             "expected members of one kind: run the two kinds one after the other"
         )
+    for member in members:
+        checked_settings(member)
     object.__setattr__(ensemble, "access", max(member.access for member in members))
     object.__setattr__(ensemble, "minimum_norm", members[0].minimum_norm)
     object.__setattr__(

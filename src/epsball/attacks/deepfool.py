@@ -36,7 +36,7 @@ class DeepFool(Attack):
         overshoot: share by which the sum of the steps is lengthened.
         halvings: bisections of the overshoot once the label has changed; 0 keeps the paper's point.
         screen: that share. The first step linearises every candidate; a large number does so at every step.
-        boxed: step onto the hyperplane within the pixel box; None does so in l1 and l0 only, see `Threat.cross`.
+        boxed: step onto the hyperplane within the pixel box; None does so in l1 only, see `Threat.cross`.
     """
 
     minimum_norm = True

@@ -57,7 +57,8 @@ class LBFGS(Attack):
     def run(self, ask: Oracle, x0: Tensor, threat: Threat) -> Tensor:
         near = nearest_boundary(ask, x0, l2, self.candidates, screen=torch.inf)
         # of an affine model, this constant's minimiser lies on the boundary itself
-        c = (near.gap / near.distance.square().clamp_min(TINY) / 4).clamp(TINY, 1 / TINY)
+        wide = torch.promote_types(x0.dtype, torch.float32)
+        c = (near.gap.to(wide) / near.distance.to(wide).square().clamp_min(TINY) / 4).clamp(TINY, 1 / TINY)
         x, low, high = x0, torch.zeros_like(c), torch.full_like(c, torch.inf)
         for _ in ask.steps(self.searches):
             x, won = self._minimise(ask, x, x0, c, near, threat)

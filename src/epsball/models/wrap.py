@@ -50,10 +50,9 @@ class Model:
         Raises:
             ModelError: the network raised, or returned something that is no table of logits.
         """
-        if self.mean is not None:
-            x = x - self.mean.to(x)
+        x = x.clone() if self.mean is None else x - _spread(self.mean, x)
         if self.std is not None:
-            x = x / self.std.to(x)
+            x = x / _spread(self.std, x)
         try:
             answer = self.net(x)
         except (torch.OutOfMemoryError, MemoryError, ModelError):
@@ -139,8 +138,12 @@ def is_out_of_memory(error: BaseException) -> bool:
 def _per_channel(value: float | Sequence[float] | Tensor | None) -> Tensor | None:
     if value is None:
         return None
-    value = torch.as_tensor(value, dtype=torch.float32)
-    return value.reshape(-1, 1, 1) if value.ndim == 1 else value
+    return torch.as_tensor(value, dtype=torch.float32)
+
+
+def _spread(value: Tensor, x: Tensor) -> Tensor:
+    """One number per channel, the first axis of an input, in the type of x; other shapes broadcast as they are."""
+    return (value.reshape(-1, *[1] * (x.ndim - 2)) if value.ndim == 1 else value).to(x)
 
 
 def _failure(error: Exception, x: Tensor, module: nn.Module | None) -> str:
@@ -158,12 +161,13 @@ def _to_logits(answer: object, n: int, outputs: str) -> Tensor:
     if isinstance(answer, dict):
         keys = ", ".join(map(str, answer))
         raise ModelError(
-            f"the model returned a dictionary with {keys}; expected a tensor (N, K): use eb.wrap(lambda x: net(x)[KEY])"
+            f"the model returned a dictionary with {keys}; expected a tensor (N, K): "
+            "call net.eval() and use eb.wrap(lambda x: net(x)[KEY])"
         )
     if not isinstance(answer, Tensor):
         raise ModelError(
             f"the model returned a {type(answer).__name__}; expected a tensor (N, K): "
-            "use eb.wrap(lambda x: net(x)[0]) or name the entry"
+            "call net.eval() and use eb.wrap(lambda x: net(x)[0]), or name the entry"
         )
     if outputs == "binary" and answer.numel() == n:
         half = answer.reshape(n) / 2
@@ -194,7 +198,11 @@ def _random_state() -> Iterator[None]:
 def _frozen(module: nn.Module) -> Iterator[None]:
     modes = [(part, part.training) for part in module.modules()]
     wanted = [(weight, weight.requires_grad) for weight in module.parameters()]
-    buffers = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
+    buffers = [
+        (part, name, buffer, buffer.detach().clone())
+        for part in module.modules()
+        for name, buffer in part.named_buffers(recurse=False)
+    ]
     try:
         module.eval()
         for weight, _ in wanted:
@@ -206,7 +214,8 @@ def _frozen(module: nn.Module) -> Iterator[None]:
         for weight, needed in wanted:
             weight.requires_grad_(needed)
         with torch.no_grad():
-            for buffer, value in buffers:
+            for part, name, buffer, value in buffers:
+                setattr(part, name, buffer)
                 if not torch.equal(buffer, value):
                     buffer.copy_(value)
 

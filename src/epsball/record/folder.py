@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from epsball.errors import InputError
+from epsball.errors import InputError, OtherConfigurationError
 from epsball.record.evaluation import ATTACK_COLUMNS, SAMPLE_COLUMNS, AttackRows, Finding
 from epsball.record.files import (
     TEMPORARY,
@@ -220,7 +220,7 @@ def _same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     there, here = dict(_leaves(old)), dict(_leaves(new))
     for key in sorted(there.keys() | here.keys()):
         if not key.startswith(INCIDENTAL) and there.get(key, "absent") != here.get(key, "absent"):
-            raise InputError(
+            raise OtherConfigurationError(
                 f"{path} holds a run with {key} = {there.get(key, 'absent')}, this one has "
                 f"{key} = {here.get(key, 'absent')}; choose another folder with out=, or delete that one"
             )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from epsball.errors import InputError
+from epsball.errors import InputError, OtherConfigurationError
 from epsball.record.files import write_whole
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Checkpoint:
             ) from error
         for name in self.spec:
             if spec.get(name) != self.spec[name]:
-                raise InputError(
+                raise OtherConfigurationError(
                     f"{self.path} belongs to another run: its {name} is {spec.get(name)}, now {self.spec[name]}; "
                     "name another file, or delete it"
                 )
