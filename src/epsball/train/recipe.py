@@ -84,7 +84,7 @@ RECIPES: dict[tuple[str, str], Recipe] = {
     ("mlp-512", "digits"): Recipe(epochs=60, batch_size=64),
     ("fc-500-150", "digits"): Recipe(epochs=60, batch_size=64),
     ("mlp-512", "mnist"): Recipe(),
-    ("fc-500-150", "mnist"): Recipe(epochs=20, rate=1e-3, schedule=constant),
+    ("fc-500-150", "mnist"): Recipe(epochs=25, rate=5e-4, schedule=constant),
     ("lenet-mnist", "mnist"): Recipe(epochs=3, rate=2e-3),
     ("lenet-cifar", "cifar10"): Recipe(epochs=20, rate=2e-3, augment=_PHOTOGRAPHS),
     ("nin", "cifar10"): Recipe(epochs=40, rate=1e-3, augment=_PHOTOGRAPHS),
