@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import epsball as eb
 import peers
+from epsball.layout import choose
 from harness import Line, publish, race, read_options
 from judge import judge
 from subjects import subject
@@ -24,20 +27,22 @@ def main() -> None:
     case = subject("lenet-mnist", options.rows)
     threat = eb.Threat(eb.linf, eps=peers.EPS)
     attack = eb.PGD(steps=peers.STEPS)
+    layouts = {"epsball": choose(case.model, case.x)}
+    layouts["epsball in bfloat16"] = replace(layouts["epsball"], bfloat16=True)
     contestants: dict[str, Callable[[], Tensor]] = {
-        "epsball": lambda: attack(case.model, case.x, case.y, threat, seed=0).x
+        name: lambda layout=layout: attack(case.model, case.x, case.y, threat, seed=0, layout=layout).x  # type: ignore[misc] # the loop's own
+        for name, layout in layouts.items()
     }
     for name, call in peers.PGD.items():
         contestants[name] = peers.at_its_best(call, case.net, case.x, case.y)
     outcome = race(contestants, options.rounds)
     verdicts = {name: judge(case.net, case.x, case.y, found) for name, found in outcome.answers.items()}
-    ours = verdicts["epsball"].fooled
     lines = []
-    for name in peers.PGD:
-        theirs = verdicts[name].fooled
+    for name, own in itertools.product(peers.PGD, layouts):
+        ours, theirs = verdicts[own].fooled, verdicts[name].fooled
         both, only_ours, only_theirs = (int(s.sum()) for s in (ours & theirs, ours & ~theirs, theirs & ~ours))
         note = f"fooled: {both} by both, {only_ours} by epsball only, {only_theirs} by the peer only, of {len(case.x)}"
-        lines.append(Line(case.name, name, "time, peer / epsball", outcome.ratio(name, "epsball"), WANTED, note))
+        lines.append(Line(case.name, f"time, peer / {own}", name, outcome.ratio(name, own), WANTED, note))
     publish("pgd", options, lines, seconds=outcome.seconds, subject=case.origin, eps=peers.EPS, steps=peers.STEPS)
 
 

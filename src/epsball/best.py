@@ -34,11 +34,14 @@ class Best:
         self.hit = torch.zeros(n, dtype=torch.bool, device=device)
         self.alive = torch.ones(n, dtype=torch.bool, device=device)
 
-    def record(self, x: Tensor, samples: Tensor | slice, logits: Tensor) -> tuple[Tensor, Tensor] | None:
+    def record(
+        self, x: Tensor, samples: Tensor | slice, logits: Tensor, *, sure: bool = True
+    ) -> tuple[Tensor, Tensor] | None:
         """Note the answers `logits` `(n, K)` at points `x` `(n, …)` of `samples` `(n,)`.
 
         Returns:
-            Points, and their samples, that met the goal just outside the threat and were moved inside: ask about them.
+            Points, and their samples, to ask about: those that met the goal just outside the threat and were moved inside, or,
+            where the logits are not `sure`, all that met it.
         """
         hit = self.goal[samples].met(logits)
         self.hit[samples] = False
@@ -47,18 +50,20 @@ class Best:
         if isinstance(samples, slice):
             samples = torch.arange(samples.start, samples.stop, device=x.device)
         x, logits, samples = x[hit], logits[hit], samples[hit]
+        if not sure:
+            return x, samples
         x0, threat = self.x0[samples], self.threat[samples]
         distance = threat.distance(x, x0)
         goal = self.goal[samples]
-        sure = (goal.margin(logits) < -goal.rounding(logits)) | (distance == 0)
+        clear = (goal.margin(logits) < -goal.rounding(logits)) | (distance == 0)
         inside = threat.contains(x, x0)
-        self.hit[samples] = sure & (inside | self.minimise)
-        nearer = sure & inside & (distance < self.distance[samples])
+        self.hit[samples] = clear & (inside | self.minimise)
+        nearer = clear & inside & (distance < self.distance[samples])
         self.x[samples[nearer]] = x[nearer]
         self.distance[samples[nearer]] = distance[nearer]
-        finished = sure & inside & ((distance == 0) | (not self.minimise))
+        finished = clear & inside & ((distance == 0) | (not self.minimise))
         self.alive[samples[finished]] = False
-        return self._just_outside(x, samples, sure & ~inside)
+        return self._just_outside(x, samples, clear & ~inside)
 
     def _just_outside(self, x: Tensor, samples: Tensor, outside: Tensor) -> tuple[Tensor, Tensor] | None:
         if not bool(outside.any()):

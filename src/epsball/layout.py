@@ -28,11 +28,13 @@ class Layout:
         rows: samples in one micro-batch.
         channels_last: whether images and convolution weights are stored pixel by pixel.
         block: samples of which the attack holds its own tensors at once.
+        bfloat16: whether gradients are searched in bfloat16; whatever that search claims is asked again in the model's own type.
     """
 
     rows: int
     channels_last: bool
     block: int
+    bfloat16: bool = False
 
     def fitting(self, left: int) -> int:
         """Return how many of the rows that are left go next: convolutions prepare anew for every size, so sizes are few."""
@@ -80,6 +82,11 @@ def _seconds(model: Model, x: Tensor, layout: Layout) -> float:
         if x.device.type == "cuda":
             torch.cuda.synchronize(x.device)
         return time.perf_counter() - started
+
+
+def precision(x: Tensor, *, bfloat16: bool) -> torch.autocast:
+    """Return the context in which a model is asked about `x`; float64 is never lowered."""
+    return torch.autocast(x.device.type, torch.bfloat16, enabled=bfloat16 and x.dtype == torch.float32)
 
 
 def arranged(x: Tensor, layout: Layout) -> Tensor:

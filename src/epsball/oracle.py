@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,7 +12,7 @@ from epsball.best import Best
 from epsball.border import checked_logits, finite_logits
 from epsball.errors import InputError, ModelError
 from epsball.kept import Kept
-from epsball.layout import Layout, arranged
+from epsball.layout import arranged, precision
 from epsball.local import Access, Answer, Local
 from epsball.models.wrap import Model, is_out_of_memory
 from epsball.noise import Noise
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from epsball.goal import Goal
+    from epsball.layout import Layout
     from epsball.losses import Loss
     from epsball.threat import Threat
 
@@ -28,10 +30,10 @@ _PACK_BELOW = 0.75
 
 
 class Oracle:
-    """Answers questions about a set of samples `x0` `(N, …)`.
+    """Answers questions about a set of samples `x0` `(N, …)`; dead rows are never sent to the model.
 
     An attack hands in and gets back tensors with one row per sample it holds: all N, or, once it has called `keep`, those that were
-    live when a step began. Dead rows are never sent to the model.
+    live when a step began.
 
     Args:
         model: the classifier, frozen by the caller.
@@ -161,14 +163,11 @@ class Oracle:
             wanted = asked[0] if asked else torch.arange(logits.shape[1], device=x.device).expand_as(logits)
             chosen = logits.gather(1, wanted)
             last = wanted.shape[1] - 1
-            return logits.detach(), torch.stack(
-                [local.gradient(chosen[:, k], again=k < last) for k in range(last + 1)], 1
-            )
+            slopes = [local.gradient(chosen[:, k], again=k < last) for k in range(last + 1)]
+            return logits.detach(), torch.stack(slopes, 1)
 
-        count = self._classes if classes is None else classes.shape[1]
-        blank = (
-            (x.new_zeros(len(x), self._classes), x.new_zeros(len(x), count, *x.shape[1:])) if self._classes else None
-        )
+        n, k, count = len(x), self._classes, self._classes if classes is None else classes.shape[1]
+        blank = (x.new_zeros(n, k), x.new_zeros(n, count, *x.shape[1:])) if k else None
         logits, jacobian = self.local(x, answer, *(() if classes is None else (classes,)), into=blank)
         return logits, jacobian
 
@@ -260,7 +259,7 @@ class Oracle:
         if self.layout.rows == 1:
             sentence = f"memory ran out with a single input: {error}; use a smaller model, or another device"
             raise ModelError(sentence) from error
-        self.layout = Layout(self.layout.rows // 2, self.layout.channels_last, self.layout.block)
+        self.layout = replace(self.layout, rows=self.layout.rows // 2)
 
     def _ask(
         self,
@@ -274,15 +273,16 @@ class Oracle:
         goal = self._goal[samples]
         leaf = arranged(x, self.layout).requires_grad_(differentiate)
         gradients = torch.zeros(len(x), dtype=torch.int64, device=x.device)
-        with torch.set_grad_enabled(differentiate):
-            logits = self._model(leaf)
+        lowered = differentiate and self.layout.bfloat16
+        with torch.set_grad_enabled(differentiate), precision(leaf, bfloat16=lowered):
+            logits = self._model(leaf).to(leaf.dtype) if lowered else self._model(leaf)
             self._check(logits.detach(), samples)
             reply = answer(Local(leaf, logits, goal, gradients), *row_tensors)
         self._queries[samples] += 1
         self._gradients[samples] += gradients
-        outside = self._best.record(x.detach(), samples, logits.detach()) if self._remember else None
-        if outside is not None:
-            self._ask(*outside, _met, (), differentiate=False)
+        again = self._best.record(x.detach(), samples, logits.detach(), sure=not lowered) if self._remember else None
+        if again is not None:
+            self._ask(*again, _met, (), differentiate=False)
         return tuple(t.detach() for t in reply)
 
     def _check(self, logits: Tensor, samples: Tensor | slice) -> None:

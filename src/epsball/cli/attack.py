@@ -6,6 +6,7 @@ import typer
 
 from epsball.cli.fields import configured
 from epsball.cli.options import (
+    Bfloat16,
     Count,
     Data,
     Device,
@@ -61,6 +62,7 @@ def attack(
     std: Std = None,
     outputs: Outputs = "logits",
     tune: Tune = False,
+    bfloat16: Bfloat16 = False,
     as_json: Json = False,
 ) -> None:
     """Run one attack on every sample that is classified correctly.
@@ -85,7 +87,7 @@ def attack(
             ids=ids,
             source=data,
             split=split,
-            layout=layout(given, tune=tune),
+            layout=layout(given, tune=tune, bfloat16=bfloat16),
         ),
         out,
         gate=None,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from epsball.cli.options import (
+    Bfloat16,
     Count,
     Data,
     Device,
@@ -51,6 +52,7 @@ def evaluate(
     std: Std = None,
     outputs: Outputs = "logits",
     tune: Tune = False,
+    bfloat16: Bfloat16 = False,
     as_json: Json = False,
 ) -> None:
     """Measure clean and robust accuracy under a suite of attacks, every claimed error checked again."""
@@ -70,7 +72,7 @@ def evaluate(
             every_sample=every_sample,
             source=data,
             split=split,
-            layout=layout(given, tune=tune),
+            layout=layout(given, tune=tune, bfloat16=bfloat16),
         ),
         out,
         gate=gate,

@@ -46,6 +46,10 @@ Tune = Annotated[
     bool,
     typer.Option("--tune", help="Time memory layouts on the first images and use the fastest; a fixed rule otherwise."),
 ]
+Bfloat16 = Annotated[
+    bool,
+    typer.Option("--bfloat16", help="Search in bfloat16; what it claims is asked again in the model's own precision."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 Mean = Annotated[
     str | None,
@@ -131,11 +135,14 @@ def _model(spec: str, x: "Tensor", y: "Tensor", place: Any, mean: str | None, st
     return dataclasses.replace(again, source=loaded.source)
 
 
-def layout(given: Source, *, tune: bool) -> "Layout | None":
-    """The fastest layout on the first images if `tune`, otherwise None: the rule decides."""
-    from epsball.layout import tune as fastest  # noqa: PLC0415 (torch is only loaded by commands that compute)
+def layout(given: Source, *, tune: bool, bfloat16: bool) -> "Layout | None":
+    """The fastest layout on the first images if `tune`, a lower precision if `bfloat16`; None where the rule decides all."""
+    from epsball.layout import choose  # noqa: PLC0415 (torch is only loaded by commands that compute)
+    from epsball.layout import tune as fastest  # noqa: PLC0415 (the same)
 
-    return fastest(given.model, given.x) if tune else None
+    if not (tune or bfloat16):
+        return None
+    return dataclasses.replace((fastest if tune else choose)(given.model, given.x), bfloat16=bfloat16)
 
 
 def checked_device(name: str) -> Any:
