@@ -132,6 +132,13 @@ def specification(
         "certifiers": list(certifiers),
         "seed": seed,
         "layout": {"part": part, **layout.record()},
+        **circumstances(device),
+    }
+
+
+def circumstances(device: torch.device) -> dict[str, Any]:
+    """The versions, the machine and the moment something ran."""
+    return {
         "versions": {
             "python": platform.python_version(),
             "torch": str(torch.__version__),

@@ -11,6 +11,7 @@ from epsball.cli.evaluate import evaluate
 from epsball.cli.group import Group
 from epsball.cli.listing import listing
 from epsball.cli.report import report
+from epsball.cli.reproduce import reproduce
 from epsball.cli.train import train
 from epsball.cli.verify import verify
 
@@ -45,6 +46,7 @@ app.command()(demo)
 app.command()(evaluate)
 app.command(context_settings=SETTINGS)(attack)
 app.command()(train)
+app.command()(reproduce)
 app.command()(verify)
 app.command()(report)
 app.command("list")(listing)

@@ -33,7 +33,7 @@ def listing(
         Listed.attacks: attacks,
         Listed.models: models,
         Listed.data: data_sets,
-        Listed.experiments: list[dict[str, Any]],  # none are built in yet
+        Listed.experiments: experiments,
     }[what]()
     columns, cells = (
         (("attack", "question", "what it does"), _stacked) if what is Listed.attacks else (_names(rows), _flat)
@@ -45,7 +45,7 @@ def listing(
 
 
 def _names(rows: list[dict[str, Any]]) -> tuple[str, ...]:
-    return tuple(rows[0]) if rows else ("none yet",)
+    return tuple(rows[0])
 
 
 def _flat(row: dict[str, Any]) -> list[str]:
@@ -108,3 +108,10 @@ def data_sets() -> list[dict[str, Any]]:
         }
         for name, entry in NAMES.items()
     ]
+
+
+def experiments() -> list[dict[str, Any]]:
+    """One row per experiment of `epsball reproduce`."""
+    from epsball.paper import EXPERIMENTS  # noqa: PLC0415 (torch is only loaded by commands that compute)
+
+    return [{"id": each.id, "name": each.name, "claim": each.claim} for each in EXPERIMENTS.values()]

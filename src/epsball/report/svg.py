@@ -60,3 +60,21 @@ def inline(plot: Axes, name: str, caption: str) -> Markup:
     body = text[text.index(">", text.index("<svg")) + 1 :]
     head = Markup('<svg viewBox="{}" role="img" aria-label="{}">').format(box[1] if box else "", escape(caption))
     return head + Markup(body)  # noqa: S704 - drawn by matplotlib, which escapes what it draws
+
+
+LIGHT = {
+    "ink": "#16191f",
+    "muted": "#5b6472",
+    "line": "#e0e4ea",
+    "accent": "#2456c9",
+    "band": "#d5e0f8",
+    "warn": "#b45309",
+    "good": "#1a7f4b",
+}
+SPACES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" style="background:white"'
+
+
+def alone(picture: Markup) -> str:
+    """What `inline` gave, as a file of its own in the colours of the light page."""
+    text = re.sub(r"var\(--(\w+)\)", lambda found: LIGHT[found[1]], str(picture))
+    return text.replace("<svg ", f"<svg {SPACES} ", 1) + "\n"

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 from epsball.errors import InputError, ModelError
-from epsball.layout import choose
+from epsball.layout import choose, precision
 from epsball.models.wrap import Model, wrap
+from epsball.train.batch_norm import fold, insert
 from epsball.train.checkpoint import Checkpoint, describe
 from epsball.train.objective import Objective, standard
 from epsball.train.progress import progress
@@ -87,6 +88,8 @@ def fit(
     recipe = Recipe() if recipe is None else recipe
     model = copy.deepcopy(wrap(model))
     net = _trainable(model, *data)
+    if recipe.batch_norm:
+        insert(net)
     layout = torch.channels_last if choose(model, data[0]).channels_last else torch.contiguous_format
     _lay_out(net, layout)
     optimiser = recipe.optimiser([weight for weight in net.parameters() if weight.requires_grad], recipe.rate)
@@ -103,6 +106,8 @@ def fit(
             history.append(Epoch(number, loss, reached, time.perf_counter() - started))
             if kept:
                 kept.save(net, optimiser, [asdict(epoch) for epoch in history])
+    if recipe.batch_norm:
+        fold(net)
     _lay_out(net.eval(), torch.contiguous_format)
     return Trained(model, tuple(history))
 
@@ -156,7 +161,8 @@ class _Run:
                     group["lr"] = self.recipe.rate * self.recipe.schedule(done)
                 x = self.x[ids] if self.recipe.augment is None else self.recipe.augment(self.x[ids], draw)
                 x, y = x.to(device).contiguous(memory_format=self.layout), self.y[ids].to(device)
-                loss = self.objective(self.model, x, y, seed=own, ids=ids.to(device))
+                with precision(x, bfloat16=self.recipe.bfloat16):
+                    loss = self.objective(self.model, x, y, seed=own, ids=ids.to(device))
                 value = loss.item()
                 if not math.isfinite(value):
                     raise ModelError(

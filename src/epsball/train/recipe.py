@@ -53,6 +53,8 @@ class Recipe:
         optimiser: (parameters, rate) -> a torch optimiser.
         schedule: share of the steps done, in (0, 1] -> share of the rate.
         augment: (x, generator) -> x for every batch; None for the images as they are.
+        batch_norm: whether batch normalisation is put behind convolutions while they train, and folded into them at the end.
+        bfloat16: whether products are computed in bfloat16; the weights stay in their own type.
 
     Raises:
         InputError: a number that is not positive.
@@ -64,6 +66,8 @@ class Recipe:
     optimiser: Optimiser = adam
     schedule: Schedule = one_cycle
     augment: Augment | None = None
+    batch_norm: bool = False
+    bfloat16: bool = False
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "rate"):

@@ -1,0 +1,65 @@
+"""``epsball reproduce``: the paper's experiments, claim by claim."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from epsball.cli.options import Json, Seed
+from epsball.cli.output import note, say, table
+from epsball.cli.running import kept
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from epsball.paper.reproduce import Result
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[EXPERIMENT …]", help="Of `epsball list experiments`, by name or number; all by default."),
+]
+Folder = Annotated[
+    Path, typer.Option("--out", metavar="FOLDER", help="Where page, JSON, pictures and finished steps are written.")
+]
+
+
+def reproduce(
+    experiments: Names = None,
+    *,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Embedded digits and short settings; MNIST and CIFAR-10 in full otherwise.")
+    ] = False,
+    out: Folder = Path("results"),
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Measure the paper's claims, judge each, and write one HTML page; a stopped run goes on where it was."""
+    from epsball.paper.lab import Lab  # noqa: PLC0415 (torch is only loaded by commands that compute)
+    from epsball.paper.reproduce import PAGE, reproduce  # noqa: PLC0415 (the same)
+
+    names = experiments or []
+    words = ["epsball reproduce", *names, *(["--quick"] if quick else []), *([f"--seed {seed}"] if seed else [])]
+    with kept(out):
+        results = reproduce(Lab(quick=quick, out=out, seed=seed, say=note), names, " ".join(words))
+    document = {
+        "experiments": [
+            {"id": r.experiment.id, "name": r.experiment.name, "verdict": r.verdict.value, "checks": _checks(r)}
+            for r in results
+        ],
+        "page": out / PAGE,
+    }
+    say(_verdicts(results), document, as_json=as_json)
+    note(f"Page: {out / PAGE}   (open it in a browser)")
+
+
+def _checks(result: "Result") -> list[dict[str, object]]:
+    return [asdict(check) for check in result.experiment.judge(result.measured)]
+
+
+def _verdicts(results: "list[Result]") -> "Table":
+    shown = table("The paper, claim by claim", "experiment", "measured", "verdict", numeric=False)
+    for result in results:
+        lines = [f"{check.statement}: {check.measured}" for check in result.experiment.judge(result.measured)]
+        shown.add_row(f"{result.experiment.id} {result.experiment.name}", "\n".join(lines), result.verdict.value)
+    return shown

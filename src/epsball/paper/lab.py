@@ -1,0 +1,147 @@
+"""Where experiments run: data, trained networks and finished steps, each made once and kept."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from torch import Tensor
+
+from epsball.data.fetch import cache_folder
+from epsball.data.load import load_data
+from epsball.errors import InputError
+from epsball.models.load import load_model
+from epsball.models.weights import fill, read_weights, save_weights
+from epsball.models.wrap import Model
+from epsball.record.files import write_whole
+from epsball.train.checkpoint import describe
+from epsball.train.loop import Epoch, Trained, fit
+from epsball.train.objective import Objective, standard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from epsball.train.recipe import Recipe
+
+Choice = TypeVar("Choice")
+Data = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Lab:
+    """What every experiment is given.
+
+    Args:
+        quick: whether to use the embedded digits and short settings; MNIST and CIFAR-10 in full otherwise.
+        out: folder of the results; finished steps are kept in `out`/steps.
+        seed: of weights, batches and attacks.
+        say: called with one line before each step that takes time.
+        trained: folder of trained weights, the user's cache when left out.
+    """
+
+    quick: bool
+    out: Path
+    seed: int = 0
+    say: Callable[[str], object] = print
+    trained: Path = field(default_factory=lambda: cache_folder() / "trained")
+    _data: dict[str, Data] = field(default_factory=dict)
+
+    def pick(self, quick: Choice, full: Choice) -> Choice:
+        """Return the first setting in a quick run, the second in a full one."""
+        return quick if self.quick else full
+
+    def name(self, data: str) -> str:
+        """Return what stands in for a data set: MNIST and CIFAR-10 become embedded digits, 28 x 28 and 8 x 8, in a quick run."""
+        return {"mnist": "mnist-5k", "cifar10": "digits"}.get(data, data) if self.quick else data
+
+    def data(self, name: str, split: str = "test", n: int | None = None) -> Data:
+        """Return the first n images and labels of MNIST or CIFAR-10, or of what stands in for them."""
+        key = f"{name}/{split}"
+        if key not in self._data:
+            self._data[key] = load_data(self.name(name), split)
+        x, y = self._data[key]
+        return x[:n], y[:n]
+
+    def network(self, name: str, data: str, seed: int = 0) -> Model:
+        """Return an untrained network of the zoo for the images of a data set."""
+        channels, height, width = self.data(data)[0].shape[1:]
+        return load_model(f"zoo:{name}", shape=(channels, height, width), seed=self.seed + seed)
+
+    def train(
+        self,
+        title: str,
+        start: Model,
+        data: Data,
+        recipe: Recipe,
+        *,
+        objective: Objective = standard,
+        seed: int = 0,
+    ) -> Trained:
+        """Return a trained copy of a network; one with the same start, data and settings is never trained twice.
+
+        Args:
+            title: what is trained, for the progress line and the name of the file.
+            start: the network with its initial weights.
+            data: x and y.
+            recipe: settings of the training.
+            objective: batch -> loss.
+            seed: added to the lab's, for batches and attacks.
+        """
+        seed += self.seed
+        spec = describe(start, *data, objective, recipe, seed)
+        file = self.trained / f"{title.replace(' ', '-')}-{_digest(spec)}.safetensors"
+        kept, checkpoint = file.with_suffix(".json"), file.with_suffix(".checkpoint")
+        if not kept.exists():
+            self.say(f"training {title}")
+            self.trained.mkdir(parents=True, exist_ok=True)
+            done = fit(start, data, recipe, objective=objective, seed=seed, checkpoint=checkpoint)
+            save_weights(done.model, file)
+            history = json.dumps({"spec": spec, "history": [asdict(epoch) for epoch in done.history]}, indent=1)
+            write_whole(kept, history.encode())
+            checkpoint.unlink(missing_ok=True)
+        model = copy.deepcopy(start)
+        if model.module is None:
+            raise InputError(f"{title} has no module to train; give an nn.Module")
+        fill(model.module, read_weights(file)[0], str(file))
+        model.module.eval()
+        history = json.loads(kept.read_text(encoding="utf-8"))["history"]
+        return Trained(model, tuple(Epoch(**epoch) for epoch in history))
+
+    def step(self, experiment: str, name: str, compute: Callable[[], Any], *on: Model | Tensor | str) -> Any:
+        """Return a JSON-able value, computed once: kept in `out`/steps and read back when everything it rests on is the same.
+
+        Args:
+            experiment: whose step it is.
+            name: which one; also the progress line.
+            compute: its value.
+            on: models, tensors and settings that decide the value, beside `quick`, `seed` and epsball's version.
+        """
+        rests = [self.quick, self.seed, metadata.version("epsball"), *(_name(part) for part in on)]
+        file = self.out / "steps" / experiment / f"{name.replace('/', '-').replace(' ', '-')}.json"
+        digest = _digest(rests)
+        if file.exists():
+            kept = json.loads(file.read_text(encoding="utf-8"))
+            if kept["rests on"] == digest:
+                return kept["value"]
+        self.say(f"{experiment}: {name}")
+        value = json.loads(json.dumps(compute()))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, json.dumps({"rests on": digest, "value": value}).encode())
+        return value
+
+
+def _name(part: Model | Tensor | str) -> str:
+    if isinstance(part, Model):
+        return part.fingerprint()
+    if isinstance(part, Tensor):
+        return hashlib.sha256(part.cpu().contiguous().numpy().data).hexdigest()
+    return part
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

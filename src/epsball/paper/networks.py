@@ -1,0 +1,28 @@
+"""The networks that several experiments share, each trained once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from epsball.train.recipe import Recipe, recipe_for
+
+if TYPE_CHECKING:
+    from epsball.paper.lab import Lab
+    from epsball.train.loop import Trained
+
+QUICK = {
+    "linear": Recipe(epochs=12, batch_size=64),
+    "mlp-512": Recipe(epochs=12),
+    "fc-500-150": Recipe(epochs=12),
+    "lenet-mnist": Recipe(epochs=6, batch_size=64),
+    "lenet-cifar": Recipe(epochs=25, batch_size=64),
+    "nin": Recipe(epochs=12, batch_size=64, rate=2e-3, batch_norm=True),
+}
+"""Settings on the embedded digits that take seconds."""
+
+
+def standard_network(lab: Lab, name: str, data: str = "mnist", *, seed: int = 0) -> Trained:
+    """A network of the zoo, trained on clean images; another `seed` gives other initial weights and batches."""
+    recipe = QUICK[name] if lab.quick else recipe_for(name, data)
+    title = f"{name} {lab.name(data)}"
+    return lab.train(title, lab.network(name, data, seed), lab.data(data, "train"), recipe, seed=seed)

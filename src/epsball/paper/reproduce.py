@@ -1,0 +1,171 @@
+"""All experiments in one go: measure, judge, and write the page "the paper, claim by claim"."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from epsball.errors import InputError
+from epsball.paper import EXPERIMENTS
+from epsball.paper.experiment import Experiment, Measured, Verdict, verdict
+from epsball.provenance import circumstances
+from epsball.record.files import json_bytes, write_whole
+from epsball.report.svg import alone, inline
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from epsball.paper.lab import Lab
+
+TONES = {Verdict.HOLDS: "", Verdict.PARTLY: "warn", Verdict.FAILS: "bad", Verdict.MISSING: "warn"}
+PAGE, SUMMARY = "index.html", "README.md"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One experiment's measurement and how it came about.
+
+    Args:
+        experiment: which one.
+        measured: what it measured.
+        circumstances: command, date, machine and versions.
+        seconds: it took, finished steps and trained networks of earlier runs left out.
+    """
+
+    experiment: Experiment
+    measured: Measured
+    circumstances: dict[str, Any]
+    seconds: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the measurement says about the claim."""
+        return verdict(self.experiment.judge(self.measured))
+
+
+def reproduce(lab: Lab, names: Sequence[str] = (), command: str = "") -> list[Result]:
+    """Run experiments one after the other and write each as it is done; the page shows all that lie in the folder.
+
+    Args:
+        lab: where they run, quick or in full, and where results are written.
+        names: of experiments, by name or number ("E3"); all when left out.
+        command: what to note as the command that gives these results.
+
+    Raises:
+        InputError: an unknown name, or results that cannot be written.
+    """
+    done = []
+    for experiment in find(names):
+        lab.say(f"{experiment.id} {experiment.name}: {experiment.claim}")
+        started = time.perf_counter()
+        measured = json.loads(json.dumps(experiment.measure(lab)))
+        facts = {"command": command, "quick": lab.quick, "seed": lab.seed, **circumstances(torch.device("cpu"))}
+        result = Result(experiment, measured, facts, time.perf_counter() - started)
+        _write(result, lab.out)
+        done.append(result)
+        write_page(lab.out)
+    return done
+
+
+def find(names: Sequence[str]) -> list[Experiment]:
+    """The experiments of these names or numbers, all when there are none.
+
+    Raises:
+        InputError: a name that no experiment has.
+    """
+    known = {key: each for each in EXPERIMENTS.values() for key in (each.name, each.id.lower())}
+    unknown = [name for name in names if name.lower() not in known]
+    if unknown:
+        raise InputError(
+            f"there is no experiment {', '.join(unknown)}; give {', '.join(f'{e.id} {e.name}' for e in EXPERIMENTS.values())}"
+        )
+    return [known[name.lower()] for name in names] if names else list(EXPERIMENTS.values())
+
+
+def read(folder: Path) -> list[Result]:
+    """The results that lie in a folder, in the paper's order.
+
+    Raises:
+        InputError: a result that is damaged.
+    """
+    results = []
+    for experiment in EXPERIMENTS.values():
+        file = folder / f"{experiment.name}.json"
+        if not file.exists():
+            continue
+        try:
+            kept = json.loads(file.read_text(encoding="utf-8"))
+            results.append(Result(experiment, kept["measured"], kept["circumstances"], kept["seconds"]))
+        except (ValueError, KeyError) as error:
+            raise InputError(
+                f"{file} is no result, or a damaged one; delete it and run {experiment.name} again"
+            ) from error
+    return results
+
+
+def _write(result: Result, folder: Path) -> None:
+    experiment, measured = result.experiment, result.measured
+    for place, picture in enumerate(experiment.pictures(measured), start=1):
+        name = f"{experiment.name}-{place}"
+        drawn = alone(inline(picture.plot, name, picture.caption))
+        write_whole(folder / f"{name}.svg", drawn.encode())
+    document = {
+        "id": experiment.id,
+        "name": experiment.name,
+        "claim": experiment.claim,
+        "test": experiment.test,
+        "verdict": result.verdict.value,
+        "checks": [asdict(check) for check in experiment.judge(measured)],
+        "measured": measured,
+        "circumstances": result.circumstances,
+        "seconds": result.seconds,
+    }
+    write_whole(folder / f"{experiment.name}.json", json_bytes(document))
+
+
+def write_page(folder: Path) -> Path:
+    """Write all results of a folder as one HTML file and as a Markdown table, and return the former's path."""
+    results = read(folder)
+    environment = Environment(
+        loader=PackageLoader("epsball.paper", ""),
+        autoescape=select_autoescape(["html.jinja"], default=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = resources.files("epsball.report").joinpath("style.css").read_text(encoding="utf-8")
+    sections = [_section(result) for result in results]
+    for name, template in ((PAGE, "page.html.jinja"), (SUMMARY, "page.md.jinja")):
+        text = environment.get_template(template).render(sections=sections, style=Markup(style))  # noqa: S704 (our own style sheet)
+        write_whole(folder / name, text.encode("utf-8"))
+    return folder / PAGE
+
+
+def _section(result: Result) -> dict[str, Any]:
+    experiment, measured = result.experiment, result.measured
+    pictures = experiment.pictures(measured)
+    return {
+        "id": experiment.id,
+        "name": experiment.name,
+        "claim": experiment.claim,
+        "test": experiment.test,
+        "verdict": result.verdict.value,
+        "tone": TONES[result.verdict],
+        "checks": experiment.judge(measured),
+        "tables": experiment.tables(measured),
+        "pictures": [
+            {"caption": picture.caption, "svg": inline(picture.plot, f"{experiment.name}-{place}", picture.caption)}
+            for place, picture in enumerate(pictures, start=1)
+        ],
+        "notes": [str(measured[key]) for key in ("images", "setting") if key in measured],
+        "circumstances": result.circumstances,
+        "seconds": result.seconds,
+    }
