@@ -130,6 +130,23 @@ def _lenet_mnist(shape: Shape, classes: int) -> list[nn.Module]:
     ]
 
 
+def _scaled(scale: int) -> Callable[[Shape, int], list[nn.Module]]:
+    def layers(shape: Shape, classes: int) -> list[nn.Module]:
+        height, width = (side // 4 for side in shape[1:])
+        return [
+            *_conv(shape[0], 2 * scale, 5, 2),
+            nn.MaxPool2d(2),
+            *_conv(2 * scale, 4 * scale, 5, 2),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(4 * scale * height * width, 64 * scale),
+            nn.ReLU(),
+            nn.Linear(64 * scale, classes),
+        ]
+
+    return layers
+
+
 def _conv(inputs: int, outputs: int, side: int | tuple[int, int], padding: int = 0) -> list[nn.Module]:
     layer = nn.Conv2d(inputs, outputs, side, padding=padding)
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
@@ -192,6 +209,16 @@ NETWORKS: dict[str, Entry] = {
     "mlp-512": Entry(_mlp(512), "784-512-10 with ReLU: the paper's own network, 407,050 parameters", "mnist", _MNIST),
     "fc-500-150": Entry(_mlp(500, 150), "784-500-150-10 with ReLU, of the DeepFool comparison", "mnist", _MNIST),
     "lenet-mnist": Entry(_lenet_mnist, "conv20-conv50-500-10, no ReLU after the convolutions", "mnist", _MNIST, 16),
+    **{
+        f"capacity-{scale}": Entry(
+            _scaled(scale),
+            f"conv{2 * scale}-conv{4 * scale}-{64 * scale}-10, scale {scale} of arXiv:1706.06083, figure 4",
+            "mnist",
+            _MNIST,
+            4,
+        )
+        for scale in (1, 2, 4, 8, 16)
+    },
     "lenet-cifar": Entry(_lenet_cifar, "conv32-conv32-conv64-conv64-10 with 3x3 pooling", "cifar10", _CIFAR, 8),
     "nin": Entry(_nin, "Network in Network: three 192-channel stages of 1x1 layers, dropout", "cifar10", _CIFAR, 4),
     "resnet-20": Entry(
