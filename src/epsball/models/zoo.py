@@ -130,6 +130,18 @@ def _lenet_mnist(shape: Shape, classes: int) -> list[nn.Module]:
     ]
 
 
+def _cnn_mnist(shape: Shape, classes: int) -> list[nn.Module]:
+    height, width = (side // 2 // 2 for side in shape[1:])
+    return [
+        *_conv(shape[0], 16, 4, 1, stride=2),
+        *_conv(16, 32, 4, 1, stride=2),
+        nn.Flatten(),
+        nn.Linear(32 * height * width, 100),
+        nn.ReLU(),
+        nn.Linear(100, classes),
+    ]
+
+
 def _scaled(scale: int) -> Callable[[Shape, int], list[nn.Module]]:
     def layers(shape: Shape, classes: int) -> list[nn.Module]:
         height, width = (side // 4 for side in shape[1:])
@@ -147,8 +159,8 @@ def _scaled(scale: int) -> Callable[[Shape, int], list[nn.Module]]:
     return layers
 
 
-def _conv(inputs: int, outputs: int, side: int | tuple[int, int], padding: int = 0) -> list[nn.Module]:
-    layer = nn.Conv2d(inputs, outputs, side, padding=padding)
+def _conv(inputs: int, outputs: int, side: int | tuple[int, int], padding: int = 0, stride: int = 1) -> list[nn.Module]:
+    layer = nn.Conv2d(inputs, outputs, side, stride, padding)
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     return [layer, nn.ReLU()]
 
@@ -209,6 +221,9 @@ NETWORKS: dict[str, Entry] = {
     "mlp-512": Entry(_mlp(512), "784-512-10 with ReLU: the paper's own network, 407,050 parameters", "mnist", _MNIST),
     "fc-500-150": Entry(_mlp(500, 150), "784-500-150-10 with ReLU, of the DeepFool comparison", "mnist", _MNIST),
     "lenet-mnist": Entry(_lenet_mnist, "conv20-conv50-500-10, no ReLU after the convolutions", "mnist", _MNIST, 16),
+    "cnn-mnist": Entry(
+        _cnn_mnist, "conv16-conv32-100-10 with strides, 166,406 parameters, of arXiv:1711.00851", "mnist", _MNIST, 4
+    ),
     **{
         f"capacity-{scale}": Entry(
             _scaled(scale),
