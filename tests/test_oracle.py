@@ -161,4 +161,36 @@ def test_the_layout_follows_a_written_rule() -> None:
     assert choose(eb.wrap(MODEL), X.float()).rows == 1024
     assert not choose(eb.wrap(MODEL), X.float()).channels_last
     tuned = tune(convolutional, torch.rand(16, 3, 8, 8))
-    assert tuned.record().keys() == {"rows", "channels_last", "block"}
+    assert tuned.record().keys() == {"rows", "channels_last", "block", "bfloat16"}
+
+
+def test_what_a_search_in_bfloat16_claims_is_asked_again() -> None:
+    single = Affine((1, 4, 4), 3, dtype=torch.float32)
+
+    class Rounded:
+        """An affine model that calls every point an error, but only where products are in bfloat16."""
+
+        def __init__(self) -> None:
+            self.lowered = 0
+
+        def __call__(self, x: Tensor) -> Tensor:
+            out: Tensor = single(x)
+            if torch.is_autocast_enabled("cpu"):
+                self.lowered += len(x)
+                return out + (out.roll(1, 1) - out).detach()
+            return out
+
+    threat, net, x = eb.Threat("linf", 0.01), Rounded(), X.float()
+    exact = eb.PGD(steps=6, random_start=False)(single, x, Y, threat, layout=SMALL)
+    found = eb.PGD(steps=6, random_start=False)(net, x, Y, threat, layout=replace(SMALL, bfloat16=True))
+    assert net.lowered > 0
+    assert bool((single(found.x).argmax(1)[found.success] != Y[found.success]).all())
+    assert 0 < int(found.success.sum()) <= int(exact.success.sum()) + 1
+    assert bool((found.queries[~found.success] > exact.queries[~found.success].max()).all())
+
+
+def test_float64_is_never_lowered() -> None:
+    threat, double = eb.Threat("linf", 0.02), Affine((1, 4, 4), 3).double()
+    low = replace(SMALL, bfloat16=True)
+    runs = [eb.PGD(steps=6)(double, X.double(), Y, threat, layout=layout) for layout in (SMALL, low)]
+    assert torch.equal(runs[0].x, runs[1].x)

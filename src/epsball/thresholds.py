@@ -29,19 +29,23 @@ def smallest_budget(
     most: float,
     halvings: int = 10,
     seed: int = 0,
+    low: float = 0.0,
+    high: float = 1.0,
 ) -> tuple[float, float]:
     """Bisect for an ε at which the attack leaves at most the share `accuracy` correct; the smallest if accuracy falls with ε.
 
     Args:
         attack: an attack inside a ball.
         model: the classifier.
-        x: inputs `(N, …)` of the box [0, 1].
+        x: inputs `(N, …)` of the box.
         y: labels `(N,)`.
         norm: of the ball.
         accuracy: the share of samples that may stay correct.
         most: the largest ε tried, in data units.
         halvings: bisections; ε is known to most / 2**halvings.
         seed: of the attack's draws.
+        low: smallest value of the box.
+        high: largest value of the box.
 
     Returns:
         ε and the accuracy it leaves.
@@ -51,19 +55,19 @@ def smallest_budget(
     """
 
     def left(eps: float) -> float:
-        return 1 - attack(model, x, y, Threat(norm, eps), seed=seed).success.double().mean().item()
+        return 1 - attack(model, x, y, Threat(norm, eps, low, high), seed=seed).success.double().mean().item()
 
-    low, high, reached = 0.0, most, left(most)
+    under, over, reached = 0.0, most, left(most)
     if reached > accuracy:
         raise InputError(
             f"{type(attack).__name__} in {norm.name} leaves {reached:.1%} correct at ε = {most:g}, more than {accuracy:.1%}; "
             "give a larger ε or a stronger attack"
         )
     for _ in range(halvings):
-        middle = (low + high) / 2
+        middle = (under + over) / 2
         share = left(middle)
-        low, high, reached = (low, middle, share) if share <= accuracy else (middle, high, reached)
-    return high, reached
+        under, over, reached = (under, middle, share) if share <= accuracy else (middle, over, reached)
+    return over, reached
 
 
 def relative_to(found: Tensor, x: Tensor, centre: Tensor) -> Tensor:

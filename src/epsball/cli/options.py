@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 ModelSpec = Annotated[
     str,
     typer.Argument(
-        metavar="MODEL", help="zoo:NAME@weights.safetensors or path/to/file.py:factory, @weights where it needs them."
+        metavar="MODEL",
+        help="zoo:NAME@weights.safetensors; path/to/file.py:factory, @weights where it needs them; onnx:file.onnx; hub:NAME.",
     ),
 ]
 Data = Annotated[

@@ -1,4 +1,4 @@
-"""Models from strings: `zoo:NAME[@weights]` and `file.py:factory[@weights]`. Nothing runs but the file the user named."""
+"""Models from strings: of the zoo, from an ONNX file, trained ones, and factories in a file: nothing else runs."""
 
 import importlib.util
 import sys
@@ -13,6 +13,8 @@ from torch import nn
 
 from epsball.errors import InputError
 from epsball.models import zoo
+from epsball.models.hub import read_hub
+from epsball.models.onnx import read_onnx
 from epsball.models.weights import fill, read_weights
 from epsball.models.wrap import Model, wrap
 
@@ -28,8 +30,12 @@ def load_model(
     """A wrapped model in eval mode from its name.
 
     Args:
-        spec: `zoo:NAME[@weights]`, or `path/to/file.py:factory[@weights]`, where the factory takes no arguments and
-            returns an `nn.Module`, any callable (N, C, H, W) -> (N, K), or what `wrap` returned.
+        spec: one of
+            `zoo:NAME[@weights]`: a network of the paper;
+            `hub:NAME[@weights]`: a trained one from an installed package, see `models.hub`;
+            `onnx:path/to/file.onnx[@weights]`: a graph with its weights, see `models.onnx`;
+            `path/to/file.py:factory[@weights]`: what the factory returns, which takes no arguments: an `nn.Module`, any
+            callable (N, C, H, W) -> (N, K), or what `wrap` returned.
         weights: a file of weights, when it is not part of `spec`: safetensors, or a torch state dict.
         shape: (C, H, W) of the images for a zoo network; by default what the weights were saved with, or its own data's.
         classes: number of classes of a zoo network, likewise.
@@ -38,7 +44,7 @@ def load_model(
     Raises:
         InputError: a string, file or weights that cannot be used, with the reason.
     """
-    name, _, inline = spec.partition("@") if spec.startswith("zoo:") else _split_file(spec)
+    name, inline = _split(spec)
     if inline and weights is not None:
         raise InputError(f"{spec} names weights and so does weights={weights}; give one of the two")
     origin = inline or (str(weights) if weights is not None else "")
@@ -48,6 +54,10 @@ def load_model(
             channels, height, width = (int(side) for side in metadata["shape"].split(","))
             shape, classes = shape or (channels, height, width), classes or int(metadata["classes"])
         net: object = zoo.build(name.removeprefix("zoo:"), shape=shape, classes=classes, seed=seed)
+    elif name.startswith("hub:"):
+        net = read_hub(name.removeprefix("hub:"))
+    elif name.startswith("onnx:"):
+        net = read_onnx(Path(name.removeprefix("onnx:")))
     else:
         path, _, factory = name.rpartition(":")
         net = _call(Path(path), factory, seed)
@@ -64,12 +74,22 @@ def load_model(
     return replace(model, source=f"{name}@{origin}" if origin else name)
 
 
-def _split_file(spec: str) -> tuple[str, str, str]:
+def _split(spec: str) -> tuple[str, str]:
+    """The name of a model, and the file of weights behind its last part."""
+    if spec.startswith(("zoo:", "hub:")):
+        name, _, weights = spec.partition("@")
+        return name, weights
+    if spec.startswith("onnx:"):
+        name, ending, weights = spec.partition(".onnx@")
+        return name + ending.removesuffix("@"), weights
     path, colon, rest = spec.partition(".py:")
-    factory, at, weights = rest.partition("@")
+    factory, _, weights = rest.partition("@")
     if not colon or not factory.isidentifier():
-        raise InputError(f"{spec!r} is no model; give zoo:NAME[@weights] or path/to/file.py:factory[@weights]")
-    return f"{path}.py:{factory}", at, weights
+        raise InputError(
+            f"{spec!r} is no model; give zoo:NAME[@weights], path/to/file.py:factory[@weights], onnx:path/to/file.onnx "
+            "or hub:NAME"
+        )
+    return f"{path}.py:{factory}", weights
 
 
 def _call(path: Path, factory: str, seed: int) -> object:

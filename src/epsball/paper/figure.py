@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-_SIGMAS = NormalDist().inv_cdf(0.975)
+_NORMAL = NormalDist().inv_cdf(0.975)
+_STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
+"""Student's t at 97.5 % for 1, 2, … degrees of freedom; beyond the last the normal distribution is within 0.16 of it."""
 
 
 class Figure(TypedDict):
@@ -36,10 +38,11 @@ def share(which: Tensor) -> Figure:
 
 
 def mean(values: Tensor | Sequence[float]) -> Figure:
-    """Return the mean `(N,) -> 1` and mean ± 1.96 s / √N; with a single value the interval is that value."""
+    """Return the mean `(N,) -> 1` and mean ± t s / √N with Student's t; with a single value the interval is that value."""
     values = torch.as_tensor(values, dtype=torch.float64)
     n, centre = len(values), values.mean().item()
-    spread = _SIGMAS * values.std().item() / math.sqrt(n) if n > 1 else 0.0
+    quantile = _STUDENT[n - 2] if 1 < n < len(_STUDENT) + 2 else _NORMAL
+    spread = quantile * values.std().item() / math.sqrt(n) if n > 1 else 0.0
     return Figure(value=centre, low=centre - spread, high=centre + spread, n=n)
 
 

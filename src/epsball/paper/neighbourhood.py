@@ -1,0 +1,99 @@
+"""What a classifier says around an image: over a plane through it, and in balls round it and round an adversarial example."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from epsball.geometry import Norm, l2, linf
+from epsball.noise import Noise
+from epsball.paper.answers import labels
+from epsball.paper.figure import Figure, mean, share
+from epsball.threat import Threat
+
+if TYPE_CHECKING:
+    from epsball.models.wrap import Model
+    from epsball.paper.experiment import Measured
+    from epsball.paper.lab import Data
+
+RADII: dict[Norm, tuple[float, ...]] = {linf: (0.01, 0.02, 0.05, 0.1), l2: (0.25, 0.5, 1.0, 2.0)}
+
+
+def over_plane(model: Model, data: Data, along: Tensor, seed: int, *, most: float, points: int) -> Measured:
+    """Ask about x + a r + b s for even a and b in ± `most`, r given and s of random signs, pixels clipped to [0, 1].
+
+    Args:
+        model: the classifier.
+        data: images that it classifies correctly, and labels.
+        along: the direction r `(N, …)`, of length 1 in linf.
+        seed: of the random signs.
+        most: the largest |a| and |b|.
+        points: odd number of values of a and of b.
+
+    Returns:
+        `accuracy`: a table, a row for every b; `together`: share of an image's fooled points that the largest region of neighbours
+        holds; `stay`: of the images fooled on b = 0, a > 0, the share that stays fooled from there to the end.
+    """
+    x, y = data
+    across = torch.randint(2, x.shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    steps = torch.linspace(-most, most, points).tolist()
+    rows = []
+    for b in steps:
+        moved = [(x + a * along + b * across).clamp(0, 1) for a in steps]
+        rows.append(torch.stack([labels(model, at) != y for at in moved], 1))
+    fooled = torch.stack(rows, 1)
+    ray = fooled[:, points // 2, points // 2 + 1 :]
+    ray = ray[ray.any(1)]
+    return {
+        "accuracy": (~fooled).double().mean(0).tolist(),
+        "together": bounded_mean(largest_region(fooled[fooled.flatten(1).any(1)])),
+        "stay": share((ray == ray.int().cummax(1).values.bool()).all(1)),
+    }
+
+
+def largest_region(where: Tensor) -> Tensor:
+    """Return the share of the true cells `(N, H, W)` that lie in the largest set of neighbours across edges, `(N,)`."""
+    n, cells = len(where), where[0].numel()
+    names = torch.arange(1, cells + 1, dtype=torch.float64).reshape(where.shape[1:]) * where
+    while True:
+        spread = F.max_pool2d(names, (3, 1), 1, (1, 0)).maximum(F.max_pool2d(names, (1, 3), 1, (0, 1))) * where
+        if torch.equal(spread, names):
+            break
+        names = spread
+    places = names.long().flatten(1) + torch.arange(n)[:, None] * (cells + 1)
+    sizes = torch.bincount(places.flatten(), minlength=n * (cells + 1)).reshape(n, cells + 1)[:, 1:]
+    return sizes.amax(1) / where.flatten(1).sum(1)
+
+
+def in_balls(model: Model, y: Tensor, centres: dict[str, Tensor], seed: int, draws: int) -> list[Measured]:
+    """Ask about random points of balls round several points of every image, cut to the pixel box.
+
+    Args:
+        model: the classifier.
+        y: labels `(N,)`.
+        centres: the points by name, `(N, …)` each.
+        seed: of the points.
+        draws: points for every centre and ball.
+
+    Returns:
+        For every norm and radius, and under the name of every centre, the mean share of wrong labels.
+    """
+    ids, rows = torch.arange(len(y)), []
+    for norm, radii in RADII.items():
+        for radius in radii:
+            threat, shares = Threat(norm, radius), {}
+            for name, centre in centres.items():
+                points = [threat.sample(centre, Noise(seed, ids, draw)) for draw in range(draws)]
+                wrong = torch.stack([labels(model, at) != y for at in points])
+                shares[name] = bounded_mean(wrong.double().mean(0))
+            rows.append({"norm": norm.name, "radius": radius, **shares})
+    return rows
+
+
+def bounded_mean(values: Tensor, most: float = 1.0) -> Figure:
+    """Return the mean of numbers between 0 and `most`, its interval cut to them."""
+    figure = mean(values)
+    return Figure(value=figure["value"], low=max(0.0, figure["low"]), high=min(most, figure["high"]), n=figure["n"])

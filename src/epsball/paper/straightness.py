@@ -1,0 +1,67 @@
+"""How straight a network's logits run along the sign of the gradient: the second half of E2."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from epsball.geometry import linf
+from epsball.goal import Goal
+from epsball.paper.answers import logits, steepest
+from epsball.paper.figure import mean
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from epsball.models.wrap import Model
+    from epsball.paper.experiment import Measured
+    from epsball.paper.lab import Data
+
+MOST, POINTS = 0.3, 61
+PIECES = (1, 2, 4)
+TURN = 0.05
+"""A change of slope counts as a bend from this share of the mean slope on."""
+
+
+def along(model: Model, data: Data) -> Measured:
+    """Follow the logits over x + t sign ∇J(x, y) for t from 0 to 0.3, past the pixel range where the line leaves it.
+
+    Returns:
+        `r2`: share of the logits' variation that 1, 2 and 4 straight pieces explain; `bends`: points of the path where the slope
+        turns; `margin`: mean margin of the label over the path, as a multiple of its start.
+    """
+    x, y = data
+    direction = steepest(model, data, linf)
+    path = torch.linspace(0, MOST, POINTS).tolist()
+    z = torch.stack([logits(model, x + t * direction) for t in path], 1).double()
+    margin = torch.stack([Goal(y).margin(at).mean() for at in z.unbind(1)])
+    return {
+        "r2": {str(pieces): mean(straightness(z, pieces)) for pieces in PIECES},
+        "bends": mean(bends(z)),
+        "path": path,
+        "margin": (margin / margin[0]).tolist(),
+    }
+
+
+def straightness(z: Tensor, pieces: int = 1) -> Tensor:
+    """Return R² of straight lines through the logits `(N, T, K)` at T even steps, a line a logit in each of `pieces` parts, `(N,)`."""
+    total = (z - z.mean(1, keepdim=True)).square().sum((1, 2))
+    return 1 - torch.stack([_off_the_line(part) for part in z.tensor_split(pieces, 1)]).sum(0) / total
+
+
+def _off_the_line(z: Tensor) -> Tensor:
+    """Return the sum of squares that a straight line leaves of each path `(N, T, K)`, `(N,)`."""
+    t = torch.arange(z.shape[1], dtype=z.dtype)
+    t = (t - t.mean())[None, :, None]
+    centred = z - z.mean(1, keepdim=True)
+    slope = (t * centred).sum(1, keepdim=True) / t.square().sum()
+    return (centred - slope * t).square().sum((1, 2))
+
+
+def bends(z: Tensor) -> Tensor:
+    """Count the inner points of each path `(N, T, K)` where the slope of the logits turns by more than `TURN` of its mean, `(N,)`."""
+    slopes = z.diff(dim=1)
+    turns = slopes.diff(dim=1).norm(dim=2)
+    bent: Tensor = turns > TURN * slopes.norm(dim=2).mean(1, keepdim=True)
+    return bent.sum(1)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+import epsball as eb
+from epsball.paper.fine_tuning import EPOCHS, EXPERIMENT, Bench, Case, _arms, _tuned
+from epsball.paper.fine_tuning_words import CURVES
+from epsball.paper.spaces import pixels
+from paper.counterfeit import changed, contradicts, supports
+from toy import Affine, samples
+
+
+def look(rho: float) -> dict[str, Any]:
+    return {
+        part: {"value": value, "low": value, "high": value, "n": 9} for part, value in (("error", 0.1), ("rho", rho))
+    }
+
+
+def arm(rho: float) -> list[list[dict[str, Any]]]:
+    return [[look(rho)] * EPOCHS, [look(1.01 * rho)] * EPOCHS]
+
+
+ENDS = {"clean": 0.1, "DeepFool": 0.15, "FGSM": 0.05, "DeepFool × 2": 0.08, "DeepFool × 3": 0.04}
+TRUE: dict[str, Any] = {
+    "networks": {name: {"before": look(0.1), "arms": {key: arm(rho) for key, rho in ENDS.items()}} for name in CURVES},
+    "setting": "none",
+}
+
+
+def test_a_result_like_the_papers_holds() -> None:
+    supports(EXPERIMENT, TRUE)
+
+
+@pytest.mark.parametrize(
+    ("path", "rho", "statement"),
+    [("DeepFool", 0.04, "nin (a)"), ("FGSM", 0.2, "nin (a)"), ("DeepFool × 3", 0.11, "nin (b)")],
+)
+def test_a_counterfeit_flips_the_verdict(path: str, rho: float, statement: str) -> None:
+    contradicts(EXPERIMENT, changed(TRUE, [(f"networks/nin/arms/{path}", arm(rho))]), statement)
+
+
+def test_the_arms_are_what_their_names_say() -> None:
+    x, y = samples()
+    model = eb.wrap(Affine())
+    arms = {name: make() for name, make in _arms(model, x, y).items()}
+    step = arms["DeepFool"] - x
+    assert torch.equal(arms["clean"], x)
+    assert bool((step[6:].flatten(1).norm(dim=1) > 0).all())
+    assert torch.equal(model(arms["DeepFool"]).argmax(1)[6:] == y[6:], torch.zeros(len(y) - 6, dtype=torch.bool))
+    assert torch.allclose(arms["DeepFool × 3"] - x, 3 * step, atol=1e-6)
+    assert float((model(arms["FGSM"]).argmax(1) != y).double().mean()) >= 0.9
+
+
+def test_tuning_is_looked_at_after_every_epoch() -> None:
+    x, y = samples()
+    model, case = eb.wrap(Affine()), Case("toy", "mnist", 1e-2, 60, 20)
+    bench = Bench((x, y), (x[:20], y[:20]), pixels(x))
+    before, after = bench.look(model), _tuned(model, lambda: x, y, case, bench, 0)
+    assert len(after) == EPOCHS
+    assert before["error"]["value"] == 0.1
+    assert len({seen["rho"]["value"] for seen in [before, *after]}) == EPOCHS + 1

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from epsball import paper
+from epsball.errors import InputError
+from epsball.paper import reproduce as module
+from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table, Verdict, verdict
+from epsball.paper.lab import Lab
+from epsball.paper.plots import Line, lines
+from epsball.paper.reproduce import PAGE, find, read, reproduce
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def toy(name: str, number: int) -> Experiment:
+    def measure(lab: Lab) -> Measured:
+        return {"value": lab.step(name, "value", lambda: number), "setting": "a <b>toy</b>"}
+
+    def judge(measured: Measured) -> tuple[Check, ...]:
+        return (Check("at least 2", "3", str(measured["value"]), measured["value"] >= 2),)
+
+    def tables(measured: Measured) -> tuple[Table, ...]:
+        return (Table("one", ("a", "b"), (("x", str(measured["value"])),)),)
+
+    def pictures(measured: Measured) -> tuple[Picture, ...]:
+        return (Picture("a line", lines([Line("y", [0, 1], [0, measured["value"]])], "x", "y")),)
+
+    return Experiment(f"E{number}", name, f"{name} is so", "it is looked at", measure, judge, tables, pictures)
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    experiments = {each.name: each for each in (toy("one", 1), toy("two", 2))}
+    monkeypatch.setattr(paper, "EXPERIMENTS", experiments)
+    monkeypatch.setattr(module, "EXPERIMENTS", experiments)
+    return Lab(quick=True, out=tmp_path, say=lambda _: None)
+
+
+def names(folder: Path) -> Sequence[str]:
+    return sorted(path.name for path in folder.iterdir() if path.is_file())
+
+
+def test_all_are_run_judged_and_written(lab: Lab) -> None:
+    results = reproduce(lab, command="epsball reproduce --quick")
+    assert [result.verdict for result in results] == [Verdict.FAILS, Verdict.HOLDS]
+    assert names(lab.out) == ["README.md", PAGE, "one-1.svg", "one.json", "two-1.svg", "two.json"]
+    written = json.loads((lab.out / "two.json").read_text())
+    assert written["verdict"] == "holds"
+    assert written["circumstances"]["command"] == "epsball reproduce --quick"
+    page, summary = (lab.out / PAGE).read_text(), (lab.out / "README.md").read_text()
+    assert "does not hold" in page
+    assert "a &lt;b&gt;toy" in page
+    assert "http:" not in page.replace("http://www.w3.org", "")
+    assert "https:" not in page
+    assert "| [E2 two](two.json) | two is so | at least 2 | 3 | 2 | yes | **holds** |" in summary
+    assert (lab.out / "two-1.svg").read_text().startswith("<svg xmlns=")
+    assert "var(--" not in (lab.out / "two-1.svg").read_text()
+
+
+def test_the_page_gathers_what_earlier_runs_left(lab: Lab) -> None:
+    reproduce(lab, ["E2"])
+    assert [result.experiment.name for result in read(lab.out)] == ["two"]
+    reproduce(lab, ["one"])
+    assert [result.experiment.name for result in read(lab.out)] == ["one", "two"]
+    assert (lab.out / PAGE).read_text().count('class="experiment"') == 2
+
+
+def test_a_stopped_run_goes_on_where_it_was(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(_: Lab) -> Measured:
+        raise KeyboardInterrupt
+
+    whole = paper.EXPERIMENTS["two"]
+    stopped = Experiment("E2", "two", "", "", stop, whole.judge, whole.tables, whole.pictures)
+    monkeypatch.setitem(paper.EXPERIMENTS, "two", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(lab)
+    assert [result.experiment.name for result in read(lab.out)] == ["one"]
+    monkeypatch.setitem(paper.EXPERIMENTS, "two", whole)
+    said: list[str] = []
+    again = Lab(quick=True, out=lab.out, say=said.append)
+    assert len(reproduce(again)) == 2
+    assert "one: value" not in said
+    assert "two: value" in said
+
+
+def test_unknown_names_and_damaged_results_are_refused(lab: Lab) -> None:
+    with pytest.raises(InputError, match="there is no experiment three; give E1 one, E2 two"):
+        find(["three"])
+    reproduce(lab)
+    (lab.out / "one.json").write_text("{")
+    with pytest.raises(InputError, match=r"one.json is no result, or a damaged one; delete it"):
+        read(lab.out)
+
+
+@pytest.mark.parametrize(
+    ("holds", "expected"),
+    [
+        ((True, True), Verdict.HOLDS),
+        ((True, None), Verdict.HOLDS),
+        ((True, False), Verdict.PARTLY),
+        ((False, None), Verdict.FAILS),
+        ((None,), Verdict.MISSING),
+        ((), Verdict.MISSING),
+    ],
+)
+def test_a_verdict_is_computed_from_the_checks(holds: tuple[bool | None, ...], expected: Verdict) -> None:
+    assert verdict(tuple(Check("", "", "", each) for each in holds)) is expected
+
+
+def test_every_experiment_of_the_paper_is_there() -> None:
+    assert [each.id for each in paper.EXPERIMENTS.values()] == [f"E{number}" for number in range(1, 14)]
+    assert all(name == each.name for name, each in paper.EXPERIMENTS.items())
+    folder = Path(__file__).parent
+    untested = [name for name in paper.EXPERIMENTS if not (folder / f"test_{name.replace('-', '_')}.py").exists()]
+    assert untested == []
