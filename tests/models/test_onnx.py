@@ -152,7 +152,7 @@ def test_attacks_find_errors_and_a_run_can_be_verified(tmp_path: Path) -> None:
 
 def test_the_command_line_takes_a_file(tmp_path: Path) -> None:
     np.savez(tmp_path / "data.npz", x=IMAGES.numpy(), y=by_hand(IMAGES).argmax(1).numpy())
-    words = ["--data", str(tmp_path / "data.npz"), "--norm", "linf", "--eps", "0.01", "--json"]
+    words = ["--data", str(tmp_path / "data.npz"), "--norm", "linf", "--eps", "0.01", "--suite", "fgsm", "--json"]
     said = CliRunner().invoke(app, ["evaluate", write(tmp_path / "small.onnx"), *words])
     assert said.exit_code == 0, said.output
     assert json.loads(said.stdout)["clean_accuracy"] == 1
