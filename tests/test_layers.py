@@ -60,7 +60,7 @@ ONLY_TORCH = ("geometry", "goal", "losses")
 NO_TORCH = ("record", "metrics", "report")
 NEVER = {"certify": ("attacks",), "train": ("evaluate",), "diagnose": ("report",)}
 HEAVY = ("PIL", "jinja2", "markupsafe", "matplotlib", "mlxtend", "pandas", "pyarrow", "rich", "sklearn", "typer")
-MAY_BE_HEAVY = ("cli", "report")
+MAY_BE_HEAVY = ("cli", "report", "paper")
 
 GLOBAL_DRAWS = {"manual_seed", "seed", "set_rng_state", "set_state"}
 LEGACY_NUMPY = {"default_rng", "Generator", "SeedSequence", "Philox", "PCG64", "BitGenerator"}

@@ -9,7 +9,9 @@ import pytest
 
 from epsball.attacks.suites import ATTACKS, attack
 from epsball.data.load import NAMES
+from epsball.models.hub import HUB
 from epsball.models.zoo import NETWORKS
+from epsball.paper import EXPERIMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,16 +35,23 @@ def test_attacks_are_described_by_their_classes(call: Call) -> None:
 
 def test_models_and_data_are_those_of_the_catalogues(call: Call) -> None:
     models = json.loads(call("list", "models", "--json").stdout)["models"]
-    assert [row["name"] for row in models] == [f"zoo:{name}" for name in NETWORKS]
+    assert [row["name"] for row in models] == [f"zoo:{name}" for name in NETWORKS] + [f"hub:{name}" for name in HUB]
     data = json.loads(call("list", "data", "--json").stdout)["data"]
     assert [row["name"] for row in data] == list(NAMES)
     assert next(row for row in data if row["name"] == "mnist-5k")["from"] == "embedded"
 
 
-def test_no_experiment_is_built_in_yet(call: Call) -> None:
-    said = call("list", "experiments", "--json")
-    assert said.exit_code == 0
-    assert json.loads(said.stdout) == {"experiments": []}
+def test_experiments_are_those_of_the_paper(call: Call) -> None:
+    rows = json.loads(call("list", "experiments", "--json").stdout)["experiments"]
+    assert [(row["id"], row["name"], row["claim"]) for row in rows] == [
+        (each.id, each.name, each.claim) for each in EXPERIMENTS.values()
+    ]
+
+
+def test_an_experiment_that_does_not_exist_is_refused(call: Call) -> None:
+    said = call("reproduce", "E99", "--quick")
+    assert said.exit_code == 2
+    assert "there is no experiment E99; give E1 precision" in said.stderr
 
 
 @pytest.mark.parametrize("what", ["attacks", "models", "data", "experiments"])
@@ -53,9 +62,8 @@ def test_every_list_is_shown_to_people(call: Call, what: str) -> None:
 
 
 def test_every_command_explains_itself(call: Call) -> None:
-    names = ["demo", "evaluate", "attack", "train", "verify", "report", "list"]
+    names = ["demo", "evaluate", "attack", "train", "verify", "report", "reproduce", "list"]
     overview = call("--help").stdout
-    assert "reproduce" not in overview
     for name in names:
         assert name in overview
         assert "Usage" in call(name, "--help").stdout

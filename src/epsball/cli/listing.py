@@ -77,10 +77,11 @@ def _attack(name: str, attack: "Attack", text: str) -> dict[str, Any]:
 
 
 def models() -> list[dict[str, Any]]:
-    """One row per network of the zoo."""
-    from epsball.models.zoo import NETWORKS  # noqa: PLC0415 (torch is only loaded by commands that compute)
+    """One row per network of the zoo and of the hub."""
+    from epsball.models.hub import HUB  # noqa: PLC0415 (torch is only loaded by commands that compute)
+    from epsball.models.zoo import NETWORKS  # noqa: PLC0415 (the same)
 
-    return [
+    untrained = [
         {
             "name": f"zoo:{name}",
             "made for": entry.data,
@@ -88,6 +89,10 @@ def models() -> list[dict[str, Any]]:
             "what": entry.description,
         }
         for name, entry in NETWORKS.items()
+    ]
+    return untrained + [
+        {"name": f"hub:{name}", "made for": "imagenet-sample", "images": ("3", "224", "224"), "what": entry.description}
+        for name, entry in HUB.items()
     ]
 
 

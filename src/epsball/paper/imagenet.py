@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from epsball.data.load import load_data
 from epsball.errors import InputError
 from epsball.models.load import load_model
+from epsball.models.onnx import caffe_inputs
 
 if TYPE_CHECKING:
     from epsball.models.wrap import Model
@@ -25,12 +26,14 @@ class ImageNet:
     Args:
         name: in the table.
         spec: what `load_model` takes, given the folder of the weights.
+        mean: of blue, green and red, for one of Caffe's networks; empty for a model that takes data units.
         images: attacked by DeepFool and FGSM.
         lbfgs: attacked by L-BFGS.
     """
 
     name: str
     spec: str
+    mean: tuple[float, ...] = ()
     images: int = 100
     lbfgs: int = 8
 
@@ -40,7 +43,8 @@ class ImageNet:
         Raises:
             InputError: they are not there; the sentence says how to get them.
         """
-        return load_model(self.spec.format(home=Path(os.environ.get("EPSBALL_DATA", "."))))
+        model = load_model(self.spec.format(home=Path(os.environ.get("EPSBALL_DATA", "."))))
+        return caffe_inputs(model, self.mean) if self.mean else model
 
     def data(self) -> Data:
         """The photographs it is tested on."""
@@ -58,6 +62,6 @@ class ImageNet:
 
 COLUMNS = (
     ImageNet("efficientnet-lite0", "hub:efficientnet-lite0"),
-    ImageNet("caffenet", "onnx:{home}/models/caffenet.onnx"),
-    ImageNet("googlenet", "onnx:{home}/models/googlenet.onnx"),
+    ImageNet("caffenet", "onnx:{home}/models/caffenet.onnx", (104.007, 116.669, 122.679)),
+    ImageNet("googlenet", "onnx:{home}/models/googlenet.onnx", (104.0, 117.0, 123.0)),
 )
