@@ -182,3 +182,8 @@ def test_the_same_command_again_reads_what_is_there(call: Call) -> None:
     again = json.loads(call(*evaluate(*FULL, "--json")).stdout)
     assert again["started"] == first["started"]
     assert again["results"] == first["results"]
+
+
+def test_a_search_in_bfloat16_is_written_into_the_run(call: Call) -> None:
+    assert call(*evaluate(*FULL, "--bfloat16")).exit_code == 0
+    assert read_run(Path("run")).spec["layout"]["bfloat16"] is True

@@ -53,10 +53,10 @@ class Case:
 
 
 FULL = (
-    Case("lenet-mnist", "mnist", 5e-4, 10_000, 500),
-    Case("fc-500-150", "mnist", 2.5e-4, 20_000, 1000),
-    Case("nin", "cifar10", 2.5e-4, 1000, 50, test=1000),
-    Case("lenet-cifar", "cifar10", 2.5e-4, 5000, 250),
+    Case("lenet-mnist", "mnist", 5e-4, 6000, 300),
+    Case("fc-500-150", "mnist", 2.5e-4, 20_000, 500),
+    Case("nin", "cifar10", 2.5e-4, 500, 40, test=500),
+    Case("lenet-cifar", "cifar10", 2.5e-4, 4000, 200, test=5000),
 )
 QUICK = (
     Case("lenet-mnist", "mnist", 5e-4, 400, 60),

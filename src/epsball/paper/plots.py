@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import LogFormatter, PercentFormatter
 
 from epsball.report.svg import ACCENT, BAND, GOOD, GRID, INK, MUTED, WARN, axes
 
@@ -63,7 +63,7 @@ def lines(
             text, (1, height), (-2, 3), ("axes fraction", "data"), "offset points", ha="right", color=WARN, fontsize=8
         )
     for axis in log:
-        (plot.set_xscale if axis == "x" else plot.set_yscale)("log")
+        _logarithmic(plot, axis)
     if percent:
         plot.set_ylim(0, 1.02)
         plot.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
@@ -86,7 +86,7 @@ def bars(
         plot.bar(middle, heights, width * 0.92, color=COLOURS[place % len(COLOURS)], linewidth=0, label=name)
     plot.set_xticks(range(len(groups)), groups)
     if log:
-        plot.set_yscale("log")
+        _logarithmic(plot, "y")
     if percent:
         plot.set_ylim(0, 1.02)
         plot.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
@@ -132,6 +132,13 @@ def plane(
     bar.ax.tick_params(length=0, colors=MUTED, labelsize=8)
     bar.outline.set_edgecolor(GRID)
     return plot
+
+
+def _logarithmic(plot: Axes, axis: str) -> None:
+    """Decades are labelled, and what lies between them where there is one decade only."""
+    (plot.set_xscale if axis == "x" else plot.set_yscale)("log")
+    (plot.xaxis if axis == "x" else plot.yaxis).set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
+    plot.tick_params(axis=axis, which="minor", length=0, colors=MUTED, labelsize=7)
 
 
 def _legend(plot: Axes, entries: int) -> Axes:

@@ -16,7 +16,7 @@ from epsball.errors import InputError
 from epsball.paper import EXPERIMENTS
 from epsball.paper.experiment import Experiment, Measured, Verdict, verdict
 from epsball.provenance import circumstances
-from epsball.record.files import json_bytes, write_whole
+from epsball.record.files import write_whole
 from epsball.report.svg import alone, inline
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _write(result: Result, folder: Path) -> None:
         "circumstances": result.circumstances,
         "seconds": result.seconds,
     }
-    write_whole(folder / f"{experiment.name}.json", json_bytes(document))
+    write_whole(folder / f"{experiment.name}.json", (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
 
 
 def write_page(folder: Path) -> Path:
