@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from matplotlib.ticker import LogFormatter, PercentFormatter
@@ -62,8 +62,9 @@ def lines(
         plot.annotate(
             text, (1, height), (-2, 3), ("axes fraction", "data"), "offset points", ha="right", color=WARN, fontsize=8
         )
-    for axis in log:
-        _logarithmic(plot, axis)
+    for axis in ("x", "y"):
+        if axis in log:
+            _logarithmic(plot, axis)
     if percent:
         plot.set_ylim(0, 1.02)
         plot.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
@@ -134,7 +135,7 @@ def plane(
     return plot
 
 
-def _logarithmic(plot: Axes, axis: str) -> None:
+def _logarithmic(plot: Axes, axis: Literal["x", "y"]) -> None:
     """Decades are labelled, and what lies between them where there is one decade only."""
     (plot.set_xscale if axis == "x" else plot.set_yscale)("log")
     (plot.xaxis if axis == "x" else plot.yaxis).set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from statistics import NormalDist, fmean
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from epsball.attacks import FGSM
@@ -36,8 +36,6 @@ HALVED = 0.5
 WITHOUT = "clean images"
 SOURCE = ("all data", 0.25)
 """What the source measured."""
-STUDENT = 0.95 / (2 * 0.975 * 0.025) ** 0.5 / NormalDist().inv_cdf(0.975)
-"""How much wider a 95 % interval is that knows its spread from three values: t with two degrees of freedom over 1.96."""
 
 
 def with_examples(eps: float) -> str:
@@ -90,10 +88,7 @@ def errors(model: Model, test: Data, budgets: Sequence[float]) -> dict[str, Any]
 
 def paired(before: Sequence[float], after: Sequence[float]) -> Figure:
     """Mean of before - after over the seeds, with Student's 95 % interval."""
-    found = mean([one - other for one, other in zip(before, after, strict=True)])
-    centre = found["value"]
-    low, high = (centre + STUDENT * (found[end] - centre) for end in ("low", "high"))
-    return Figure(value=centre, low=low, high=high, n=found["n"])
+    return mean([one - other for one, other in zip(before, after, strict=True)])
 
 
 def judge(measured: Measured) -> tuple[Check, ...]:
