@@ -99,7 +99,7 @@ RECIPES: dict[tuple[str, str], Recipe] = {
     ("mlp-512", "mnist"): Recipe(),
     ("fc-500-150", "mnist"): Recipe(epochs=60, rate=5e-4, schedule=constant),
     ("lenet-mnist", "mnist"): Recipe(epochs=10, rate=1e-3, schedule=constant),
-    ("lenet-cifar", "cifar10"): Recipe(epochs=30, **_NORMALISED),
+    ("lenet-cifar", "cifar10"): Recipe(epochs=15, **_NORMALISED),
     ("nin", "cifar10"): Recipe(epochs=10, **_NORMALISED),
     ("resnet-20", "cifar10"): Recipe(epochs=40, rate=0.1, optimiser=sgd, augment=_PHOTOGRAPHS),
 }
