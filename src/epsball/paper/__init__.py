@@ -23,7 +23,6 @@ MODULES = (
     fgsm_table,
     deepfool_accuracy,
     binary,
-    capacity,
     comparison,
     fine_tuning,
     saddle_point,
