@@ -17,11 +17,15 @@ def changed(measured: dict[str, Any], changes: Iterable[tuple[str, Any]]) -> dic
     copied = copy.deepcopy(measured)
     for path, value in changes:
         *folders, last = path.split("/")
-        place = copied
+        place: Any = copied
         for folder in folders:
-            place = place[int(folder)] if isinstance(place, list) else place[folder]
-        place[last] = value
+            place = place[_key(place, folder)]
+        place[_key(place, last)] = value
     return copied
+
+
+def _key(place: Any, name: str) -> str | int:
+    return int(name) if isinstance(place, list) else name
 
 
 def supports(experiment: Experiment, measured: dict[str, Any]) -> None:
