@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
+from browser import NEEDS_BROWSER, watched
 from epsball.report import write_report
 from epsball.report.words import DASH
 
@@ -21,17 +21,7 @@ if TYPE_CHECKING:
     Build = Callable[..., Evaluation]
     Shown = tuple[Page, Evaluation, list[str]]
 
-CHROMIUM = next((path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: install the package chromium")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+pytestmark = NEEDS_BROWSER
 SECTIONS = (
     "verdict",
     "findings",
@@ -47,16 +37,6 @@ SECTIONS = (
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 (only where a browser is)
-
-    with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield started
-        started.close()
-
-
-@pytest.fixture(scope="module")
 def written(build_run: Build, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Evaluation]:
     folder = tmp_path_factory.mktemp("browser") / "run"
     run = build_run(folder)
@@ -67,14 +47,8 @@ def written(build_run: Build, tmp_path_factory: pytest.TempPathFactory) -> tuple
 def shown(browser: Browser, written: tuple[Path, Evaluation]) -> Iterator[Shown]:
     """The page of a run, the run, and whatever the browser complained about or asked of the network."""
     path, run = written
-    page = browser.new_page(viewport={"width": 1200, "height": 900})
-    troubles: list[str] = []
-    page.on("console", lambda message: troubles.append(f"console: {message.text}"))
-    page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
-    page.on("request", lambda asked: None if asked.url.startswith(("file:", "data:")) else troubles.append(asked.url))
-    page.goto(path.as_uri())
-    yield page, run, troubles
-    page.close()
+    with watched(browser, path) as (page, troubles):
+        yield page, run, troubles
 
 
 def figure(page: Page, key: str) -> str:
