@@ -32,7 +32,10 @@ def smallest_budget(
     low: float = 0.0,
     high: float = 1.0,
 ) -> tuple[float, float]:
-    """Bisect for an ε at which the attack leaves at most the share `accuracy` correct; the smallest if accuracy falls with ε.
+    """Find the smallest ε at which the attack leaves at most the share `accuracy` correct.
+
+    ε is doubled from most / 2**halvings until it does, and the last doubling is bisected: under a single step accuracy falls with ε
+    and may rise again far out, where every image looks alike to the network.
 
     Args:
         attack: an attack inside a ball.
@@ -42,7 +45,7 @@ def smallest_budget(
         norm: of the ball.
         accuracy: the share of samples that may stay correct.
         most: the largest ε tried, in data units.
-        halvings: bisections; ε is known to most / 2**halvings.
+        halvings: of `most`; ε is known to most / 2**halvings.
         seed: of the attack's draws.
         low: smallest value of the box.
         high: largest value of the box.
@@ -51,19 +54,23 @@ def smallest_budget(
         ε and the accuracy it leaves.
 
     Raises:
-        InputError: even the largest ε leaves more.
+        InputError: no ε tried leaves as few.
     """
 
     def left(eps: float) -> float:
         return 1 - attack(model, x, y, Threat(norm, eps, low, high), seed=seed).success.double().mean().item()
 
-    under, over, reached = 0.0, most, left(most)
+    finest = most / 2**halvings
+    under, over, reached = 0.0, finest, left(finest)
+    while reached > accuracy and over < most:
+        under, over = over, 2 * over
+        reached = left(over)
     if reached > accuracy:
         raise InputError(
             f"{type(attack).__name__} in {norm.name} leaves {reached:.1%} correct at ε = {most:g}, more than {accuracy:.1%}; "
             "give a larger ε or a stronger attack"
         )
-    for _ in range(halvings):
+    while over - under > finest:
         middle = (under + over) / 2
         share = left(middle)
         under, over, reached = (under, middle, share) if share <= accuracy else (middle, over, reached)

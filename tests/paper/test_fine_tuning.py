@@ -45,7 +45,7 @@ def test_a_counterfeit_flips_the_verdict(path: str, rho: float, statement: str) 
 def test_the_arms_are_what_their_names_say() -> None:
     x, y = samples()
     model = eb.wrap(Affine())
-    arms = {name: make() for name, make in _arms(model, x, y).items()}
+    arms = {name: make() for name, make in _arms(pixels(x).view(model, x), y).items()}
     step = arms["DeepFool"] - x
     assert torch.equal(arms["clean"], x)
     assert bool((step[6:].flatten(1).norm(dim=1) > 0).all())

@@ -13,8 +13,7 @@ from epsball.paper.experiment import Experiment, Measured
 from epsball.paper.figure import mean, share
 from epsball.paper.networks import standard_network
 from epsball.paper.perturbations import fgsm_budget, fgsm_examples, wrong
-from epsball.paper.spaces import Space, centred, whitened
-from epsball.threat import Threat
+from epsball.paper.spaces import Space, View, centred, whitened
 from epsball.train.loop import fit
 from epsball.train.recipe import Recipe, constant
 
@@ -68,7 +67,7 @@ QUICK = (
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """Where a tuned network is looked at: images for the error, images for ρ, and ρ's space."""
+    """Where a tuned network is looked at: images for the error, images for ρ, and the space where it is attacked."""
 
     test: Data
     probe: Data
@@ -77,9 +76,10 @@ class Bench:
     def look(self, model: Model) -> dict[str, Any]:
         """Test error, and ρ by DeepFool over the samples that are classified correctly."""
         x, y = self.probe
-        found = DeepFool()(model, x, y, Threat(l2))
+        view = self.own.view(model, x)
+        found = DeepFool()(view.model, view.x, y, view.threat(l2))
         rows = ~wrong(model, x, y) & found.success
-        return {"error": share(wrong(model, *self.test)), "rho": mean(self.own.rho(found.x, x)[rows])}
+        return {"error": share(wrong(model, *self.test)), "rho": mean(view.rho(found.x)[rows])}
 
 
 def measure(lab: Lab) -> Measured:
@@ -89,7 +89,8 @@ def measure(lab: Lab) -> Measured:
     sizes = ", ".join(f"{case.network} {case.images:,}" for case in cases)
     setting = (
         f"Training images perturbed once and tuned on: {sizes}; {EPOCHS} epochs of Adam at half the rate (half of 5e-4 where training "
-        f"used another optimiser), its memory begun afresh each epoch; {seeds} seed(s); ρ by DeepFool in the paper's own space."
+        f"used another optimiser), its memory begun afresh each epoch; {seeds} seed(s); images perturbed, and ρ measured by "
+        "DeepFool, in the paper's own space."
     )
     return {"networks": networks, "setting": setting}
 
@@ -102,7 +103,7 @@ def _case(lab: Lab, case: Case, seeds: int) -> dict[str, Any]:
     images, labels = train[0][: case.images], train[1][: case.images]
     before = lab.step(NAME, f"{case.network} before", partial(bench.look, model), model, repr(case))
     arms = {}
-    for arm, examples in _arms(model, images, labels).items():
+    for arm, examples in _arms(own.view(model, images), labels).items():
         run = partial(_tuned, model, examples, labels, case, bench)
         arms[arm] = [
             lab.step(NAME, f"{case.network} {arm} {seed}", partial(run, lab.seed + seed), model, repr(case))
@@ -111,23 +112,24 @@ def _case(lab: Lab, case: Case, seeds: int) -> dict[str, Any]:
     return {"before": before, "arms": arms}
 
 
-def _arms(model: Model, x: Tensor, y: Tensor) -> dict[str, Callable[[], Tensor]]:
-    """The images of every arm, made when they are first asked for and then kept."""
+def _arms(view: View, y: Tensor) -> dict[str, Callable[[], Tensor]]:
+    """The images of every arm in pixels, made when they are first asked for and then kept."""
+    model, x = view.model, view.x
 
     @cache
     def deepfool() -> Tensor:
-        return DeepFool()(model, x, y, Threat(l2)).x
+        return DeepFool()(model, x, y, view.threat(l2)).x
 
     @cache
     def fgsm() -> Tensor:
         return fgsm_examples(model, x, y, fgsm_budget(model, x[:FOR_BUDGET], y[:FOR_BUDGET]))
 
     return {
-        "clean": lambda: x,
-        "DeepFool": deepfool,
-        "FGSM": fgsm,
-        "DeepFool × 2": lambda: x + 2 * (deepfool() - x),
-        "DeepFool × 3": lambda: x + 3 * (deepfool() - x),
+        "clean": lambda: view.pixels(x),
+        "DeepFool": lambda: view.pixels(deepfool()),
+        "FGSM": lambda: view.pixels(fgsm()),
+        "DeepFool × 2": lambda: view.pixels(x + 2 * (deepfool() - x)),
+        "DeepFool × 3": lambda: view.pixels(x + 3 * (deepfool() - x)),
     }
 
 

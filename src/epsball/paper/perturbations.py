@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from epsball.goal import Goal
     from epsball.models.wrap import Model
 
-UNCLIPPED = (-8.0, 9.0)
+UNCLIPPED = (-100.0, 100.0)
 """A box so wide that FGSM is never clipped, as in the paper's comparison."""
 
 FOOLED = 0.9
@@ -42,7 +42,7 @@ def fgsm_budget(model: Model, x: Tensor, y: Tensor, most: float = 4.0) -> float:
         most: the largest ε tried.
 
     Raises:
-        InputError: even that leaves more.
+        InputError: no ε up to that leaves as few.
     """
     low, high = UNCLIPPED
     return smallest_budget(
