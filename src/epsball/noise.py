@@ -24,14 +24,14 @@ def _signed(value: int) -> int:
 
 
 def _shifted(z: Tensor, bits: int) -> Tensor:
-    return torch.bitwise_and(z >> bits, 2 ** (64 - bits) - 1)
+    return (z >> bits).bitwise_and_(2 ** (64 - bits) - 1)
 
 
 def _mixed(z: Tensor) -> Tensor:
     """SplitMix64's output function (Steele, Lea and Flood 2014) on every 64-bit word."""
-    z = (z ^ _shifted(z, 30)) * _signed(_FIRST)
-    z = (z ^ _shifted(z, 27)) * _signed(_SECOND)
-    return z ^ _shifted(z, 31)
+    z = _shifted(z, 30).bitwise_xor_(z).mul_(_signed(_FIRST))
+    z = _shifted(z, 27).bitwise_xor_(z).mul_(_signed(_SECOND))
+    return _shifted(z, 31).bitwise_xor_(z)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Noise:
 
     def uniform(self, n: int) -> Tensor:
         """Return `(N, n)` numbers of the open interval (0, 1), in steps of 2**-23, as float64."""
-        return torch.add(_shifted(self.bits(n), 64 - _BITS).double(), 0.5) / 2.0**_BITS
+        return _shifted(self.bits(n), 64 - _BITS).double().add_(0.5).div_(2.0**_BITS)
 
     def normal(self, n: int) -> Tensor:
         """Return `(N, n)` standard normal numbers (Box and Muller 1958), as float64."""

@@ -123,7 +123,7 @@ class Threat:
         box = () if self.norm.separable else (self.low - x, self.high - x)
         if self.norm.smallest_step:
             length = torch.as_tensor(length).clamp_min(self.norm.smallest_step)
-        return self._around(x + self.norm.lmo(g, length, *box), x0, self.budget(x0))
+        return self._around(self.norm.lmo(g, length, *box).add_(x), x0, self.budget(x0))
 
     def cross(self, x: Tensor, w: Tensor, b: Tensor, *, boxed: bool | None = None) -> Tensor:
         """Return x moved the shortest way onto the hyperplane <w, r> + b = 0, `(N, …)`.

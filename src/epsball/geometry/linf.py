@@ -39,7 +39,7 @@ class Linf(Norm):
 
     def around(self, x: Tensor, x0: Tensor, radius: Radius, low: Bound, high: Bound) -> Tensor:
         r = rows(radius, x)
-        near = torch.clamp(x, x0 - r, x0 + r)
+        near = (x0 + r).clamp_(max=(x0 - r).clamp_(min=x))
         return clip(near, low, high) if isinstance(low, Tensor) or isinstance(high, Tensor) else near.clamp_(low, high)
 
     def sample(
