@@ -16,18 +16,20 @@ class Terminal(io.StringIO):
         return True
 
 
-def drawn(monkeypatch: pytest.MonkeyPatch, stderr: io.StringIO, patience: float) -> str:
+def drawn(monkeypatch: pytest.MonkeyPatch, stderr: io.StringIO, patience: float, seconds: float = 0.3) -> str:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(progress, "PATIENCE", patience)
     monkeypatch.setattr(sys, "stderr", stderr)
     with progress.shown(None) as told:
         told("pgd", 3, 7)
-        time.sleep(0.3)
+        limit = time.monotonic() + seconds
+        while "3/7" not in stderr.getvalue() and time.monotonic() < limit:
+            time.sleep(0.02)
     return stderr.getvalue()
 
 
 def test_a_long_wait_on_a_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = drawn(monkeypatch, Terminal(), 0.01)
+    shown = drawn(monkeypatch, Terminal(), 0.01, seconds=60)
     assert "pgd" in shown
     assert "3/7" in shown
 
