@@ -68,9 +68,9 @@ def measure(lab: Lab) -> Measured:
             measured["missing"][imagenet.name] = missing
         else:
             measured["networks"][imagenet.name] = _photographs(lab, imagenet)
-    stands_in = {column.data: lab.name(column.data) for column in NETWORKS}
+    used = dict.fromkeys(lab.name(column.data) for column in NETWORKS)
     measured["setting"] = (
-        f"{', '.join(f'{name} ({stands_in})' for name, stands_in in stands_in.items())}; "
+        f"{' and '.join(used)}; "
         "ρ is the mean over samples that are classified correctly, each attack run in the space it is measured in; "
         "FGSM as in its paper, in float32 and without clipping; L-BFGS to a target: a wrong label drawn at random; "
         f"seconds a sample in one batch on {torch.get_num_threads()} thread(s)."

@@ -43,7 +43,7 @@ class ImageNet:
         Raises:
             InputError: they are not there; the sentence says how to get them.
         """
-        model = load_model(self.spec.format(home=Path(os.environ.get("EPSBALL_DATA", "."))))
+        model = load_model(self.spec.format(home=os.environ.get("EPSBALL_DATA") or Path.cwd()))
         return caffe_inputs(model, self.mean) if self.mean else model
 
     def data(self) -> Data:
@@ -51,12 +51,12 @@ class ImageNet:
         return load_data(PHOTOGRAPHS)
 
     def missing(self) -> str:
-        """What is missing to measure it; empty where nothing is."""
+        """What is missing to measure it, without this machine's folders; empty where nothing is."""
         try:
             self.model()
             load_data(PHOTOGRAPHS, n=1)
         except InputError as error:
-            return str(error)
+            return str(error).replace(os.environ.get("EPSBALL_DATA") or str(Path.cwd()), "$EPSBALL_DATA")
         return ""
 
 
