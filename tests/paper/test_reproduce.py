@@ -93,9 +93,11 @@ def test_unknown_names_and_damaged_results_are_refused(lab: Lab) -> None:
     with pytest.raises(InputError, match="there is no experiment three; give E1 one, E2 two"):
         find(["three"])
     reproduce(lab)
-    (lab.out / "one.json").write_text("{")
-    with pytest.raises(InputError, match=r"one.json is no result, or a damaged one; delete it"):
-        read(lab.out)
+    of_another_version = json.loads((lab.out / "one.json").read_text()) | {"measured": {"other": 1}}
+    for text in ("{", json.dumps(of_another_version)):
+        (lab.out / "one.json").write_text(text)
+        with pytest.raises(InputError, match=r"one.json is no result of this version, or a damaged one; delete it"):
+            read(lab.out)
 
 
 @pytest.mark.parametrize(

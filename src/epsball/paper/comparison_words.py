@@ -45,7 +45,7 @@ def judge(measured: Measured) -> tuple[Check, ...]:
         Check(
             f"DeepFool's ρ falls in the paper's order: {', '.join(ORDER)}",
             " > ".join(number(PAPER[name].deepfool) for name in ORDER),
-            " , ".join(number(rho) for rho in rhos),
+            ", ".join(number(rho) for rho in rhos),
             all(one > other for one, other in pairwise(rhos)),
         )
     )

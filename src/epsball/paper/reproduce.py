@@ -94,7 +94,7 @@ def read(folder: Path) -> list[Result]:
     """The results that lie in a folder, in the paper's order.
 
     Raises:
-        InputError: a result that is damaged.
+        InputError: a result that is damaged, or that another version wrote in another form.
     """
     results = []
     for experiment in EXPERIMENTS.values():
@@ -103,10 +103,12 @@ def read(folder: Path) -> list[Result]:
             continue
         try:
             kept = json.loads(file.read_text(encoding="utf-8"))
-            results.append(Result(experiment, kept["measured"], kept["circumstances"], kept["seconds"]))
-        except (ValueError, KeyError) as error:
+            result = Result(experiment, kept["measured"], kept["circumstances"], kept["seconds"])
+            _described(result)
+            results.append(result)
+        except (ValueError, LookupError, TypeError) as error:
             raise InputError(
-                f"{file} is no result, or a damaged one; delete it and run {experiment.name} again"
+                f"{file} is no result of this version, or a damaged one; delete it and run {experiment.name} again"
             ) from error
     return results
 
@@ -149,6 +151,13 @@ def write_page(folder: Path) -> Path:
     return folder / PAGE
 
 
+def _described(result: Result) -> dict[str, Any]:
+    return {
+        "checks": result.experiment.judge(result.measured),
+        "tables": result.experiment.tables(result.measured),
+    }
+
+
 def _section(result: Result) -> dict[str, Any]:
     experiment, measured = result.experiment, result.measured
     pictures = experiment.pictures(measured)
@@ -159,8 +168,7 @@ def _section(result: Result) -> dict[str, Any]:
         "test": experiment.test,
         "verdict": result.verdict.value,
         "tone": TONES[result.verdict],
-        "checks": experiment.judge(measured),
-        "tables": experiment.tables(measured),
+        **_described(result),
         "pictures": [
             {"caption": picture.caption, "svg": inline(picture.plot, f"{experiment.name}-{place}", picture.caption)}
             for place, picture in enumerate(pictures, start=1)
