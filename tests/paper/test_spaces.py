@@ -33,25 +33,29 @@ def test_a_network_seen_from_the_whitened_space_is_the_same_network() -> None:
 def test_in_the_whitened_space_rho_is_that_of_whitened_images_of_equal_mean_and_contrast() -> None:
     space, x = whitened(X), X[:5]
     view = space.view(MODEL, x)
-    turned = x.flatten(1).flip(1).reshape(x.shape)  # keeps an image's mean and contrast
+    flat = (x - space.centre).flatten(1)
+    turned = (flat.flip(1) + space.centre.flatten(1)).reshape(x.shape)
     assert space.matrix is not None
     moved = (turned.double().flatten(1) @ space.matrix).reshape(x.shape).float()
     expected = (space(turned) - space(x)).norm(dim=1) / space(x).norm(dim=1)
     assert torch.allclose(view.rho(moved), expected, rtol=1e-4)
 
 
-def test_whitened_images_have_the_ridged_unit_covariance() -> None:
+def test_whitening_gives_every_direction_the_mean_spread_down_to_the_floor() -> None:
     space = whitened(X)
-    flat = space(X)
-    assert torch.allclose(flat.mean(0), torch.zeros(16, dtype=torch.float64), atol=1e-9)
-    spread = torch.linalg.eigvalsh(flat.T @ flat / len(flat))
-    raw = X.double().flatten(1)
-    raw = (raw - raw.mean(1, keepdim=True)) / raw.std(1, keepdim=True)
-    raw = raw - raw.mean(0)
-    values = torch.linalg.eigvalsh(raw.T @ raw / len(raw)).clamp_min(0)
-    assert torch.allclose(spread, values / (values + 0.1), atol=1e-9)
+    assert space.matrix is not None
+    before = space(X) @ torch.linalg.inv(space.matrix)
+    values = torch.linalg.eigvalsh(before.T @ before / len(X)).clamp_min(0)
+    after = space(X)
+    spread = torch.linalg.eigvalsh(after.T @ after / len(X))
+    expected = values.mean() * values / values.clamp_min((10 / 255) ** 2)
+    assert torch.allclose(spread, expected.sort().values, atol=1e-9)
+    assert torch.allclose(before.std(1).mean(), X.sub(X.mean(0)).double().flatten(1).std(1).mean(), rtol=1e-6)
 
 
-def test_contrast_does_not_change_a_whitened_image() -> None:
+def test_brightness_and_contrast_do_not_change_a_whitened_image() -> None:
     space = whitened(X)
-    assert torch.allclose(space(0.5 * X[:3] + 0.2), space(X[:3]), atol=1e-5)
+    centred_images = X[:3] - space.centre
+    assert torch.allclose(space(0.8 * centred_images + 0.2 + space.centre), space(X[:3]), atol=1e-4)
+    faint = 0.1 * centred_images + space.centre
+    assert bool((space(faint).norm(dim=1) < space(X[:3]).norm(dim=1)).all())

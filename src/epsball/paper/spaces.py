@@ -12,33 +12,32 @@ from epsball.geometry import Norm, l2
 from epsball.models.wrap import Model, wrap
 from epsball.threat import Threat
 
-_FAR = (-100.0, 100.0)
-_IMAGES = 10_000
-_RIDGE = 0.1
+_FAR = (-1000.0, 1000.0)
+_LEAST_CONTRAST = 40 / 255
+_LEAST_SPREAD = 10 / 255
 
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """An affine map of images, after dividing each by its own contrast where `contrast` says so.
+    """An affine map of images; with a `contrast` each then loses its own mean and is brought to that contrast before the matrix.
 
     Args:
         name: for tables.
         centre: subtracted, `(1, C, H, W)`.
         matrix: multiplied to the flat image, `(d, d)`; None for the identity.
-        contrast: whether each image loses its own mean and is divided by its own standard deviation first.
+        contrast: the standard deviation that images get, those below 40/255 less; None to leave them as they are.
     """
 
     name: str
     centre: Tensor
     matrix: Tensor | None = None
-    contrast: bool = False
+    contrast: float | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return images `(N, C, H, W)` in this space, `(N, d)`."""
-        flat = x.double().flatten(1)
-        if self.contrast:
-            flat = _normalised(flat)
-        flat = flat - self.centre.double().flatten(1)
+        flat = (x - self.centre).double().flatten(1)
+        if self.contrast is not None:
+            flat = _levelled(flat) / self._unit(x)
         return flat if self.matrix is None else flat @ self.matrix
 
     def view(self, model: Model, x: Tensor) -> View:
@@ -46,12 +45,16 @@ class Space:
 
         An image's own mean and contrast are constants of its preprocessing: they scale lengths and turn no direction.
         """
-        flat = x.double().flatten(1)
-        length = l2(self(x)) * (_contrast(flat).squeeze(1) if self.contrast else 1)
+        length = l2(self(x)) * self._unit(x).squeeze(1)
         if self.matrix is None:
             return View(model, x, length, 0.0, 1.0)
         seen = Unmapped(model, torch.linalg.inv(self.matrix).to(x.dtype), x.shape[1:])
-        return View(wrap(seen), (flat @ self.matrix).to(x.dtype).reshape(x.shape), length, *_FAR)
+        return View(wrap(seen), (x.double().flatten(1) @ self.matrix).to(x.dtype).reshape(x.shape), length, *_FAR)
+
+    def _unit(self, x: Tensor) -> Tensor:
+        """By what each image is divided, `(N, 1)`."""
+        flat = (x - self.centre).double().flatten(1)
+        return torch.ones_like(flat[:, :1]) if self.contrast is None else _spread(flat) / self.contrast
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,20 +103,19 @@ def centred(train: Tensor) -> Space:
 
 
 def whitened(train: Tensor) -> Space:
-    """Contrast-normalised and ZCA-whitened: the paper's space on CIFAR-10.
+    """Mean image subtracted, contrast-normalised and whitened as by the toolbox of the paper's authors: the space on CIFAR-10.
 
-    W = U (Λ + 0.1)^(-1/2) Uᵀ of the covariance of the first 10,000 contrast-normalised training images, 0.1 being the usual ridge.
+    Contrast: z n̄ / max(n, 40/255), n the image's standard deviation and n̄ the mean one. Whitening, with the covariance U Λ Uᵀ of
+    the result: W = U (λ̄ / max(Λ, (10/255)²))^(1/2) Uᵀ, λ̄ the mean eigenvalue.
     """
-    flat = _normalised(train[:_IMAGES].double().flatten(1))
-    centre = flat.mean(0, keepdim=True)
-    covariance = (flat - centre).T @ (flat - centre) / len(flat)
-    values, vectors = torch.linalg.eigh(covariance)
-    return Space(
-        "contrast-normalised and whitened",
-        centre,
-        vectors @ torch.diag((values + _RIDGE).rsqrt()) @ vectors.T,
-        contrast=True,
-    )
+    centre = train.mean(0, keepdim=True)
+    flat = _levelled((train - centre).double().flatten(1))
+    contrast = flat.std(1).mean().item()
+    flat = flat * (contrast / _spread(flat))
+    values, vectors = torch.linalg.eigh(flat.T @ flat / len(flat))
+    values = values.clamp_min(0)
+    scale = (values.mean() / values.clamp_min(_LEAST_SPREAD**2)).sqrt()
+    return Space("contrast-normalised and whitened", centre, vectors @ torch.diag(scale) @ vectors.T, contrast)
 
 
 class Unmapped(nn.Module):
@@ -141,11 +143,11 @@ class Unmapped(nn.Module):
         return (x.flatten(1) @ self.inverse).reshape(-1, *self.shape)
 
 
-def _contrast(flat: Tensor) -> Tensor:
-    """The standard deviation of each row, or 1/100 where that is larger, `(N, 1)`."""
-    return flat.std(1, keepdim=True).clamp_min(0.01)
+def _levelled(flat: Tensor) -> Tensor:
+    """Each row without its mean."""
+    return flat - flat.mean(1, keepdim=True)
 
 
-def _normalised(flat: Tensor) -> Tensor:
-    """Each row without its mean, divided by its contrast."""
-    return (flat - flat.mean(1, keepdim=True)) / _contrast(flat)
+def _spread(flat: Tensor) -> Tensor:
+    """The standard deviation of each row, or 40/255 where that is larger, `(N, 1)`."""
+    return flat.std(1, keepdim=True).clamp_min(_LEAST_CONTRAST)
