@@ -42,6 +42,14 @@ def test_a_counterfeit_flips_the_verdict(path: str, rho: float, statement: str) 
     contradicts(EXPERIMENT, changed(TRUE, [(f"networks/nin/arms/{path}", arm(rho))]), statement)
 
 
+def test_seeds_that_disagree_decide_nothing() -> None:
+    tuned = {"DeepFool": [0.3, 0.1, 0.04], "FGSM": [0.05, 0.05, 0.05], "DeepFool × 3": [0.04, 0.04, 0.04]}
+    arms = {key: [[look(rho)] * EPOCHS for rho in seeds] for key, seeds in tuned.items()}
+    contradicts(
+        EXPERIMENT, changed(TRUE, [("networks/nin/arms", {**TRUE["networks"]["nin"]["arms"], **arms})]), "nin (a)"
+    )
+
+
 def test_the_arms_are_what_their_names_say() -> None:
     x, y = samples()
     model = eb.wrap(Affine())

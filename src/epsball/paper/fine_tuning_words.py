@@ -36,26 +36,28 @@ ERRORS = {
 
 
 def judge(measured: Measured) -> tuple[Check, ...]:
-    """Both observations for every network, on the means over the seeds after the last epoch."""
+    """Both observations for every network after the last epoch; yes only where the interval over the seeds lies on that side."""
     return tuple(check for name, row in measured["networks"].items() for check in _judge(name, row))
 
 
 def _judge(name: str, row: dict[str, Any]) -> list[Check]:
     before, paper = row["before"]["rho"]["value"], CURVES[name]
-    last = {arm: _over_seeds(runs, "rho")[-1] for arm, runs in row["arms"].items()}
-    most = last["DeepFool × 3"]
+    last = {arm: [looks[-1]["rho"]["value"] for looks in runs] for arm, runs in row["arms"].items()}
+    gain = mean([tuned - other for tuned, other in zip(last["DeepFool"], last["FGSM"], strict=True)])
+    loss = mean([before - tuned for tuned in last["DeepFool × 3"]])
+    ends = {arm: number(mean(values)["value"]) for arm, values in last.items()}
     return [
         Check(
-            f"{name} (a): ρ after tuning on DeepFool examples is above ρ after FGSM examples",
+            f"{name} (a): ρ after tuning on DeepFool examples is above ρ after FGSM examples; interval of the gain above 0",
             f"{paper['DeepFool']}, {paper['FGSM']}",
-            f"{number(before)} → {plain(last['DeepFool'])}, → {plain(last['FGSM'])}",
-            last["DeepFool"]["value"] > last["FGSM"]["value"],
+            f"{number(before)} → {ends['DeepFool']}, → {ends['FGSM']}: gain {plain(gain)}",
+            gain["low"] > 0,
         ),
         Check(
-            f"{name} (b): ρ after tuning on DeepFool perturbations × 3 is below that before",
+            f"{name} (b): ρ after tuning on DeepFool perturbations × 3 is below that before; interval of the loss above 0",
             paper.get("DeepFool × 3", DASH),
-            f"{number(before)} → {plain(most)}",
-            most["value"] < before,
+            f"{number(before)} → {ends['DeepFool × 3']}: loss {plain(loss)}",
+            loss["low"] > 0,
         ),
     ]
 

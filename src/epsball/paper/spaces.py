@@ -103,7 +103,7 @@ def centred(train: Tensor) -> Space:
 
 
 def whitened(train: Tensor) -> Space:
-    """Mean image subtracted, contrast-normalised and whitened as by the toolbox of the paper's authors: the space on CIFAR-10.
+    """Mean image subtracted, contrast-normalised and whitened as by the toolbox of the paper's networks: the space on CIFAR-10.
 
     Contrast: z n̄ / max(n, 40/255), n the image's standard deviation and n̄ the mean one. Whitening, with the covariance U Λ Uᵀ of
     the result: W = U (λ̄ / max(Λ, (10/255)²))^(1/2) Uᵀ, λ̄ the mean eigenvalue.
