@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,6 @@ from epsball.record.tabulate import positions, tabulate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 SPEC: dict[str, Any] = {
     "threat": {"norm": "linf", "eps": 0.1},
@@ -172,6 +172,41 @@ def test_a_failed_write_keeps_the_old_content(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(InputError, match=r"cannot be written \(Read-only file system\); choose a folder"):
         write_whole(file, b"new")
     assert file.read_bytes() == b"old"
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="only Linux has a device that is always full")
+def test_a_device_is_written_into_and_stays_one(tmp_path: Path) -> None:
+    """A node of our own, by a link, stands for /dev/full: a mistake must not replace the machine's."""
+    link = tmp_path / "full"
+    link.symlink_to("/dev/full")
+    with pytest.raises(InputError, match="the disk is full"):
+        write_whole(link, b"content")
+    assert link.is_symlink()
+    assert link.is_char_device()
+
+
+def test_a_pipe_and_the_target_of_a_link_are_written_and_stay(tmp_path: Path) -> None:
+    pipe, file, link = tmp_path / "pipe", tmp_path / "file", tmp_path / "link"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(pipe, b"content")
+    assert os.read(reader, 100) == b"content"
+    os.close(reader)
+    assert pipe.is_fifo()
+    file.write_bytes(b"old")
+    link.symlink_to(file)
+    write_whole(link, b"new")
+    assert link.is_symlink()
+    assert file.read_bytes() == b"new"
+
+
+def test_a_folder_in_the_place_of_a_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="it is a folder; name a file in it"):
+        write_whole(tmp_path, b"content")
+
+
+def test_a_distance_may_be_asked_as_a_fraction() -> None:
+    assert FIRST.within("1/20").tolist() == [True, False]
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:

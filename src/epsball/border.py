@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from epsball.errors import InputError, ModelError
+from epsball.threat import Threat
 
 if TYPE_CHECKING:
     from epsball.goal import Goal
-    from epsball.threat import Threat
 
 _ROUNDING = 1e-6
 _PROBABILITY = 1e-5
@@ -102,6 +103,51 @@ def checked_goal(goal: Goal, n: int, device: torch.device) -> Goal:
         raise InputError(f"the labels go down to {int(labels.min())}; expected classes counted from 0")
     labels = labels.clone() if labels.is_inference() else labels
     return type(goal)(labels.long(), goal.targeted)
+
+
+def checked_ids(ids: Any, n: int, device: torch.device) -> Tensor:
+    """Return the samples' ids as int64 `(n,)`: row numbers for None, else one whole number per sample, in a tensor or in a row.
+
+    Raises:
+        InputError: something else, or another number of them.
+    """
+    if ids is None:
+        return torch.arange(n, device=device)
+    try:
+        numbers = torch.as_tensor(ids, device=device)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"the ids were given as {ids!r}; expected one whole number per input") from error
+    if numbers.shape != (n,) or numbers.is_floating_point() or numbers.is_complex():
+        raise InputError(
+            f"the ids have shape {tuple(numbers.shape)} and type {str(numbers.dtype)[6:]} for {n} inputs; "
+            "expected one whole number per input"
+        )
+    return numbers.to(torch.int64)
+
+
+def checked_seed(seed: Any) -> int:
+    """Return the seed as a whole number.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        return operator.index(seed)
+    except TypeError as error:
+        raise InputError(f"the seed was given as {seed!r}; expected a whole number, such as 0") from error
+
+
+def given_threat(threat: object) -> Threat:
+    """Return the threat, if it is one.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if isinstance(threat, Threat):
+        return threat
+    raise InputError(
+        f'the threat was given as {type(threat).__name__}; expected eb.Threat, such as eb.Threat("linf", "8/255")'
+    )
 
 
 def checked_threat(threat: Threat, n: int, *, need_budget: bool, attack: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from epsball.border import checked_goal, checked_inputs, checked_logits
+from epsball.border import checked_goal, checked_ids, checked_inputs, checked_logits
 from epsball.errors import InputError
 from epsball.goal import Goal
 from epsball.layout import Layout, choose
@@ -70,11 +70,11 @@ def prepare(
         raise InputError(f"data was given as {type(data).__name__}; expected a pair (x, y) of inputs and labels")
     x = checked_inputs(data[0], threat)
     y = checked_goal(Goal(data[1]), len(x), x.device).labels
-    numbers = np.arange(len(x)) if ids is None else np.asarray(torch.as_tensor(ids).cpu(), np.int64)
-    if numbers.shape != (len(x),) or len(np.unique(numbers)) != len(x):
+    numbers = checked_ids(ids, len(x), torch.device("cpu")).numpy()
+    different = len(np.unique(numbers))
+    if different != len(x):
         raise InputError(
-            f"ids were given with shape {numbers.shape} and {len(np.unique(numbers))} different values for {len(x)} inputs; "
-            "expected one id of its own per input"
+            f"the ids have {different} different values for {len(x)} inputs; expected one id of its own per input"
         )
     layout = layout or choose(model, x)
     answers = ask(model, x, rows=layout.rows, inspect=partial(_inspect, y))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsball.attacks.suites import SUITE_VERSION
+from epsball.border import checked_seed, given_threat
 from epsball.cases import numpy_of, prepare
 from epsball.certificates import names_of
 from epsball.claims import plain
@@ -77,7 +78,7 @@ def evaluate(
         ModelError: the model failed or answered nonsense.
         UntrustworthyError: an attack found an error where a certificate excludes one.
     """
-    threat = _checked(threat, part)
+    threat, seed = _checked(threat, part), checked_seed(seed)
     attacks = chosen(suite, threat)
     cases = prepare(wrap(model), data, threat, ids, layout)
     names = names_of(certifiers)
@@ -113,10 +114,7 @@ def evaluate(
 
 def _checked(threat: Threat, part: int) -> Threat:
     """The threat with ε as a plain number."""
-    if not isinstance(threat, Threat):
-        raise InputError(
-            f'the threat was given as {type(threat).__name__}; expected eb.Threat, such as eb.Threat("linf", "8/255")'
-        )
+    threat = given_threat(threat)
     if np.size(plain(threat.eps)) != 1:
         raise InputError(
             "ε was given per sample; an evaluation needs one number for all: call the attack itself, or evaluate once per ε"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from epsball.attacks.base import Attack
@@ -12,6 +12,8 @@ from epsball.errors import InputError
 
 if TYPE_CHECKING:
     from epsball.threat import Threat
+
+_EXPECTED = 'expected "quick", "standard", or attacks such as [eb.PGD(steps=40)]'
 
 
 def chosen(suite: str | Attack | Mapping[str, Attack] | Sequence[Attack], threat: Threat) -> dict[str, Attack]:
@@ -22,6 +24,8 @@ def chosen(suite: str | Attack | Mapping[str, Attack] | Sequence[Attack], threat
     Raises:
         InputError: no attacks, something that is no attack, or an attack that does not fit the threat.
     """
+    if not isinstance(suite, Attack | Iterable):
+        raise InputError(f"the suite was given as {type(suite).__name__}; {_EXPECTED}")
     if isinstance(suite, str):
         attacks = {name: attack for name, attack in named_suite(suite).items() if not misfit(attack, threat)}
         if not attacks:
@@ -36,9 +40,7 @@ def chosen(suite: str | Attack | Mapping[str, Attack] | Sequence[Attack], threat
         if reason := misfit(attack, threat):
             raise InputError(f"the suite holds {name!r}, which {reason}; leave it out, or change the threat")
     if not attacks:
-        raise InputError(
-            'the suite holds no attack; expected "quick", "standard", or attacks such as [eb.PGD(steps=40)]'
-        )
+        raise InputError(f"the suite holds no attack; {_EXPECTED}")
     return attacks
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from epsball.budget import parse_budget
+from epsball.budget import parse_budget, parse_number
 from epsball.errors import InputError
 from epsball.geometry import NORMS, Norm
 from epsball.geometry.base import clip
@@ -29,7 +29,7 @@ class Threat:
         norm: linf, l2, l1, l0 or their names.
         eps: the budget in data units; a number, a fraction such as "8/255", or one number per sample `(N,)`. Infinity asks "how
             close is the nearest error?".
-        low: lowest valid value of a feature, a number or a tensor that broadcasts to an input.
+        low: lowest valid value of a feature, a number, a fraction, or a tensor that broadcasts to an input.
         high: highest valid value.
 
     Raises:
@@ -50,14 +50,16 @@ class Threat:
         self,
         norm: Norm | str,
         eps: float | str | Tensor = math.inf,
-        low: float | Tensor = 0.0,
-        high: float | Tensor = 1.0,
+        low: float | str | Tensor = 0.0,
+        high: float | str | Tensor = 1.0,
     ) -> None:
         if isinstance(norm, str):
             if norm.lower() not in NORMS:
                 raise InputError(f"the norm was given as {norm!r}; expected one of {', '.join(NORMS)}")
             norm = NORMS[norm.lower()]
         eps = eps if isinstance(eps, Tensor) else parse_budget(eps)
+        low = parse_number(low, "low") if isinstance(low, str) else low
+        high = parse_number(high, "high") if isinstance(high, str) else high
         for name, value in (("norm", norm), ("eps", eps), ("low", low), ("high", high)):
             object.__setattr__(self, name, value)
         self._check()

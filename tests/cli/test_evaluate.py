@@ -72,7 +72,7 @@ def test_without_a_budget_only_those_attacks_run_that_need_none(call: Call) -> N
     assert document["robust_accuracy"] < 0.2
 
 
-@pytest.mark.parametrize(("gate", "code"), [("0.0", 0), ("0.99", 1)])
+@pytest.mark.parametrize(("gate", "code"), [("0.0", 0), ("0.99", 1), ("99/100", 1)])
 def test_a_gate_decides_the_exit_code(call: Call, gate: str, code: int) -> None:
     said = call(*evaluate("--gate", gate))
     assert said.exit_code == code

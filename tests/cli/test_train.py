@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +88,17 @@ def test_an_interrupt_keeps_the_finished_epochs(call: Call, monkeypatch: pytest.
     resumed = weights()
     assert call(*train()).exit_code == 0
     assert weights() == resumed
+
+
+def test_weights_go_into_a_device_and_not_into_a_folder(call: Call) -> None:
+    refused = call(*train("--out", "."))
+    assert refused.exit_code == 2
+    assert "--out . is a folder" in refused.stderr
+    Path("link").symlink_to(os.devnull)
+    said = call(*train("--out", "link"))
+    assert said.exit_code == 0, said.stderr
+    assert Path("link").is_char_device()
+    assert not Path("link.checkpoint").exists()
 
 
 @pytest.mark.parametrize(

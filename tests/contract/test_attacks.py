@@ -86,6 +86,23 @@ def test_a_sample_fares_the_same_in_any_company(name: str, norm: str, *, targete
         assert torch.equal(part.gradients, whole.gradients[rows])
 
 
+@pytest.mark.parametrize("norm", ["l2", "linf", "l1"])
+def test_curvature_does_not_amplify_the_rounding_of_a_batch(norm: str) -> None:
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(12, 16), torch.nn.ReLU(), torch.nn.Linear(16, 4)).double()
+    x = torch.rand(140, 12, dtype=torch.float64)
+    y, threat = net(x).argmax(1), eb.Threat(norm)
+    whole = eb.LBFGS()(net, x, y, threat)
+    for rows in torch.split(torch.arange(len(x)), 7):
+        part = eb.LBFGS()(net, x[rows], y[rows], threat, ids=rows)
+        torch.testing.assert_close(part.distance, whole.distance[rows], rtol=0, atol=1e-9)
+
+
+def test_half_precision_does_not_overflow_in_a_search_for_a_constant() -> None:
+    model, x = Affine((4,), 3, dtype=torch.float16), digits(8, (4,), dtype=torch.float16)
+    assert bool(eb.LBFGS()(model, x, model(x).argmax(1), eb.Threat("l2")).success.all())
+
+
 @pytest.mark.parametrize(("name", "norm"), [(name, norm) for name, norm in PAIRS if name in BUDGETED])
 def test_a_budget_of_0_returns_the_inputs(name: str, norm: str) -> None:
     model = Affine((1, 4, 4), 3)

@@ -70,6 +70,14 @@ def with_value(value: float) -> torch.Tensor:
         (eb.Worst, ["no attacks"]),
         (lambda: eb.Worst(eb.FGSM(), eb.DeepFool()), ["one kind"]),
         (lambda: eb.Restarts(eb.PGD(), 0), ["given as 0"]),
+        (lambda: attack(threat=cast("Any", None)), ["NoneType", "expected eb.Threat"]),
+        (lambda: attack(threat=cast("Any", "linf")), ["str", "expected eb.Threat"]),
+        (lambda: eb.PGD()(MODEL, X, Y, THREAT, seed=cast("Any", "a")), ["'a'", "whole number"]),
+        (lambda: eb.PGD()(MODEL, X, Y, THREAT, seed=cast("Any", 1.5)), ["1.5", "whole number"]),
+        (lambda: eb.PGD()(MODEL, X, Y, THREAT, ids=[0, 1]), ["shape (2,)", "4 inputs"]),
+        (lambda: eb.PGD()(MODEL, X, Y, THREAT, ids=torch.rand(4)), ["float32", "whole number"]),
+        (lambda: eb.PGD()(MODEL, X, Y, THREAT, ids=cast("Any", ["a"] * 4)), ["'a'", "whole number"]),
+        (lambda: eb.Threat("l2", 0.1, "x"), ["low", "'x'"]),
         (lambda: eb.wrap(cast("Any", "net")), ["str", "callable"]),
         (lambda: eb.wrap(MODEL, std=0.0), ["std", "positive"]),
         (lambda: eb.wrap(MODEL, outputs="scores"), ["'scores'", "logits, probs, binary"]),
@@ -144,3 +152,10 @@ def test_a_model_in_train_mode_is_asked_in_evaluation_mode() -> None:
     first, second = (eb.PGD(steps=4)(net, x, y, THREAT) for _ in range(2))
     assert torch.equal(first.x, second.x)
     assert net.training
+
+
+def test_ids_may_be_a_list() -> None:
+    first, second = (
+        eb.PGD(steps=2)(MODEL, X, Y, THREAT, ids=ids) for ids in ([7, 5, 6, 4], torch.tensor([7, 5, 6, 4]))
+    )
+    assert torch.equal(first.x, second.x)

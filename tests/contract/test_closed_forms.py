@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -64,6 +66,39 @@ def test_budgeted_attacks_fool_exactly_the_samples_within_reach(attack: eb.Attac
     assert 5 < int(found.success.sum()) < 60
     assert bool(found.success[exact <= eps / 1.01].all())
     assert not bool(found.success[exact > eps].any())
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+@pytest.mark.parametrize("attack", [eb.PGD(), eb.PGD(loss=eb.losses.margin)], ids=["cross entropy", "margin"])
+def test_with_many_classes_pgd_fools_all_but_a_few_within_reach(attack: eb.Attack, norm: str) -> None:
+    net = torch.nn.Linear(50, 10).double()
+    x, w, y, z = _crowded(net)
+    dual = {"linf": 1, "l2": 2, "l1": math.inf}[norm]
+    away = (w[y][:, None] - w).norm(p=dual, dim=2)
+    exact = ((z.gather(1, y[:, None]) - z) / away).masked_fill(away == 0, math.inf).amin(1)
+    assert attack(net, x, y, eb.Threat(norm, 1.01 * exact)).success.double().mean().item() >= 0.9
+    assert not bool(attack(net, x, y, eb.Threat(norm, 0.99 * exact)).success.any())
+
+
+@pytest.mark.parametrize("attack", [eb.DeepFool(), eb.LBFGS()], ids=["deepfool", "lbfgs"])
+def test_towards_the_next_class_of_many_the_distance_is_within_1_percent(attack: eb.Attack) -> None:
+    net = torch.nn.Linear(50, 10).double()
+    x, w, y, z = _crowded(net)
+    target = z.topk(2, 1).indices[:, 1]
+    gap = (z.gather(1, y[:, None]) - z.gather(1, target[:, None])).squeeze(1)
+    found = attack(net, x, eb.Goal.towards(target, y), eb.Threat("l2"))
+    ratio = found.distance * (w[y] - w[target]).norm(dim=1) / gap
+    assert bool(((ratio > 1 - 1e-9) & (ratio < 1.01)).all())
+
+
+def _crowded(net: torch.nn.Linear) -> tuple[torch.Tensor, ...]:
+    """Inputs, weights, labels and logits of a linear model whose classes are all close to one another."""
+    generator = torch.Generator().manual_seed(3)
+    net.weight.data.normal_(0, 0.4, generator=generator)
+    net.bias.data.zero_()
+    x = torch.rand(100, 50, dtype=torch.float64, generator=generator) * 0.2 + 0.4
+    z = net(x).detach()
+    return x, net.weight.detach(), z.argmax(1), z
 
 
 def test_screening_classes_saves_gradients_and_does_not_lengthen_deepfool() -> None:

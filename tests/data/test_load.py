@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +41,14 @@ def test_a_folder_of_ones_own_comes_first(own: Path, digits: Array) -> None:
     assert (x.dtype, y.dtype) == (torch.float32, torch.int64)
     assert load_data("letters")[1].tolist() == [25] * 12
     assert (own / "mnist").is_dir()
+
+
+@pytest.mark.parametrize("name", ["mnist-5k", "digits"])
+def test_it_comes_before_the_embedded_sets_too_where_it_has_them(own: Path, name: str) -> None:
+    embedded = load_data(name, n=3)[1].tolist()
+    assert embedded != [7, 7, 7]
+    (own / "mnist").rename(own / name)
+    assert load_data(name, n=3)[1].tolist() == [7, 7, 7]
 
 
 def test_the_number_of_classes_of_a_known_set_is_checked(own: Path) -> None:
@@ -98,6 +106,11 @@ def test_offline_both_ways_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 def test_an_unknown_name_is_answered_with_a_close_one(name: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
         load_data(name)
+
+
+def test_what_is_no_name_is_said() -> None:
+    with pytest.raises(InputError, match="the data was given as NoneType; expected the name of a set"):
+        load_data(cast("Any", None))
 
 
 def test_a_file_of_another_kind_and_another_split_are_said(tmp_path: Path) -> None:

@@ -87,3 +87,8 @@ def test_a_box_per_feature() -> None:
     threat = Threat("linf", 0.3, low, high)
     at = threat.furthest(torch.tensor([[1.0, -1.0]]), torch.tensor([[0.1, -0.5]]))
     torch.testing.assert_close(at, torch.tensor([[0.2, -0.8]]))
+
+
+def test_the_box_may_be_given_in_fractions() -> None:
+    threat = Threat("linf", "8/255", low="-1/2", high="1/2")
+    assert (threat.low, threat.high) == (-0.5, 0.5)

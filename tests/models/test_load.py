@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import torch
@@ -133,6 +133,14 @@ def test_weights_are_put_into_what_a_factory_returns(file: Path, tmp_path: Path)
 def test_what_is_no_model_is_said(file: Path, spec: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
         load_model(spec.format(file=file))
+
+
+@pytest.mark.parametrize("spec", [None, build("linear")])
+def test_what_is_no_text_is_said(spec: object) -> None:
+    with pytest.raises(
+        InputError, match=r"the model was given as .*; expected a text .*: give a live network to eb.wrap"
+    ):
+        load_model(cast("Any", spec))
 
 
 def test_a_file_that_does_not_run_is_said(tmp_path: Path) -> None:

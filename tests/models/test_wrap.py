@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import functools
+from typing import TYPE_CHECKING, Any, cast
+
 import pytest
 import torch
 from torch import nn
 
 import epsball as eb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_normalisation_happens_inside_so_that_inputs_stay_in_data_units() -> None:
@@ -44,3 +50,93 @@ def test_channels_last_lends_weights_and_takes_them_back() -> None:
         assert torch.equal(net.weight, values)
     assert net.weight.data_ptr() == before
     assert net.weight.is_contiguous()
+
+
+def unsettled() -> nn.Sequential:
+    """A network that dropout and batch norm tell in which mode it is."""
+    return nn.Sequential(nn.BatchNorm2d(3), nn.Flatten(), nn.Dropout(0.5), nn.Linear(12, 3)).train()
+
+
+def same(net: Any) -> Any:
+    return net
+
+
+def its_forward(net: nn.Module) -> Callable[..., Any]:
+    return net.forward
+
+
+@pytest.mark.parametrize("of", [same, its_forward, functools.partial, lambda net: functools.partial(net.forward)])
+def test_a_direct_call_answers_in_evaluation_mode_and_leaves_the_network(of: Callable[[nn.Module], Any]) -> None:
+    net, x = unsettled(), torch.rand(5, 3, 2, 2, requires_grad=True)
+    net[2].eval()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    model = eb.wrap(of(net))
+    assert model.module is net
+    answer = model(x)
+    assert [part.training for part in net] == [True, True, False, True]
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    answer.sum().backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
+    assert x.grad is not None
+    assert all(weight.grad is None and weight.requires_grad for weight in net.parameters())
+    assert torch.equal(answer, net.eval()(x))
+
+
+def test_a_direct_call_is_frozen_in_evaluation_mode_too_and_may_draw() -> None:
+    net = unsettled().eval()
+    assert not eb.wrap(net)(torch.rand(5, 3, 2, 2)).requires_grad
+    net.register_forward_hook(lambda _module, _inputs, answer: answer + torch.rand_like(answer))
+    model, x = eb.wrap(net), torch.rand(5, 3, 2, 2)
+    assert not torch.equal(model(x), model(x))
+
+
+def test_training_asks_the_network_as_it_is() -> None:
+    net = unsettled()
+    answer = eb.wrap(net).as_it_is(torch.rand(5, 3, 2, 2))
+    assert answer.requires_grad
+    assert int(net.state_dict()["0.num_batches_tracked"]) == 1
+
+
+def test_fractions_stand_wherever_a_number_does() -> None:
+    x = torch.rand(2, 3)
+    assert torch.equal(eb.wrap(same, "1/2", "1/4")(x), eb.wrap(same, 0.5, 0.25)(x))
+    assert torch.equal(eb.wrap(nn.Identity(), ["1/2", 0, "1"])(x), x - torch.tensor([0.5, 0, 1]))
+
+
+@pytest.mark.parametrize(
+    ("mean", "words"),
+    [
+        ([0.1] * 4, r"mean was given for 4 channels .* shape \(2, 3, 4, 4\); .* 3 here"),
+        (torch.zeros(3, 5, 5), r"shape \(3, 5, 5\)"),
+        (float("nan"), "mean was given as nan; expected finite"),
+        ([0.1, float("inf"), 0.1], "expected finite"),
+        ("half", "mean was given as 'half'"),
+        ({}, "mean was given as {}; expected one number"),
+    ],
+)
+def test_a_mean_that_fits_nothing_is_one_sentence(mean: object, words: str) -> None:
+    with pytest.raises(eb.InputError, match=words):
+        eb.wrap(nn.Flatten(), mean=cast("Any", mean))(torch.rand(2, 3, 4, 4))
+
+
+def test_more_channels_than_the_images_have_are_refused_before_the_network_is_asked() -> None:
+    with pytest.raises(eb.InputError, match=r"std was given for 3 channels .* 1 here"):
+        eb.wrap(nn.Flatten(), std=[0.5] * 3)(torch.rand(2, 1, 4, 4))
+
+
+def several_lines(_x: torch.Tensor) -> torch.Tensor:
+    raise ValueError("first\n  second\nthird")
+
+
+@pytest.mark.parametrize(
+    ("net", "words"),
+    [
+        (several_lines, r"first second third; .*net\(torch.rand\(2, 3, requires_grad=True\)\)$"),
+        (lambda x: torch.from_numpy(x.numpy()), "must be differentiable and run with gradients enabled"),
+        (lambda x: x.round().long(), "type int64; expected floating-point logits"),
+        (lambda x: torch.complex(x, x), "type complex64"),
+    ],
+)
+def test_a_failure_is_one_line_with_its_remedy(net: Callable[[torch.Tensor], Any], words: str) -> None:
+    with pytest.raises(eb.ModelError, match=words) as caught:
+        eb.wrap(net)(torch.rand(2, 3, requires_grad=True))
+    assert "\n" not in str(caught.value)

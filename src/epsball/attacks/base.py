@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
-from epsball.border import checked_goal, checked_inputs, checked_settings, checked_threat
+from epsball.border import (
+    checked_goal,
+    checked_ids,
+    checked_inputs,
+    checked_seed,
+    checked_settings,
+    checked_threat,
+    given_threat,
+)
 from epsball.errors import InputError
 from epsball.goal import Goal
 from epsball.layout import Layout, choose
@@ -20,7 +28,7 @@ from epsball.models.wrap import Model, wrap
 from epsball.oracle import Oracle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from epsball.threat import Threat
 
@@ -69,7 +77,7 @@ class Attack(ABC):
         threat: Threat,
         *,
         seed: int = 0,
-        ids: Tensor | None = None,
+        ids: Sequence[int] | Tensor | None = None,
         layout: Layout | None = None,
     ) -> Found:
         """Attack every sample.
@@ -105,7 +113,7 @@ class Attack(ABC):
         threat: Threat,
         *,
         seed: int = 0,
-        ids: Tensor | None = None,
+        ids: Sequence[int] | Tensor | None = None,
         layout: Layout | None = None,
     ) -> Tensor:
         """Return the last iterates `(N, …)` without stopping at hits: the inner maximisation of adversarial training (eq. 9).
@@ -161,20 +169,19 @@ class _Call:
         y: Tensor | Goal,
         threat: Threat,
         seed: int,
-        ids: Tensor | None,
+        ids: Sequence[int] | Tensor | None,
         layout: Layout | None,
     ) -> _Call:
         name = type(attack).__name__
         checked_settings(attack)
+        seed, threat = checked_seed(seed), given_threat(threat)
         if threat.norm.name not in attack.norms:
             raise InputError(f"{name} was asked for {threat.norm.name}; it is defined for {', '.join(attack.norms)}")
         threat = threat.to(x.device) if isinstance(x, Tensor) else threat
         model, x = wrap(net), checked_inputs(x, threat)
         checked_threat(threat, len(x), need_budget=not attack.minimum_norm, attack=name)
         goal = checked_goal(y if isinstance(y, Goal) else Goal(y), len(x), x.device)
-        ids = torch.arange(len(x), device=x.device) if ids is None else ids.to(x.device, torch.int64)
-        if ids.shape != (len(x),):
-            raise InputError(f"the ids have shape {tuple(ids.shape)} for {len(x)} inputs; expected one id per input")
+        ids = checked_ids(ids, len(x), x.device)
         return cls(attack, model, x, goal, threat, seed, ids, layout or choose(model, x))
 
     @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from epsball.threat import Threat
 
 _ARMIJO = 1e-4
+_SHARP = 20.0
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,10 @@ class LBFGS(Attack):
 
     Deviations: an untargeted goal heads for the class whose linearised boundary is nearest to x0 and J is the cross entropy between
     the label and that class alone, -log sigmoid(z_k - z_y), while any wrong label is a hit; a targeted goal has the paper's J =
-    -log p_t; the search over c begins where that linearisation puts the boundary; the box is kept by projected quasi-Newton steps
-    on the free pixels (Bertsekas 1982) with backtracking; the last hits are drawn back along their segment to the boundary; the
-    length is always l2, the distance reported is the threat's.
+    -log p_t of a softmax at a twentieth of the first gap, so that at the boundary only the classes that hold it count; loss and
+    gradient are rounded to 24 bits, so that a sample fares the same in any batch; the search over c begins where that linearisation
+    puts the boundary; the box is kept by projected quasi-Newton steps on the free pixels (Bertsekas 1982) with backtracking; the
+    last hits are drawn back along their segment to the boundary; the length is always l2, the distance reported is the threat's.
 
     Args:
         steps: gradients per constant.
@@ -55,13 +57,11 @@ class LBFGS(Attack):
     candidates: int = 10
 
     def run(self, ask: Oracle, x0: Tensor, threat: Threat) -> Tensor:
-        near = nearest_boundary(ask, x0, l2, self.candidates, screen=torch.inf)
-        # of an affine model, this constant's minimiser lies on the boundary itself
-        wide = torch.promote_types(x0.dtype, torch.float32)
-        c = (near.gap.to(wide) / near.distance.to(wide).square().clamp_min(TINY) / 4).clamp(TINY, 1 / TINY)
-        x, low, high = x0, torch.zeros_like(c), torch.full_like(c, torch.inf)
+        start = Start.of(nearest_boundary(ask, x0, l2, self.candidates, screen=torch.inf), x0)
+        c, x = start.c, start.x
+        low, high = torch.zeros_like(c), torch.full_like(c, torch.inf)
         for _ in ask.steps(self.searches):
-            x, won = self._minimise(ask, x, x0, c, near, threat)
+            x, won = self._minimise(ask, x, c, start, threat)
             low, high = torch.where(won, c, low), torch.where(won, high, c)
             c = torch.where(high.isinf(), 4 * c, torch.where(low == 0, c / 4, (low * high).sqrt()))
         return self._drawn_back(ask, x0, threat)
@@ -77,16 +77,14 @@ class LBFGS(Attack):
             low, high = torch.where(hit, low, middle), torch.where(hit, middle, high)
         return x
 
-    def _minimise(
-        self, ask: Oracle, x: Tensor, x0: Tensor, c: Tensor, near: Boundary, threat: Threat
-    ) -> tuple[Tensor, Tensor]:
+    def _minimise(self, ask: Oracle, x: Tensor, c: Tensor, start: Start, threat: Threat) -> tuple[Tensor, Tensor]:
         """Return the minimisers for the constants `c` `(n,)` and whether they are hits."""
-        value, g = _objective(ask, x, x0, c, near.k)
+        value, g = _objective(ask, x, c, start)
         won, pairs = ask.hit, Pairs(self.memory)
-        d, t = l2.lmo(-g, near.distance), torch.ones_like(c)
+        d, t = l2.lmo(-g, start.distance), torch.ones_like(c)
         for _ in ask.steps(self.steps):
-            trial = threat.clip(x + rows(t, x) * d)
-            trial_value, trial_g = _objective(ask, trial, x0, c, near.k)
+            trial = threat.clip(x + rows(t, x) * d).to(start.x0.dtype).to(x.dtype)
+            trial_value, trial_g = _objective(ask, trial, c, start)
             accepted = trial_value <= value + _ARMIJO * inner(g, trial - x)
             pairs.add(trial - x, trial_g - g, accepted)
             keep = rows(accepted, x).bool()
@@ -97,20 +95,63 @@ class LBFGS(Attack):
         return x, won
 
 
-def _objective(ask: Oracle, x: Tensor, x0: Tensor, c: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+class Start(NamedTuple):
+    """Where n searches begin, in float32 at least.
+
+    Args:
+        x0: the inputs in their own type `(n, …)`.
+        x: the same.
+        k: the class whose boundary is nearest `(n,)`.
+        distance: of that boundary `(n,)`.
+        c: of an affine model, the constant whose minimiser lies on the boundary itself `(n,)`.
+        heat: of the softmax towards a target `(n,)`.
+    """
+
+    x0: Tensor
+    x: Tensor
+    k: Tensor
+    distance: Tensor
+    c: Tensor
+    heat: Tensor
+
+    @classmethod
+    def of(cls, near: Boundary, x0: Tensor) -> Start:
+        x = x0.to(torch.promote_types(x0.dtype, torch.float32))
+        distance, gap = _coarse(near.distance.to(x.dtype)), _coarse(near.gap.to(x.dtype))
+        c = (gap / distance.square().clamp_min(TINY) / 4).clamp(TINY, 1 / TINY)
+        return cls(x0, x, near.k, distance, c, (gap / _SHARP).clamp_min(TINY))
+
+
+def _objective(ask: Oracle, x: Tensor, c: Tensor, start: Start) -> tuple[Tensor, Tensor]:
     """Return c |x - x0|² + J(x) `(n,)` and its gradient `(n, …)`."""
-    r = x - x0
-    loss, g = ask.local(x, _cross_entropy, k, into=(x.new_zeros(len(x)), torch.zeros_like(x)))
-    return c * inner(r, r) + loss, 2 * rows(c, r) * r + g
+    r, at = x - start.x, x.to(start.x0.dtype)
+    into = (at.new_zeros(len(x)), torch.zeros_like(at))
+    loss, g = ask.local(at, _cross_entropy, start.k, start.heat, into=into)
+    return c * inner(r, r) + _steady(loss.to(x.dtype)), 2 * rows(c, r) * r + _steady(g.to(x.dtype))
 
 
-def _cross_entropy(local: Local, k: Tensor) -> tuple[Tensor, ...]:
+def _cross_entropy(local: Local, k: Tensor, heat: Tensor) -> tuple[Tensor, ...]:
     labels = local.goal.labels
     if local.goal.targeted:
-        loss = F.cross_entropy(local.logits, labels, reduction="none")
+        loss = heat * F.cross_entropy(local.logits / heat[:, None], labels, reduction="none")
     else:
         loss = F.softplus((local.logits.gather(1, labels[:, None]) - local.logits.gather(1, k[:, None])).squeeze(1))
     return loss.detach(), local.gradient(loss)
+
+
+def _coarse(values: Tensor) -> Tensor:
+    """The numbers to 16 bits."""
+    fraction, exponent = torch.frexp(values)
+    return torch.ldexp((fraction * 2**16).round() / 2**16, exponent)
+
+
+def _steady(values: Tensor) -> Tensor:
+    """Rows of float64 to 24 bits of their largest entry: products round differently in every batch, and curvature amplifies that."""
+    if values.dtype != torch.float64:
+        return values
+    top = values.abs().flatten(1).amax(1) if values.ndim > 1 else values.abs().clamp_min(1)
+    unit = torch.ldexp(torch.ones_like(top), torch.frexp(top).exponent - 24)
+    return (values / rows(unit, values)).round() * rows(unit, values)
 
 
 class Pairs:

@@ -45,7 +45,9 @@ def evaluate(
     every_sample: Annotated[
         bool, typer.Option("--every-sample", help="Ask every attack about every sample, not only those still standing.")
     ] = False,
-    gate: Annotated[float | None, typer.Option(help="Exit 1 if robust accuracy is below this share, 0.8.")] = None,
+    gate: Annotated[
+        str | None, typer.Option(metavar="SHARE", help="Exit 1 if robust accuracy is below this share: 0.8, 4/5.")
+    ] = None,
     seed: Seed = 0,
     device: Device = "cpu",
     mean: Mean = None,
@@ -58,8 +60,7 @@ def evaluate(
     """Measure clean and robust accuracy under a suite of attacks, every claimed error checked again."""
     from epsball.evaluate import evaluate as measure  # noqa: PLC0415 (torch is only loaded by commands that compute)
 
-    checked_gate(gate, eps)
-    bounds, asked = threat(norm, eps), _suite(suite)
+    share, bounds, asked = checked_gate(gate, eps), threat(norm, eps), _suite(suite)
     given = source(model, data, split=split, n=n, device=device, mean=mean, std=std, outputs=outputs)
     conclude(
         lambda: measure(
@@ -75,7 +76,7 @@ def evaluate(
             layout=layout(given, tune=tune, bfloat16=bfloat16),
         ),
         out,
-        gate=gate,
+        gate=share,
         as_json=as_json,
     )
 

@@ -76,7 +76,7 @@ def _value(flag: str, text: str, default: Any) -> Any:
         return text.lower() in YES
     if isinstance(default, int):
         whole = parse_number(text, flag)
-        if whole != int(whole):
+        if not whole.is_integer():
             raise InputError(f"{flag} was given as {text!r}; expected a whole number")
         return int(whole)
     if isinstance(default, float):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from epsball.budget import parse_number
 from epsball.cli.group import GATE_FAILED, INTERRUPTED, UNUSABLE
 from epsball.cli.output import document, doubts, note, results, say
 from epsball.errors import InputError
@@ -27,20 +28,22 @@ def kept(out: Path | None, remedy: str = "the same command continues it") -> Ite
         raise typer.Exit(INTERRUPTED) from stop
 
 
-def checked_gate(gate: float | None, eps: str | None) -> None:
-    """Refuse a gate that can never be judged.
+def checked_gate(gate: str | None, eps: str | None) -> float | None:
+    """The gate as a share; one that can never be judged is refused.
 
     Raises:
         InputError: it is no share, or there is no ε at which to measure.
     """
     if gate is None:
-        return
-    if not 0 <= gate <= 1:
-        raise InputError(f"--gate was given as {gate:g}; expected a share between 0 and 1, such as 0.8")
+        return None
+    share = parse_number(gate, "--gate")
+    if not 0 <= share <= 1:
+        raise InputError(f"--gate was given as {gate}; expected a share between 0 and 1, such as 0.8")
     if eps is None:
         raise InputError(
             "--gate asks for robust accuracy at some ε, and there is none; give --eps, such as --eps 8/255"
         )
+    return share
 
 
 def conclude(

@@ -9,6 +9,7 @@ from epsball.cli.group import INTERRUPTED
 from epsball.cli.options import Count, Data, Device, Eps, Json, Seed, checked_device, threat
 from epsball.cli.output import note, say, table
 from epsball.errors import InputError
+from epsball.record.files import is_special
 from epsball.report.words import DASH, count, percent, seconds
 
 if TYPE_CHECKING:
@@ -48,18 +49,32 @@ def train(
     from epsball.train.loop import fit  # noqa: PLC0415 (the same)
     from epsball.train.recipe import Recipe  # noqa: PLC0415 (the same)
 
-    goal = _objective(objective, norm, eps, steps)
+    goal, checkpoint = _objective(objective, norm, eps, steps), _checkpoint(out)
     model, x, y, validation = _prepare(arch, data, n, seed, device)
     recipe = Recipe(epochs=epochs, batch_size=batch_size, rate=rate)
-    checkpoint = out.with_name(f"{out.name}.checkpoint")
     try:
         trained = fit(model, (x, y), recipe, objective=goal, validation=validation, seed=seed, checkpoint=checkpoint)
     except KeyboardInterrupt as stop:
-        note(f"Interrupted: the finished epochs are kept in {checkpoint}; the same command goes on from there.")
+        kept = f"the finished epochs are kept in {checkpoint}; the same command goes on from there"
+        note(f"Interrupted: {kept if checkpoint else f'nothing is kept beside {out}; give a file'}.")
         raise typer.Exit(INTERRUPTED) from stop
     save_weights(trained.model, out)
-    checkpoint.unlink(missing_ok=True)
+    if checkpoint:
+        checkpoint.unlink(missing_ok=True)
     _tell(trained, f"{model.source}@{out}", data, out, as_json=as_json)
+
+
+def _checkpoint(out: Path) -> Path | None:
+    """A file beside the weights; none where those go to a device or a pipe.
+
+    Raises:
+        InputError: a folder stands where the weights are to be written.
+    """
+    if out.is_dir():
+        raise InputError(
+            f"--out {out} is a folder; expected a file: name one in it, --out {out / 'weights.safetensors'}"
+        )
+    return None if is_special(out) else out.with_name(f"{out.name}.checkpoint")
 
 
 def _objective(name: str, norm: str, eps: str | None, steps: int) -> "Objective":

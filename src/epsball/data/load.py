@@ -71,6 +71,10 @@ def load_data(
     """
     if split not in SPLITS:
         raise InputError(f"there is no split {split!r}; give 'train' or 'test'")
+    if not isinstance(name, str | Path):
+        raise InputError(
+            f"the data was given as {type(name).__name__}; expected the name of a set, such as 'mnist', or the path of a file or folder"
+        )
     source = _find(name, split, size)
     rows = choose(source.labels, n, seed, f"{name} ({split})" if name in NAMES else name)
     images = torch.from_numpy(source.images(rows))
@@ -80,8 +84,6 @@ def load_data(
 
 def _find(name: str, split: str, size: int | None) -> Source:
     entry = NAMES.get(name)
-    if entry and entry.embedded:
-        return entry.read(split)
     home = os.environ.get("EPSBALL_DATA", "")
     file = Path(home, name, f"{split}.parquet")
     if home and Path(name).name == name and file.is_file():

@@ -76,6 +76,11 @@ def load_model(
 
 def _split(spec: str) -> tuple[str, str]:
     """The name of a model, and the file of weights behind its last part."""
+    if not isinstance(spec, str):
+        raise InputError(
+            f"the model was given as {type(spec).__name__}; expected a text such as 'zoo:mlp-512' or 'path/to/file.py:factory': "
+            "give a live network to eb.wrap"
+        )
     if spec.startswith(("zoo:", "hub:")):
         name, _, weights = spec.partition("@")
         return name, weights

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import inspect
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,15 +12,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from epsball.budget import parse_number
 from epsball.errors import InputError, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    Numbers = float | str | Sequence[float | str] | Tensor
+
 OUTPUTS = ("logits", "probs", "binary")
 _TABLE = 2
 _FEWEST_CLASSES = 2
 _KERNEL = 4
+_OF_GRADIENTS = ("grad", "derivative", "backward")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,18 +47,33 @@ class Model:
 
     @property
     def module(self) -> nn.Module | None:
-        """The network, where it is a PyTorch module."""
-        return self.net if isinstance(self.net, nn.Module) else None
+        """The network, where it is a PyTorch module, also behind its bound method or a `functools.partial`."""
+        net: object = self.net
+        while isinstance(net, functools.partial):
+            net = net.func
+        net = net.__self__ if inspect.ismethod(net) else net
+        return net if isinstance(net, nn.Module) else None
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return the logits of `x` `(N, …)`, `(N, K)` with K >= 2.
+        """Return the logits of `x` `(N, …)`, `(N, K)` with K >= 2, in evaluation mode and without parameter gradients.
+
+        The network is given back as it was; gradients reach `x`.
 
         Raises:
+            InputError: a mean or standard deviation that does not fit `x`.
             ModelError: the network raised, or returned something that is no table of logits.
         """
-        x = x.clone() if self.mean is None else x - _spread(self.mean, x)
+        module = self.module
+        if module is None or _is_frozen(module):
+            return self.as_it_is(x)
+        with _frozen(module):
+            return self.as_it_is(x)
+
+    def as_it_is(self, x: Tensor) -> Tensor:
+        """Return what a call does, from the network in the mode it is in: what training asks for. Errors are those of a call."""
+        x = x.clone() if self.mean is None else x - _spread(self.mean, x, "mean")
         if self.std is not None:
-            x = x / _spread(self.std, x)
+            x = x / _spread(self.std, x, "std")
         try:
             answer = self.net(x)
         except (torch.OutOfMemoryError, MemoryError, ModelError):
@@ -92,20 +113,21 @@ class Model:
 
 def wrap(
     net: Callable[[Tensor], Any] | Model,
-    mean: float | Sequence[float] | Tensor | None = None,
-    std: float | Sequence[float] | Tensor | None = None,
+    mean: Numbers | None = None,
+    std: Numbers | None = None,
     outputs: str = "logits",
 ) -> Model:
     """Return `net` as a classifier on data units, so that every ε is in data units too.
 
     Args:
         net: any callable (N, …) -> (N, K). A module is asked in evaluation mode, frozen, and given back as it was.
-        mean: what the training pipeline subtracted, one number per channel (or one for all), in data units.
+        mean: what the training pipeline subtracted, one number or fraction "1/2" per channel (or one for all), in data units.
         std: what it divided by.
         outputs: "logits"; "probs" for softmax probabilities; "binary" for one logit per sample, (N,) or (N, 1), positive for class 1.
 
     Raises:
-        InputError: an unknown kind of outputs, a standard deviation that is not positive, or settings for a model that has its own.
+        InputError: an unknown kind of outputs, a mean that is not finite, a standard deviation that is not positive, or settings
+            for a model that has its own.
 
     Example:
         >>> wrap(lambda x: x.flatten(1), mean=0.5, std=0.5)(torch.tensor([[0.5, 1.0]]))
@@ -121,9 +143,10 @@ def wrap(
         )
     if outputs not in OUTPUTS:
         raise InputError(f"outputs was given as {outputs!r}; expected one of {', '.join(OUTPUTS)}")
-    if std is not None and not bool((torch.as_tensor(std) > 0).all()):
+    centre, scale = _per_channel(mean, "mean"), _per_channel(std, "std")
+    if scale is not None and not bool((scale > 0).all()):
         raise InputError(f"std was given as {std}; expected positive numbers, in data units")
-    return Model(net, _per_channel(mean), _per_channel(std), outputs)
+    return Model(net, centre, scale, outputs)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -135,26 +158,50 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def _per_channel(value: float | Sequence[float] | Tensor | None) -> Tensor | None:
+def _per_channel(value: Numbers | None, name: str) -> Tensor | None:
     if value is None:
         return None
-    return torch.as_tensor(value, dtype=torch.float32)
+    if isinstance(value, str):
+        value = parse_number(value, name)
+    elif isinstance(value, list | tuple):
+        value = [parse_number(part, name) if isinstance(part, str) else part for part in value]
+    try:
+        numbers = torch.as_tensor(value, dtype=torch.float32)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"{name} was given as {value!r}; expected one number, or one per channel") from error
+    if not bool(numbers.isfinite().all()):
+        raise InputError(f"{name} was given as {value}; expected finite numbers, in data units")
+    return numbers
 
 
-def _spread(value: Tensor, x: Tensor) -> Tensor:
+def _spread(value: Tensor, x: Tensor, name: str) -> Tensor:
     """One number per channel, the first axis of an input, in the type of x; other shapes broadcast as they are."""
-    return (value.reshape(-1, *[1] * (x.ndim - 2)) if value.ndim == 1 else value).to(x)
+    spread = (value.reshape(-1, *[1] * (x.ndim - 2)) if value.ndim == 1 else value).to(x)
+    try:
+        return spread.expand_as(x)
+    except RuntimeError as error:
+        given = f"for {len(value)} channels" if value.ndim == 1 else f"with shape {tuple(value.shape)}"
+        raise InputError(
+            f"{name} was given {given} and does not fit inputs of shape {tuple(x.shape)}; "
+            f"expected one number per channel, {x.shape[1:2].numel()} here, or one for all"
+        ) from error
 
 
 def _failure(error: Exception, x: Tensor, module: nn.Module | None) -> str:
-    kind = str(x.dtype)[6:]
-    given = f"the model raised {type(error).__name__} on an input of shape {tuple(x.shape)} and type {kind}: {error}"
+    kind, said = str(x.dtype)[6:], " ".join(str(error).split()).rstrip(".") or "no reason given"
+    given = f"the model raised {type(error).__name__} on an input of shape {tuple(x.shape)} and type {kind}: {said}"
     weights = next((p for p in module.parameters() if p.is_floating_point()), None) if module is not None else None
     if weights is not None and weights.dtype != x.dtype:
         return f"{given}; its weights are {str(weights.dtype)[6:]}: convert the inputs with x.to({weights.dtype})"
     if weights is not None and weights.device != x.device:
         return f"{given}; its weights are on {weights.device}: move the inputs there with x.to({str(weights.device)!r})"
-    return f"{given}; expected logits (N, K)"
+    if x.requires_grad and any(word in said.lower() for word in _OF_GRADIENTS):
+        return (
+            f"{given}; it must be differentiable and run with gradients enabled: keep to PyTorch's operations, "
+            "or use an attack that asks for labels only, such as eb.AdditiveNoise()"
+        )
+    alone = ", ".join(map(str, x.shape)) + ", requires_grad=True" * x.requires_grad
+    return f"{given}; expected logits (N, K): try the network on such an input alone, net(torch.rand({alone}))"
 
 
 def _to_logits(answer: object, n: int, outputs: str) -> Tensor:
@@ -168,6 +215,11 @@ def _to_logits(answer: object, n: int, outputs: str) -> Tensor:
         raise ModelError(
             f"the model returned a {type(answer).__name__}; expected a tensor (N, K): "
             "call net.eval() and use eb.wrap(lambda x: net(x)[0]), or name the entry"
+        )
+    if not answer.is_floating_point():
+        raise ModelError(
+            f"the model returned numbers of type {str(answer.dtype)[6:]}; expected floating-point logits (N, K): "
+            "return the scores as they are before argmax, rounding or anything complex"
         )
     if outputs == "binary" and answer.numel() == n:
         half = answer.reshape(n) / 2
@@ -192,6 +244,13 @@ def _random_state() -> Iterator[None]:
     devices = list(range(torch.cuda.device_count())) if initialised else []
     with torch.random.fork_rng(devices=devices):
         yield
+
+
+def _is_frozen(module: nn.Module) -> bool:
+    """Whether there is nothing to freeze, as inside an attack; asked at every call, so it must cost little."""
+    return not (
+        any(part.training for part in module.modules()) or any(weight.requires_grad for weight in module.parameters())
+    )
 
 
 @contextmanager

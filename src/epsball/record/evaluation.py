@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from epsball import metrics
+from epsball.budget import parse_budget
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,9 +69,9 @@ class AttackRows:
             {name: np.concatenate([empty[name], *(part.columns()[name] for part in parts)]) for name in empty}
         )
 
-    def within(self, eps: float) -> NDArray[np.bool_]:
+    def within(self, eps: float | str) -> NDArray[np.bool_]:
         """Whether the attack found an error no farther than ε (data units)."""
-        return self.success & (self.distance <= eps)
+        return self.success & (self.distance <= parse_budget(eps))
 
 
 @dataclass(frozen=True, eq=False)

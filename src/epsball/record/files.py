@@ -31,9 +31,29 @@ def sha256(content: bytes) -> str:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that a kill at any moment leaves the old content or the new one, never a mixture.
 
+    A device or a pipe is written into, and the target of a link replaced: neither becomes a file of its own.
+
     Raises:
-        InputError: the disk is full or the folder cannot be written.
+        InputError: the disk is full, the folder cannot be written, or a folder stands in the place of the file.
+        BrokenPipeError: the reader of a pipe has gone.
     """
+    try:
+        if is_special(path):
+            path.write_bytes(content)
+        else:
+            _replace(path.resolve() if path.is_symlink() else path, content)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _unwritable(path, len(content), error) from error
+
+
+def is_special(path: Path) -> bool:
+    """Whether something stands there that is no regular file: a device, a pipe or a folder."""
+    return path.exists() and not path.is_file()
+
+
+def _replace(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}{TEMPORARY}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,10 +63,10 @@ def write_whole(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
         _keep_name(path.parent)
-    except OSError as error:
+    except OSError:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise _unwritable(path, len(content), error) from error
+        raise
 
 
 def _keep_name(folder: Path) -> None:
@@ -65,6 +85,8 @@ def _unwritable(path: Path, size: int, error: OSError) -> InputError:
             f"no room for {path} ({size:,} bytes): the disk is full; "
             "free space and run the same command again, the finished parts are kept"
         )
+    if error.errno == errno.EISDIR:
+        return InputError(f"{path} cannot be written: it is a folder; name a file in it")
     return InputError(f"{path} cannot be written ({error.strerror or error}); choose a folder you may write to")
 
 

@@ -23,7 +23,7 @@ class Objective(Protocol):
         """Return the loss.
 
         Args:
-            model: the classifier on data units, in training mode.
+            model: the classifier on data units, in training mode: `model.as_it_is(x)` is asked in it, `model(x)` never.
             x: images (N, C, H, W).
             y: labels (N,).
             seed: of this epoch's draws.
@@ -43,7 +43,7 @@ class Maximiser(Protocol):
 def standard(model: Model, x: Tensor, y: Tensor, *, seed: int, ids: Tensor) -> Tensor:
     """Mean over the batch of L(θ, x, y), L the cross entropy."""
     del seed, ids  # nothing is drawn
-    return F.cross_entropy(model(x), y)
+    return F.cross_entropy(model.as_it_is(x), y)
 
 
 def adversarial(attack: Maximiser, threat: Threat, clean: float = 0.0) -> Objective:
@@ -75,5 +75,7 @@ class _Adversarial:
     def __call__(self, model: Model, x: Tensor, y: Tensor, *, seed: int, ids: Tensor) -> Tensor:
         with model.frozen():
             points = self.attack.maximise(model, x, y, self.threat, seed=seed, ids=ids)
-        worst = F.cross_entropy(model(points), y)
-        return worst if self.clean == 0 else self.clean * F.cross_entropy(model(x), y) + (1 - self.clean) * worst
+        worst = F.cross_entropy(model.as_it_is(points), y)
+        if self.clean == 0:
+            return worst
+        return self.clean * F.cross_entropy(model.as_it_is(x), y) + (1 - self.clean) * worst

@@ -97,7 +97,7 @@ RECIPES: dict[tuple[str, str], Recipe] = {
     ("mlp-512", "digits"): Recipe(epochs=60, batch_size=64),
     ("fc-500-150", "digits"): Recipe(epochs=60, batch_size=64),
     ("mlp-512", "mnist"): Recipe(),
-    ("fc-500-150", "mnist"): Recipe(epochs=60, rate=5e-4, schedule=constant),
+    ("fc-500-150", "mnist"): Recipe(epochs=30, rate=1e-3, schedule=constant),
     ("lenet-mnist", "mnist"): Recipe(epochs=10, rate=1e-3, schedule=constant),
     ("lenet-cifar", "cifar10"): Recipe(epochs=15, **_NORMALISED),
     ("nin", "cifar10"): Recipe(epochs=10, **_NORMALISED),
