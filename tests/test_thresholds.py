@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 import epsball as eb
 from contract.problems import Affine, closed_form, digits
-from epsball.thresholds import relative_to, smallest_budget
+from epsball.thresholds import smallest_budget
 
 
 def test_the_smallest_budget_is_the_quantile_of_the_closed_form() -> None:
@@ -19,8 +18,3 @@ def test_the_smallest_budget_is_the_quantile_of_the_closed_form() -> None:
     assert eps == pytest.approx(exact[19].item(), rel=1e-3)
     with pytest.raises(eb.InputError, match="leaves"):
         smallest_budget(eb.FGSM(), wrapped, x, y, eb.linf, accuracy=0.0, most=1e-6)
-
-
-def test_relative_size_in_the_space_of_the_centre() -> None:
-    x, centre = torch.full((1, 1, 2, 2), 0.75), torch.full((1, 2, 2), 0.5)
-    assert relative_to(x + 0.05, x, centre).item() == pytest.approx(0.2)

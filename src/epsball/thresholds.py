@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from epsball.errors import InputError
-from epsball.geometry import l2
 from epsball.threat import Threat
 
 if TYPE_CHECKING:
@@ -75,14 +72,3 @@ def smallest_budget(
         share = left(middle)
         under, over, reached = (under, middle, share) if share <= accuracy else (middle, over, reached)
     return over, reached
-
-
-def relative_to(found: Tensor, x: Tensor, centre: Tensor) -> Tensor:
-    """Return |r| / |x - centre| in l2, `(N,)`: the paper's ρ where it subtracts the training set's mean image.
-
-    Args:
-        found: adversarial inputs `(N, …)`.
-        x: clean inputs.
-        centre: the mean image.
-    """
-    return l2((found - x).double()) / l2((x - centre).double()).clamp_min(torch.finfo(torch.float64).tiny)

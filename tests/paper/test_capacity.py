@@ -132,10 +132,17 @@ def test_rank_correlation(values: tuple[float, ...], expected: float) -> None:
     assert capacity.rank_correlation(values) == pytest.approx(expected)
 
 
-def test_difference() -> None:
-    more: Figure = {"value": 0.9, "low": 0.87, "high": 0.93, "n": 300}
-    less: Figure = {"value": 0.5, "low": 0.46, "high": 0.54, "n": 200}
-    assert capacity.difference(more, less) == pytest.approx({"value": 0.4, "low": 0.35, "high": 0.45, "n": 200})
+def test_networks_that_learnt_nothing_do_not_count_as_leaking() -> None:
+    measured = supporting()
+    for scale in ("1", "2", "4", "8"):  # a network that guesses loses all of nothing
+        measured["networks"]["FGSM"][scale] |= {"clean": figure(0.1), "FGSM": figure(0.9), "PGD": figure(0.01)}
+    measured["networks"]["FGSM"]["16"]["PGD"] = figure(0.9)
+    assert capacity.judge(measured)[4].holds is False
+    assert "scale 8" not in capacity.judge(measured)[4].measured
+    measured["networks"]["FGSM"]["16"]["clean"] = figure(0.49)
+    check = capacity.judge(measured)[4]
+    assert check.holds is None
+    assert "nothing to compare" in check.measured
 
 
 def test_strength_of_an_affine_model() -> None:

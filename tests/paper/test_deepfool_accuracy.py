@@ -9,6 +9,7 @@ import epsball as eb
 from epsball.paper import deepfool_accuracy
 from epsball.paper.deepfool_accuracy import STEPS, after_steps
 from epsball.paper.experiment import Verdict, verdict
+from epsball.paper.spaces import centred
 from epsball.report.svg import inline
 from toy import Affine, samples
 
@@ -80,9 +81,11 @@ def test_both_counts_by_hand() -> None:
     rows = {row["steps"]: row for row in after_steps(taken, torch.stack([predicted, after, y]))}
     assert rows[1]["kept"]["value"] == pytest.approx(2 / 3)
     assert rows[1]["true"]["value"] == 0.5
+    assert rows[1]["mended"] is not None
     assert rows[1]["mended"]["value"] == 0
     assert rows[50]["kept"]["value"] == pytest.approx(1 / 3)
     assert rows[50]["true"]["value"] == 0.5
+    assert rows[50]["mended"] is not None
     assert rows[50]["mended"]["value"] == 1
 
 
@@ -94,7 +97,7 @@ def test_the_counts_after_some_steps_are_those_of_an_attack_that_stops_there() -
     x, y = samples(80)
     y = model(x).argmax(1)
     y[:5] = (y[:5] + 1) % 4
-    measured = deepfool_accuracy._deepfool(model, (x, y), x.mean(0))  # noqa: SLF001 the measurement itself
+    measured = deepfool_accuracy._deepfool(model, (x, y), centred(x))  # noqa: SLF001 the measurement itself
     assert measured["clean"]["value"] == 1 - 5 / 80
     for row in measured["rows"][:4]:
         attack = eb.DeepFool(steps=row["steps"], halvings=0, screen=float("inf"))
@@ -106,6 +109,18 @@ def test_the_counts_after_some_steps_are_those_of_an_attack_that_stops_there() -
 
 def test_an_affine_classifier_falls_at_the_first_step() -> None:
     x, y = samples(40, wrong=4)
-    measured = deepfool_accuracy._deepfool(eb.wrap(Affine()), (x, y), x.mean(0))  # noqa: SLF001 as above
+    measured = deepfool_accuracy._deepfool(eb.wrap(Affine()), (x, y), centred(x))  # noqa: SLF001 as above
     assert measured["iterations"]["value"] == 1
     assert measured["rows"][0]["kept"]["value"] == 0
+    step = eb.DeepFool(halvings=0, screen=float("inf"))(eb.wrap(Affine()), x, y, eb.Threat("l2")).x - x
+    expected = step[4:].flatten(1).norm(dim=1) / (x - x.mean(0))[4:].flatten(1).norm(dim=1)
+    assert measured["rho_centred"]["value"] == pytest.approx(expected.mean().item(), rel=1e-5)
+
+
+def test_without_a_wrong_or_a_fooled_image_there_is_still_a_result() -> None:
+    x, y = samples(40, wrong=0)[0], torch.zeros(40, dtype=torch.int64)
+    model = eb.wrap(lambda x: x.flatten(1)[:, :3] * 0 + torch.tensor([5.0, 0, 0]))
+    measured = deepfool_accuracy._deepfool(model, (x, y), centred(x)) | {"setting": "by hand"}  # noqa: SLF001 as above
+    assert measured["rows"][0]["mended"] is measured["rho"] is measured["rho_centred"] is None
+    assert [check.holds for check in deepfool_accuracy.judge(measured)] == [True, False, False]
+    assert deepfool_accuracy.tables(measured)[1].rows[0][1] == "–"

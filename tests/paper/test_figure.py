@@ -6,7 +6,8 @@ import pytest
 import torch
 from scipy import stats
 
-from epsball.paper.figure import mean, percent, plain, share
+import epsball as eb
+from epsball.paper.figure import Figure, average, difference, if_any, mean, percent, plain, share
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 16])
@@ -23,6 +24,23 @@ def test_one_value_is_its_own_interval() -> None:
     assert mean([3.0]) == {"value": 3.0, "low": 3.0, "high": 3.0, "n": 1}
 
 
+def test_of_nothing_there_is_no_figure() -> None:
+    for figure, nothing in ((share, torch.zeros(0).bool()), (mean, torch.zeros(0))):
+        with pytest.raises(eb.InputError, match="an interval over 0 samples was asked for, expected at least 1"):
+            figure(nothing)
+        assert if_any(figure, nothing) is None
+    assert if_any(mean, torch.ones(2)) == mean([1.0, 1.0])
+    assert percent(None) == plain(None) == "–"
+
+
+def test_difference_and_average() -> None:
+    more: Figure = {"value": 0.9, "low": 0.87, "high": 0.93, "n": 300}
+    less: Figure = {"value": 0.5, "low": 0.46, "high": 0.54, "n": 200}
+    assert difference(more, less) == pytest.approx({"value": 0.4, "low": 0.35, "high": 0.45, "n": 200})
+    assert average([more, less]) == pytest.approx({"value": 0.7, "low": 0.675, "high": 0.725, "n": 500})
+
+
 def test_figures_read_as_text() -> None:
     assert percent(share(torch.tensor([True] * 29 + [False] * 71))) == "29.0 % (21.0 … 38.5)"
     assert plain(mean([0.1, 0.1, 0.1])) == "0.1 (0.1 … 0.1)"
+    assert (plain(mean([0.1])), percent(mean([0.1]))) == ("0.1", "10.0 %")

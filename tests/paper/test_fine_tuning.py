@@ -6,9 +6,12 @@ import pytest
 import torch
 
 import epsball as eb
-from epsball.paper.fine_tuning import EPOCHS, EXPERIMENT, Bench, Case, _arms, _tuned
+from epsball.paper.fine_tuning import EPOCHS, EXPERIMENT, FULL, Bench, Case, _arms, _tuned
+from epsball.paper.fine_tuning import QUICK as TUNED_QUICKLY
 from epsball.paper.fine_tuning_words import CURVES
+from epsball.paper.networks import QUICK
 from epsball.paper.spaces import pixels
+from epsball.train.recipe import adam, recipe_for
 from paper.counterfeit import changed, contradicts, supports
 from toy import Affine, samples
 
@@ -48,6 +51,37 @@ def test_seeds_that_disagree_decide_nothing() -> None:
     contradicts(
         EXPERIMENT, changed(TRUE, [("networks/nin/arms", {**TRUE["networks"]["nin"]["arms"], **arms})]), "nin (a)"
     )
+
+
+def test_one_seed_decides_nothing() -> None:
+    arms = {key: [seeds[0]] for key, seeds in TRUE["networks"]["nin"]["arms"].items()}
+    measured = changed(TRUE, [("networks/nin/arms", arms)])
+    checks = [check for check in EXPERIMENT.judge(measured) if check.statement.startswith("nin")]
+    assert [check.holds for check in checks] == [None, None]
+    assert all(check.measured.endswith("one seed, which decides nothing") for check in checks)
+
+
+def test_a_network_that_classifies_nothing_any_more_is_not_compared() -> None:
+    measured = changed(TRUE, [("networks/nin/arms/FGSM/1/4/rho", None)])
+    checks = [check for check in EXPERIMENT.judge(measured) if check.statement.startswith("nin")]
+    assert [check.holds for check in checks] == [None, True]
+    assert checks[0].measured.endswith("nothing to compare")
+    assert all(len(row) == len(table.columns) for table in EXPERIMENT.tables(measured) for row in table.rows)
+    assert len(EXPERIMENT.pictures(measured)) == len(CURVES)
+
+
+def test_tables_show_intervals() -> None:
+    rho, error = EXPERIMENT.tables(TRUE)
+    assert rho.rows[0][3].startswith("0.101 (0.0941 …")
+    assert " … " in error.rows[0][2]
+
+
+def test_adams_networks_are_tuned_at_half_the_rate_of_their_training() -> None:
+    for case in TUNED_QUICKLY:
+        assert case.rate == QUICK[case.network].rate / 2
+    for case in FULL:
+        recipe = recipe_for(case.network, case.data)
+        assert case.rate == (recipe.rate / 2 if recipe.optimiser is adam else 2.5e-4)
 
 
 def test_the_arms_are_what_their_names_say() -> None:

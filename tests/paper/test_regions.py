@@ -11,7 +11,8 @@ import epsball as eb
 from epsball.paper import regions
 from epsball.paper.answers import labels, steepest
 from epsball.paper.experiment import Verdict, verdict
-from epsball.paper.neighbourhood import RADII, bounded_mean, in_balls, largest_region, over_plane
+from epsball.paper.figure import bounded_mean
+from epsball.paper.neighbourhood import RADII, in_balls, largest_region, over_plane
 from epsball.paper.subspace import LADDER, aligned, directions, frame, random_basis
 from epsball.report.svg import inline
 from toy import Affine, samples
@@ -82,6 +83,32 @@ def test_a_counterfeit_is_seen(
     checks = regions.judge(measured)
     assert [check.holds for check in checks] == [place != places[which] for place in range(len(checks))]
     assert verdict(checks) is Verdict.PARTLY
+
+
+def nobody_fooled(own: dict[str, Any]) -> None:
+    own["plane"] |= {"together": None, "stay": None}
+    own["balls"]["rows"] = [{**row, **dict.fromkeys(regions.CENTRES)} for row in own["balls"]["rows"]]
+
+
+def test_where_no_image_is_fooled_nothing_is_decided() -> None:
+    measured = supporting()
+    nobody_fooled(measured["networks"]["mlp-512"])
+    assert [check.holds for check in regions.judge(measured)] == [None, None, True, True, None, True, None]
+    pockets(measured["networks"]["lenet-mnist"])
+    assert regions.judge(measured)[0].holds is False
+    nobody_fooled(measured["networks"]["lenet-mnist"])
+    assert all(len(cells) == len(table.columns) for table in regions.tables(measured) for cells in table.rows)
+    assert len(regions.pictures(measured)) == 3
+
+
+def test_a_classifier_that_nothing_fools_is_measured() -> None:
+    model, (x, _) = eb.wrap(lambda x: x.flatten(1)[:, :3] * 0 + torch.tensor([5.0, 0, 0])), samples(8)
+    y = torch.zeros(8, dtype=torch.int64)
+    plane = regions._plane(model, (x, y), 0, 5)  # noqa: SLF001 the measurement itself
+    balls = regions._balls(model, (x, y), 0, 2)  # noqa: SLF001 as above
+    assert plane["together"] is plane["stay"] is None
+    assert balls["fooled"]["value"] == 0
+    assert all(row[key] is None for row in balls["rows"] for key in regions.CENTRES)
 
 
 def test_drawn() -> None:

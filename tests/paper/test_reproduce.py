@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from typer.testing import CliRunner
 
 from epsball import paper
+from epsball.cli import app
 from epsball.errors import InputError
 from epsball.paper import reproduce as module
 from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table, Verdict, verdict
 from epsball.paper.lab import Lab
 from epsball.paper.plots import Line, lines
-from epsball.paper.reproduce import PAGE, find, read, reproduce
+from epsball.paper.reproduce import PAGE, find, read, reproduce, write_page
+from paper import test_binary, test_comparison, test_fine_tuning, test_linear_growth, test_regions, test_transfer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,6 +117,52 @@ def test_unknown_names_and_damaged_results_are_refused(lab: Lab) -> None:
 )
 def test_a_verdict_is_computed_from_the_checks(holds: tuple[bool | None, ...], expected: Verdict) -> None:
     assert verdict(tuple(Check("", "", "", each) for each in holds)) is expected
+
+
+def test_a_real_experiment_through_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    out = tmp_path / "results"
+    said = CliRunner().invoke(app, ["reproduce", "E5", "--quick", "--json", "--out", str(out)])
+    assert said.exit_code == 0, said.stderr
+    (described,) = json.loads(said.stdout)["experiments"]
+    written = json.loads((out / "binary.json").read_text())
+    assert (described["id"], described["verdict"], described["checks"]) == ("E5", written["verdict"], written["checks"])
+    assert written["verdict"] == verdict(paper.EXPERIMENTS["binary"].judge(written["measured"])).value
+    assert written["checks"][0]["holds"] is True  # eq. 7 holds of every affine classifier
+    assert names(out) == ["README.md", "binary-1.svg", "binary.json", PAGE]
+    assert list((tmp_path / "cache").rglob("*.safetensors"))
+
+
+WHOLE = {
+    "linear-growth": test_linear_growth.supporting(),
+    "binary": test_binary.supporting(),
+    "comparison": test_comparison.TRUE,
+    "fine-tuning": test_fine_tuning.TRUE,
+    "regions": test_regions.supporting(),
+    "transfer": test_transfer.supporting(),
+}
+"""Experiments with bars such as |f| or |r| in their texts, among others."""
+
+
+def test_every_row_of_a_table_of_the_summary_has_as_many_cells_as_its_head(tmp_path: Path) -> None:
+    facts = {
+        "command": "epsball reproduce",
+        "quick": True,
+        "started": "2026-01-01",
+        "machine": {"processor": "a processor", "cores": 2},
+        "versions": {"torch": "2"},
+    }
+    for name, measured in WHOLE.items():
+        document = {"measured": measured, "circumstances": facts, "seconds": 1.0}
+        (tmp_path / f"{name}.json").write_text(json.dumps(document), encoding="utf-8")
+    write_page(tmp_path)
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert r"\|f\|/‖ω‖" in text
+    blocks = [block.splitlines() for block in re.split(r"\n(?!\|)", text) if "\n|" in f"\n{block}"]
+    tables = [[line for line in block if line.startswith("|")] for block in blocks]
+    assert len(tables) > 10
+    for rows in tables:
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1, rows[0]
 
 
 def test_every_experiment_of_the_paper_is_there() -> None:

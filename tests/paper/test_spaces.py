@@ -3,6 +3,7 @@ from __future__ import annotations
 import torch
 
 import epsball as eb
+from epsball.geometry import linf
 from epsball.paper.spaces import centred, pixels, whitened
 
 X = torch.rand(400, 1, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -22,6 +23,26 @@ def test_without_the_mean_image_only_the_denominator_changes() -> None:
     x, mean = X[:5], X.mean(0)
     expected = R.double().flatten(1).norm(dim=1) / (x - mean).double().flatten(1).norm(dim=1)
     assert torch.allclose(centred(X).view(MODEL, x).rho(x + R), expected, rtol=1e-6)
+
+
+def test_only_pixels_have_a_box() -> None:
+    views = [space.view(MODEL, X[:5]) for space in (pixels(X), centred(X), whitened(X))]
+    assert [view.threat(linf).low == 0 and view.threat(linf).high == 1 for view in views] == [True, False, False]
+
+
+def test_rho_in_linf() -> None:
+    x, mean = X[:5], X.mean(0)
+    size = R.double().flatten(1).abs().amax(1)
+    for space, centre in ((pixels(X), torch.zeros_like(mean)), (centred(X), mean)):
+        expected = size / (x - centre).double().flatten(1).abs().amax(1)
+        assert torch.allclose(space.view(MODEL, x).rho(x + R, linf), expected, rtol=1e-6)
+    space, view = whitened(X), whitened(X).view(MODEL, x)
+    turned = ((x - space.centre).flatten(1).flip(1) + space.centre.flatten(1)).reshape(x.shape)
+    assert space.matrix is not None
+    moved = (turned.double().flatten(1) @ space.matrix).reshape(x.shape).float()
+    expected = (space(turned) - space(x)).abs().amax(1) / space(x).abs().amax(1)
+    assert torch.allclose(view.rho(moved, linf), expected, rtol=1e-4)
+    assert torch.equal(view[1:3].rho(moved[1:3], linf), view.rho(moved, linf)[1:3])
 
 
 def test_a_network_seen_from_the_whitened_space_is_the_same_network() -> None:

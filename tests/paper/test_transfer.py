@@ -78,6 +78,39 @@ def test_intervals_that_overlap_are_seen() -> None:
     assert [check.holds for check in checks] == [True] * len(transfer.GROUPS) + [False]
 
 
+def test_a_mean_that_the_images_do_not_bear_out_is_seen() -> None:
+    measured = supporting()
+    for row in measured["cells"].values():
+        for cell in row.values():
+            cell["error"] = {**cell["error"], "low": -3.6, "high": 4.4}
+    checks = transfer.judge(measured)
+    assert {check.holds for check in checks} == {False}
+    assert "38.0 points more" in checks[0].measured
+
+
+def test_the_interval_of_a_gain_is_over_the_images() -> None:
+    cell: Cell = {"error": figure(0.4), "noise": figure(0.02)}
+    found = transfer.gain([cell, cell])
+    assert found["value"] == pytest.approx(0.38)
+    assert found["high"] - found["low"] == pytest.approx(0.02)
+
+
+def test_where_nothing_fools_its_source_nothing_is_decided() -> None:
+    measured = supporting()
+    for source, row in measured["cells"].items():
+        for cell in row.values():
+            if source in transfer.HALVES:
+                cell["error"] = cell["noise"] = None
+    checks = transfer.judge(measured)
+    assert [check.holds for check in checks] == [True, True, True, True, None, True]
+    for row in measured["cells"].values():
+        for cell in row.values():
+            cell["error"] = cell["noise"] = None
+    assert {check.holds for check in transfer.judge(measured)} == {None}
+    assert all(len(row) == len(table.columns) for table in transfer.tables(measured) for row in table.rows)
+    assert len(transfer.pictures(measured)) == 2
+
+
 def test_no_group_holds_a_network_with_itself() -> None:
     cells = supporting()["cells"]
     sizes = {group: len(transfer.pairs(cells, group)) for group in transfer.GROUPS}

@@ -23,6 +23,8 @@ Folder = Annotated[
     Path, typer.Option("--out", metavar="FOLDER", help="Where page, JSON, pictures and finished steps are written.")
 ]
 
+_RESULTS = Path("results")
+
 
 def reproduce(
     experiments: Names = None,
@@ -30,7 +32,7 @@ def reproduce(
     quick: Annotated[
         bool, typer.Option("--quick", help="Embedded digits and short settings; MNIST and CIFAR-10 in full otherwise.")
     ] = False,
-    out: Folder = Path("results"),
+    out: Folder = _RESULTS,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -39,7 +41,8 @@ def reproduce(
     from epsball.paper.reproduce import PAGE, reproduce  # noqa: PLC0415 (the same)
 
     names = experiments or []
-    words = ["epsball reproduce", *names, *(["--quick"] if quick else []), *([f"--seed {seed}"] if seed else [])]
+    options = {"--quick": quick, f"--out {out}": out != _RESULTS and not out.is_absolute(), f"--seed {seed}": seed != 0}
+    words = ["epsball reproduce", *names, *(option for option, given in options.items() if given)]
     with kept(out):
         results = reproduce(Lab(quick=quick, out=out, seed=seed, say=note), names, " ".join(words))
     document = {

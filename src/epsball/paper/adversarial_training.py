@@ -10,7 +10,7 @@ from epsball.geometry import l2, linf
 from epsball.paper.answers import labels
 from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table
 from epsball.paper.figure import mean, percent, plain, share
-from epsball.paper.networks import ROBUST_EPS, robust_network
+from epsball.paper.networks import ARMS, ROBUST_EPS, STAGES, robust_network
 from epsball.paper.plots import bars
 from epsball.report.words import DASH, number
 from epsball.threat import Threat
@@ -26,11 +26,11 @@ THREAT = Threat(linf, ROBUST_EPS)
 SOURCE = {
     "standard": {"clean": "99.2 %", "FGSM": "6.4 %", "PGD-40": "≈ 0 %"},
     "FGSM": {"FGSM": "94.8–99.8 %", "PGD-40": "0 %"},
-    "PGD": {"clean": "98.8 %", "FGSM": "95.6 %", "PGD-40": "90.4 %", "PGD-100": "89.3 %", "transfer": "96.0 %"},
+    "PGD": {"clean": "98.8 %", "FGSM": "95.6 %", "PGD-40": "90.4 %", "PGD-100": "89.3 %"},
 }
 """Madry et al. 2017 on MNIST at ε = 0.3, with 20 restarts; the FGSM-trained ones of its capacity experiment."""
 MOST_PARAMETERS = 350_000
-BROKEN = 0.1
+BROKEN, ABLE = 0.1, 0.8
 
 
 def measure(lab: Lab) -> Measured:
@@ -42,8 +42,10 @@ def measure(lab: Lab) -> Measured:
     for objective in OBJECTIVES:
         trained = robust_network(lab, objective)
         look = partial(_look, trained.model, test, few, restarts, independent, lab.seed)
-        found = lab.step(NAME, f"{objective} {few} {restarts}", look, trained.model, independent)
-        rows[objective] = {**found, "minutes": sum(epoch.seconds for epoch in trained.history) / 60}
+        found = lab.step(NAME, f"{objective} {few} {restarts}", look, trained.model, independent, *test, repr(THREAT))
+        minutes, epochs = sum(epoch.seconds for epoch in trained.history) / 60, len(trained.history)
+        rows[objective] = {**found, "minutes": minutes, "epochs": epochs}
+    trainings = "; ".join(f"{name}: {ARMS[name]}, {row['epochs']} epochs" for name, row in rows.items())
     module = trained.model.module
     size = sum(weight.numel() for weight in module.parameters()) if module is not None else 0
     return {
@@ -51,9 +53,9 @@ def measure(lab: Lab) -> Measured:
         "parameters": size,
         "asked": lab.pick({"clean": 0.9, "PGD-100": 0.2}, {"clean": 0.975, "PGD-100": 0.85}),
         "setting": f"{trained.model.source.removeprefix('zoo:')} on {lab.name('mnist')}, ε = {ROBUST_EPS} in linf; clean and FGSM on "
-        f"{len(test[1]):,} test images, the others on {few:,}; PGD with {restarts} restarts; trained for "
-        f"{len(trained.history)} epochs against 7 steps, the first two at ε = 0.1 and 0.2, where the source takes 100,000 steps of "
-        "batch 50 against 40; transfer: PGD examples of an independent standard network.",
+        f"{len(test[1]):,} test images, the others on {few:,}; PGD with {restarts} restarts. Trained against: {trainings}, the "
+        f"adversarial ones {STAGES}, where the source takes 100,000 steps of batch 50 against PGD with 40. Transfer: where PGD with 40 "
+        "steps ends on an independent standard network, going on after the first error.",
     }
 
 
@@ -61,7 +63,7 @@ def _look(model: Model, test: Data, few: int, restarts: int, independent: Model,
     x, y = test[0][:few], test[1][:few]
     near = DeepFool()(model, x, y, Threat(l2))
     right = (near.distance > 0) & near.success
-    moved = PGD()(independent, x, y, THREAT, seed=seed).x
+    moved = PGD().maximise(independent, x, y, THREAT, seed=seed)
     return {
         "clean": share(labels(model, test[0]) == test[1]),
         "FGSM": _left(FGSM(), model, test, seed),
@@ -96,7 +98,7 @@ def judge(measured: Measured) -> tuple[Check, ...]:
         ),
         Check(
             f"PGD-trained in at most 30 minutes, with at most {MOST_PARAMETERS:,} parameters",
-            "a day, 3.3 million",
+            "3.3 million",
             f"{pgd['minutes']:.1f} minutes, {measured['parameters']:,}",
             pgd["minutes"] <= 30 and measured["parameters"] <= MOST_PARAMETERS,  # noqa: PLR2004
         ),
@@ -106,12 +108,7 @@ def judge(measured: Measured) -> tuple[Check, ...]:
             percent(standard["PGD-40"]),
             standard["PGD-40"]["value"] <= BROKEN,
         ),
-        Check(
-            "PGD training leaves more under PGD than FGSM training does, intervals apart",
-            f"{source['PGD-40']} against {SOURCE['FGSM']['PGD-40']}",
-            f"{percent(pgd['PGD-40'])} against {percent(fgsm['PGD-40'])}",
-            pgd["PGD-40"]["low"] > fgsm["PGD-40"]["high"],
-        ),
+        _against(pgd, fgsm),
         Check(
             "beyond the threat: DeepFool's ρ in l2 of the PGD-trained network is above that of the standard one, intervals apart",
             DASH,
@@ -119,11 +116,23 @@ def judge(measured: Measured) -> tuple[Check, ...]:
             pgd["rho"]["low"] > standard["rho"]["high"],
         ),
         Check(
-            "black box: examples of an independent network leave the PGD-trained one more than its own do",
-            f"{source['transfer']} against {source['PGD-40']}",
+            "black box: examples of an independent network leave the PGD-trained one more than its own do, intervals apart",
+            DASH,
             f"{percent(pgd['transfer'])} against {percent(pgd['PGD-40'])}",
-            pgd["transfer"]["value"] > pgd["PGD-40"]["value"],
+            pgd["transfer"]["low"] > pgd["PGD-40"]["high"],
         ),
+    )
+
+
+def _against(pgd: Measured, fgsm: Measured) -> Check:
+    able = fgsm["clean"]["value"] >= ABLE
+    return Check(
+        "PGD training leaves more under PGD than FGSM training does, intervals apart",
+        f"{SOURCE['PGD']['PGD-40']} against {SOURCE['FGSM']['PGD-40']}",
+        f"{percent(pgd['PGD-40'])} against {percent(fgsm['PGD-40'])}"
+        if able
+        else f"the FGSM-trained network classifies only {percent(fgsm['clean'])} of the clean images: nothing to compare",
+        pgd["PGD-40"]["low"] > fgsm["PGD-40"]["high"] if able else None,
     )
 
 

@@ -139,7 +139,7 @@ def judge(measured: Measured) -> tuple[Check, ...]:
         Check("logistic regression: one iteration is enough", "1", f"{step['most']} at most", step["most"] == 1),
         Check(
             "the network: Algorithm 1 fools every image, in fewer than 3 iterations on average, where no pixel is clipped",
-            "< 3 [2]",
+            "< 3, arXiv:1511.04599",
             f"{plain(first['iterations'])}; fooled {percent(first['fooled'])}",
             first["iterations"]["value"] < FEW and first["fooled"]["value"] == 1,
         ),
@@ -169,7 +169,7 @@ def tables(measured: Measured) -> tuple[Table, ...]:
         ),
         Table(
             f"Error of the logistic regression on {DIGITS[0]} against {DIGITS[1]}",
-            ("images", "[1]", "measured"),
+            ("images", "Goodfellow et al. 2014", "measured"),
             (
                 ("clean", f"{100 * CLEAN_ERROR:.1f} %", percent(affine["error"])),
                 (f"FGSM, ε = {FGSM_EPS} in linf", f"{100 * FGSM_ERROR:.0f} %", percent(affine["FGSM"])),

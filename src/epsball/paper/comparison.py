@@ -1,9 +1,10 @@
-"""E6: Figure 4, DeepFool against FGSM and L-BFGS on six networks."""
+"""E6: Figure 4, DeepFool against FGSM and L-BFGS on seven networks."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +15,15 @@ from epsball.geometry import l2, linf
 from epsball.goal import Goal
 from epsball.paper import comparison_words as words
 from epsball.paper.experiment import Experiment, Measured
-from epsball.paper.figure import mean, share
+from epsball.paper.figure import Figure, if_any, mean, share
 from epsball.paper.imagenet import COLUMNS, ImageNet
-from epsball.paper.networks import standard_network
+from epsball.paper.networks import shortened, standard_network
 from epsball.paper.perturbations import fgsm_budget, fgsm_examples, wrong
 from epsball.paper.spaces import Space, View, centred, pixels, whitened
-from epsball.threat import Threat
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
     from epsball.attacks.base import Found
@@ -51,39 +53,44 @@ NETWORKS = (
 def measure(lab: Lab) -> Measured:
     """Attack every network with DeepFool, FGSM at the ε that fools 90 %, and L-BFGS, each in one batch."""
     measured: Measured = {"networks": {}, "missing": {}}
+    asked = {}
     for column in NETWORKS:
         model = standard_network(lab, column.network, column.data).model
-        x, y = lab.data(column.data)
         train = lab.data(column.data, "train")[0]
         own = centred(train) if column.data == "mnist" else whitened(train)
-        n, few = lab.pick((100, 30), (column.images, column.lbfgs))
-        compare = partial(_compare, model, (x[:n], y[:n]), few, own)
-        measured["networks"][column.network] = {
-            "error": lab.step(NAME, f"{column.network} error", partial(_error, model, (x, y)), model),
-            **lab.step(NAME, f"{column.network} {n} {few}", compare, model),
-        }
+        counts = asked[column.network] = lab.pick((100, 12), (column.images, column.lbfgs))
+        measured["networks"][column.network] = _network(lab, column.network, model, lab.data(column.data), counts, own)
     for imagenet in COLUMNS:
         missing = "not part of a quick run" if lab.quick else imagenet.missing()
         if missing:
             measured["missing"][imagenet.name] = missing
         else:
+            asked[imagenet.name] = imagenet.images, imagenet.lbfgs
             measured["networks"][imagenet.name] = _photographs(lab, imagenet)
     used = dict.fromkeys(lab.name(column.data) for column in NETWORKS)
+    sizes = ", ".join(f"{name} {n:,} and {few:,}" for name, (n, few) in asked.items())
     measured["setting"] = (
-        f"{' and '.join(used)}; "
-        "ρ is the mean over samples that are classified correctly, each attack run in the space it is measured in; "
-        "FGSM as in its paper, in float32 and without clipping; L-BFGS to a target: a wrong label drawn at random; "
-        f"seconds a sample in one batch on {torch.get_num_threads()} thread(s)."
+        f"{' and '.join(used)}; the first test images, for DeepFool and FGSM and for L-BFGS: {sizes}. ρ is the mean over those "
+        "that are classified correctly and found; all rows of L-BFGS, and DeepFool's beside them, over those that each of the three "
+        "found. Each attack is run in the space it is measured in: in the paper's own nothing is clipped, pixels stay in [0, 1]. FGSM "
+        "as in its paper, in float32; L-BFGS to a target: a wrong label drawn at random. Seconds a sample in pixels, in one batch on "
+        f"{torch.get_num_threads()} thread(s).{shortened(lab, [(column.network, column.data) for column in NETWORKS])}"
     )
     return measured
 
 
 def _photographs(lab: Lab, column: ImageNet) -> dict[str, Any]:
-    model, (x, y) = column.model(), column.data()
-    n, few = column.images, column.lbfgs
+    data = column.data()
+    return _network(lab, column.name, column.model(), data, (column.images, column.lbfgs), pixels(data[0]))
+
+
+def _network(lab: Lab, name: str, model: Model, test: Data, counts: tuple[int, int], own: Space) -> dict[str, Any]:
+    n, few = counts
+    x, y = test[0][:n], test[1][:n]
+    compare = partial(_compare, model, (x, y), few, own)
     return {
-        "error": lab.step(NAME, f"{column.name} error", partial(_error, model, (x, y)), model),
-        **lab.step(NAME, f"{column.name} {n} {few}", partial(_compare, model, (x[:n], y[:n]), few, pixels(x)), model),
+        "error": lab.step(NAME, f"{name} error", partial(_error, model, test), model, *test),
+        **lab.step(NAME, f"{name} {n} {few}", compare, model, x, y, own(x[:1]), own.name),
     }
 
 
@@ -99,6 +106,7 @@ class Attacked:
         view: the classifier and the images.
         eps: FGSM's.
         deepfool: of all images.
+        flat: the same in linf.
         fgsm: of all images, `(N, …)`.
         lbfgs: of the first few: any wrong label.
         targeted: of the same: a label drawn at random, as the yardstick's authors pose it.
@@ -108,6 +116,7 @@ class Attacked:
     view: View
     eps: float
     deepfool: Found
+    flat: Found
     fgsm: Tensor
     lbfgs: Found
     targeted: Found
@@ -116,23 +125,30 @@ class Attacked:
     @classmethod
     def of(cls, view: View, y: Tensor, targets: Tensor) -> Attacked:
         """Attack all images, and with L-BFGS as many as there are targets."""
-        few = len(targets)
-        started = time.perf_counter()
-        deepfool = DeepFool()(view.model, view.x, y, view.threat(l2))
-        fooled = time.perf_counter()
-        eps = fgsm_budget(view.model, view.x, y)
-        begun = time.perf_counter()
-        fgsm = fgsm_examples(view.model, view.x, y, eps)
-        signed = time.perf_counter()
-        lbfgs = LBFGS()(view.model, view.x[:few], y[:few], view.threat(l2))
-        ended = time.perf_counter()
-        targeted = LBFGS()(view.model, view.x[:few], Goal.towards(targets, y[:few]), view.threat(l2))
-        seconds = {
-            "DeepFool": (fooled - started) / len(y),
-            "FGSM": (signed - begun) / len(y),
-            "L-BFGS": (ended - signed) / few,
+        few, seconds = view[: len(targets)], dict[str, float]()
+        labels, goal = y[: len(targets)], Goal.towards(targets, y[: len(targets)])
+        with _timed(seconds, "DeepFool", len(y)):
+            deepfool = DeepFool()(view.model, view.x, y, view.threat(l2))
+        eps = fgsm_budget(view, y)
+        with _timed(seconds, "FGSM", len(y)):
+            fgsm = fgsm_examples(view, y, eps)
+        with _timed(seconds, "L-BFGS", len(targets)):
+            lbfgs = LBFGS()(few.model, few.x, labels, few.threat(l2))
+        with _timed(seconds, "L-BFGS to a target", len(targets)):
+            targeted = LBFGS()(few.model, few.x, goal, few.threat(l2))
+        flat = DeepFool()(view.model, view.x, y, view.threat(linf))
+        return cls(view, eps, deepfool, flat, fgsm, lbfgs, targeted, seconds)
+
+    def success(self, right: Tensor) -> dict[str, Figure | None]:
+        """The share of the correctly classified images asked on which each attack found an error."""
+        few = right[: len(self.lbfgs.x)]
+        found = {
+            "DeepFool": self.deepfool.success[right],
+            "DeepFool, same images": self.deepfool.success[: len(few)][few],
+            "L-BFGS": self.lbfgs.success[few],
+            "L-BFGS to a target": self.targeted.success[few],
         }
-        return cls(view, eps, deepfool, fgsm, lbfgs, targeted, seconds)
+        return {attack: if_any(share, rows) for attack, rows in found.items()}
 
     def figures(self, right: Tensor) -> dict[str, Any]:
         """ρ of every attack over the images that are classified correctly, those of L-BFGS and its rival over the same ones."""
@@ -140,38 +156,44 @@ class Attacked:
         part = self.view[:few]
         both = right[:few] & self.lbfgs.success & self.targeted.success & self.deepfool.success[:few]
         deepfool, lbfgs = part.rho(self.deepfool.x[:few])[both], part.rho(self.lbfgs.x)[both]
-        return {
-            "eps": self.eps,
-            "DeepFool": mean(self.view.rho(self.deepfool.x)[right & self.deepfool.success]),
-            "FGSM": mean(self.view.rho(self.fgsm)[right]),
-            "L-BFGS": mean(lbfgs),
-            "L-BFGS to a target": mean(part.rho(self.targeted.x)[both]),
-            "DeepFool, same images": mean(deepfool),
-            "pairs": mean(deepfool / lbfgs),
+        rhos = {
+            "DeepFool": self.view.rho(self.deepfool.x)[right & self.deepfool.success],
+            "FGSM": self.view.rho(self.fgsm)[right],
+            "DeepFool, same images": deepfool,
+            "L-BFGS": lbfgs,
+            "L-BFGS to a target": part.rho(self.targeted.x)[both],
+            "pairs": deepfool / lbfgs,
         }
+        return {"eps": self.eps, **{attack: if_any(mean, values) for attack, values in rhos.items()}}
+
+    def linf(self, right: Tensor) -> dict[str, Figure | None]:
+        """ρ in linf over the images that are classified correctly, FGSM's of the same examples."""
+        deepfool = self.view.rho(self.flat.x, linf)[right & self.flat.success]
+        return {"DeepFool": if_any(mean, deepfool), "FGSM": if_any(mean, self.view.rho(self.fgsm, linf)[right])}
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], attack: str, images: int) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds[attack] = (time.perf_counter() - started) / images
 
 
 def _compare(model: Model, data: Data, few: int, own: Space) -> dict[str, Any]:
-    """ρ of the attacks in l2, run in pixels and in the paper's space, DeepFool's and FGSM's in linf, and times."""
+    """ρ of the attacks in l2 and linf, run in pixels and in the paper's space, shares found and times."""
     x, y = data
-    right = ~wrong(model, x, y)
+    right, near = ~wrong(model, x, y), pixels(x)
     targets = _others(y[:few], model(x[:1]).shape[1])
-    near, there = pixels(x).view(model, x), own.view(model, x)
-    found = Attacked.of(near, y, targets)
-    elsewhere = replace(found, view=there) if there.x is x else Attacked.of(there, y, targets)
-    flat = DeepFool()(model, x, y, Threat(linf))
+    attacked = {"pixels": Attacked.of(near.view(model, x), y, targets)}
+    attacked["own"] = (
+        attacked["pixels"] if own.name == near.name else Attacked.of(own.view(model, x), y, targets)
+    )  # where the paper's networks took pixels, the two are one
     return {
         "space": own.name,
-        "success": {
-            "DeepFool": share(found.deepfool.success[right]),
-            "L-BFGS": share(found.lbfgs.success[right[:few]]),
-        },
-        "rho": {"pixels": found.figures(right), "own": elsewhere.figures(right)},
-        "linf": {
-            "DeepFool": mean(flat.relative[right & flat.success]),
-            "FGSM": mean((linf(found.fgsm - x) / linf(x))[right]),
-        },
-        "seconds": found.seconds,
+        "success": attacked["own"].success(right),
+        "rho": {space: found.figures(right) for space, found in attacked.items()},
+        "linf": {space: found.linf(right) for space, found in attacked.items()},
+        "seconds": attacked["pixels"].seconds,
     }
 
 

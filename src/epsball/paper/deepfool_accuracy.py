@@ -11,11 +11,11 @@ from epsball.attacks import DeepFool
 from epsball.geometry import l2
 from epsball.paper.answers import logits
 from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table
-from epsball.paper.figure import Figure, mean, percent, plain, share
+from epsball.paper.figure import Figure, if_any, mean, percent, plain, share
 from epsball.paper.networks import standard_network
 from epsball.paper.plots import Line, lines
+from epsball.paper.spaces import Space, centred
 from epsball.threat import Threat
-from epsball.thresholds import relative_to
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,20 +37,22 @@ class Row(TypedDict):
         steps: most linearisations.
         kept: the predicted label is kept, of the correctly classified images.
         true: the original label is predicted, of all images: kept, or reached by the step away from a wrong one.
-        mended: the original label is predicted, of the wrongly classified images.
+        mended: the original label is predicted, of the wrongly classified images; None where there are none.
     """
 
     steps: int
     kept: Figure
     true: Figure
-    mended: Figure
+    mended: Figure | None
 
 
 def measure(lab: Lab) -> Measured:
     """Run DeepFool on all test images and look at it after every step."""
     model, (x, y) = standard_network(lab, "mlp-512").model, lab.data("mnist")
-    centre = lab.data("mnist", "train")[0].mean(0)
-    found = lab.step(NAME, "DeepFool", partial(_deepfool, model, (x, y), centre), model, x, str(STEPS))
+    own = centred(lab.data("mnist", "train")[0])
+    found = lab.step(
+        NAME, "DeepFool", partial(_deepfool, model, (x, y), own), model, x, y, own(x[:1]), str((STEPS, OVERSHOOT))
+    )
     setting = (
         f"784-512-10 on {lab.name('mnist')}, all {len(y):,} test images; DeepFool in l2 as published, away from the predicted label, "
         f"all 10 classes at every step, overshoot {OVERSHOOT}, at most {STEPS[-1]} steps, pixels clipped to [0, 1]."
@@ -58,7 +60,7 @@ def measure(lab: Lab) -> Measured:
     return {**found, "setting": setting}
 
 
-def _deepfool(model: Model, data: Data, centre: Tensor) -> Measured:
+def _deepfool(model: Model, data: Data, own: Space) -> Measured:
     x, y = data
     before = logits(model, x)
     predicted, others = before.argmax(1), before.shape[1] - 1
@@ -67,13 +69,12 @@ def _deepfool(model: Model, data: Data, centre: Tensor) -> Measured:
     after = logits(model, found.x).argmax(1)
     taken = torch.where(found.success, found.gradients.double() / others, torch.inf)  # every other class, every step
     right, fooled = predicted == y, found.success & (predicted == y)
-    moved, clean = found.x[fooled], x[fooled]
     return {
         "clean": share(right),
         "rows": after_steps(taken, torch.stack([predicted, after, y])),
-        "iterations": mean(taken[fooled]),
-        "rho": mean(found.relative[fooled]),
-        "rho_centred": mean(relative_to(moved, clean, centre)),
+        "iterations": if_any(mean, taken[fooled]),
+        "rho": if_any(mean, found.relative[fooled]),
+        "rho_centred": if_any(mean, own.view(model, x).rho(found.x)[fooled]),
     }
 
 
@@ -82,14 +83,14 @@ def after_steps(taken: Tensor, labels: Tensor) -> list[Row]:
 
     Args:
         taken: steps after which each image was fooled `(N,)`, infinity where it never was.
-        labels: predicted before, predicted once fooled, and original `(3, N)`; some original label was not predicted.
+        labels: predicted before, predicted once fooled, and original `(3, N)`; some original label was predicted.
     """
     predicted, after, y = labels
     right, rows = predicted == y, []
     for steps in STEPS:
         now = torch.where(taken <= steps, after, predicted)
         hit = now == y
-        kept, mended = share((now == predicted)[right]), share(hit[~right])
+        kept, mended = share((now == predicted)[right]), if_any(share, hit[~right])
         rows.append(Row(steps=steps, kept=kept, true=share(hit), mended=mended))
     return rows
 

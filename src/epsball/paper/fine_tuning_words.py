@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, Literal
 
 from epsball.paper.experiment import Check, Measured, Picture, Table
-from epsball.paper.figure import mean, plain
+from epsball.paper.figure import bounded_mean, mean, percent, plain
 from epsball.paper.plots import Line, lines
 from epsball.report.words import DASH, number
 
 if TYPE_CHECKING:
     from epsball.paper.figure import Figure
 
+ENDS: tuple[Literal["value", "low", "high"], ...] = ("value", "low", "high")
 CURVES = {
     "lenet-mnist": {
         "DeepFool": "0.193 → 0.251",
@@ -36,49 +38,77 @@ ERRORS = {
 
 
 def judge(measured: Measured) -> tuple[Check, ...]:
-    """Both observations for every network after the last epoch; yes only where the interval over the seeds lies on that side."""
+    """Both observations for every network after the last epoch; yes only where the interval over the seeds lies on that side.
+
+    A single seed has no interval and decides nothing.
+    """
     return tuple(check for name, row in measured["networks"].items() for check in _judge(name, row))
 
 
 def _judge(name: str, row: dict[str, Any]) -> list[Check]:
-    before, paper = row["before"]["rho"]["value"], CURVES[name]
-    last = {arm: [looks[-1]["rho"]["value"] for looks in runs] for arm, runs in row["arms"].items()}
-    gain = mean([tuned - other for tuned, other in zip(last["DeepFool"], last["FGSM"], strict=True)])
-    loss = mean([before - tuned for tuned in last["DeepFool × 3"]])
-    ends = {arm: number(mean(values)["value"]) for arm, values in last.items()}
+    paper, runs = CURVES[name], row["arms"]
+    before = [row["before"]["rho"]["value"]] * len(runs["FGSM"])
+    tuned, fgsm, thrice = (_last(runs[arm]) for arm in ("DeepFool", "FGSM", "DeepFool × 3"))
     return [
-        Check(
+        _check(
             f"{name} (a): ρ after tuning on DeepFool examples is above ρ after FGSM examples; interval of the gain above 0",
             f"{paper['DeepFool']}, {paper['FGSM']}",
-            f"{number(before)} → {ends['DeepFool']}, → {ends['FGSM']}: gain {plain(gain)}",
-            gain["low"] > 0,
+            f"{number(before[0])} → {_text(tuned)}, → {_text(fgsm)}: gain",
+            (tuned, fgsm),
         ),
-        Check(
+        _check(
             f"{name} (b): ρ after tuning on DeepFool perturbations × 3 is below that before; interval of the loss above 0",
             paper.get("DeepFool × 3", DASH),
-            f"{number(before)} → {ends['DeepFool × 3']}: loss {plain(loss)}",
-            loss["low"] > 0,
+            f"{number(before[0])} → {_text(thrice)}: loss",
+            (before, thrice),
         ),
     ]
 
 
-def _over_seeds(runs: list[list[dict[str, Any]]], what: str) -> list[Figure]:
-    """The mean over the seeds, epoch by epoch, with its interval over the seeds."""
-    return [mean([look[what]["value"] for look in looks]) for looks in zip(*runs, strict=True)]
+def _last(runs: list[list[dict[str, Any]]]) -> list[float]:
+    """ρ after the last epoch, seed by seed; none where a network no longer classifies an image."""
+    values = [looks[-1]["rho"]["value"] for looks in runs if looks[-1]["rho"]]
+    return values if len(values) == len(runs) else []
+
+
+def _text(values: list[float]) -> str:
+    return number(mean(values)["value"]) if values else DASH
+
+
+def _check(statement: str, paper: str, text: str, sides: tuple[list[float], list[float]]) -> Check:
+    """Whether the first side is larger, seed by seed."""
+    above, below = sides
+    if not above or not below:
+        return Check(statement, paper, f"{text} {DASH}; a tuned network classifies no image: nothing to compare", None)
+    more = mean([one - other for one, other in zip(above, below, strict=True)])
+    if more["n"] == 1:
+        return Check(statement, paper, f"{text} {plain(more)}; one seed, which decides nothing", None)
+    return Check(statement, paper, f"{text} {plain(more)}", more["low"] > 0)
+
+
+def _over_seeds(runs: list[list[dict[str, Any]]], what: str) -> list[Figure | None]:
+    """The mean over the seeds, epoch by epoch, with its interval over the seeds; None where a network classifies no image."""
+    middle = bounded_mean if what == "error" else mean
+    epochs = zip(*runs, strict=True)
+    return [
+        middle([look[what]["value"] for look in looks]) if all(look[what] for look in looks) else None
+        for looks in epochs
+    ]
 
 
 def tables(measured: Measured) -> tuple[Table, ...]:
     """ρ epoch by epoch, and the test errors at the end beside the source's."""
     return (
         Table(
-            "ρ after each epoch, mean over the seeds; the paper's first and last in square brackets",
+            "ρ after each epoch, mean over the seeds with their interval, before with that of the images; the paper's first and last "
+            "in square brackets",
             ("network", "arm", "before", *(f"epoch {epoch}" for epoch in range(1, 6)), "paper"),
             tuple(
                 (
                     name,
                     arm,
-                    number(row["before"]["rho"]["value"]),
-                    *(number(f["value"]) for f in _over_seeds(runs, "rho")),
+                    plain(row["before"]["rho"]),
+                    *map(plain, _over_seeds(runs, "rho")),
                     _paper(name, arm),
                 )
                 for name, row in measured["networks"].items()
@@ -86,12 +116,13 @@ def tables(measured: Measured) -> tuple[Table, ...]:
             ),
         ),
         Table(
-            "Test error after fine-tuning; Table 3 of the DeepFool paper in square brackets",
+            "Test error after fine-tuning, mean over the seeds with their interval, before with that of the images; Table 3 of the "
+            "DeepFool paper in square brackets",
             ("network", "before", *next(iter(measured["networks"].values()))["arms"]),
             tuple(
                 (
                     name,
-                    _percent(row["before"]["error"]["value"]),
+                    percent(row["before"]["error"]),
                     *(_error(name, arm, runs) for arm, runs in row["arms"].items()),
                 )
                 for name, row in measured["networks"].items()
@@ -105,18 +136,14 @@ def _paper(name: str, arm: str) -> str:
 
 
 def _error(name: str, arm: str, runs: list[list[dict[str, Any]]]) -> str:
-    return f"{_percent(_over_seeds(runs, 'error')[-1]['value'])} [{ERRORS[name].get(arm, DASH)}]"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return f"{percent(_over_seeds(runs, 'error')[-1])} [{ERRORS[name].get(arm, DASH)}]"
 
 
 def pictures(measured: Measured) -> tuple[Picture, ...]:
     """ρ over the epochs, one plot a network."""
     return tuple(
         Picture(
-            f"{name}: ρ after each epoch of fine-tuning, mean over the seeds.",
+            f"{name}: ρ after each epoch of fine-tuning, mean over the seeds with 95 % interval.",
             lines([_line(arm, row["before"]["rho"]["value"], runs) for arm, runs in row["arms"].items()], "epoch", "ρ"),
         )
         for name, row in measured["networks"].items()
@@ -124,5 +151,6 @@ def pictures(measured: Measured) -> tuple[Picture, ...]:
 
 
 def _line(arm: str, before: float, runs: list[list[dict[str, Any]]]) -> Line:
-    values = [before, *(figure["value"] for figure in _over_seeds(runs, "rho"))]
-    return Line(arm, range(len(values)), values)
+    after = list(takewhile(bool, _over_seeds(runs, "rho")))
+    value, low, high = ([before, *(figure[end] for figure in after if figure)] for end in ENDS)
+    return Line(arm, range(len(value)), value, low, high)

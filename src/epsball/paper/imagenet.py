@@ -43,7 +43,7 @@ class ImageNet:
         Raises:
             InputError: they are not there; the sentence says how to get them.
         """
-        model = load_model(self.spec.format(home=os.environ.get("EPSBALL_DATA") or Path.cwd()))
+        model = load_model(self.spec.format(home=_home()))
         return caffe_inputs(model, self.mean) if self.mean else model
 
     def data(self) -> Data:
@@ -51,13 +51,24 @@ class ImageNet:
         return load_data(PHOTOGRAPHS)
 
     def missing(self) -> str:
-        """What is missing to measure it, without this machine's folders; empty where nothing is."""
+        """What is missing to measure it, in words that name no folder of this machine; empty where nothing is."""
+        kind, _, place = self.spec.partition(":")
+        if kind == "onnx" and not Path(place.format(home=_home())).exists():
+            return f"put the public ONNX model zoo's network at {place.format(home='$EPSBALL_DATA')}"
         try:
             self.model()
-            load_data(PHOTOGRAPHS, n=1)
         except InputError as error:
-            return str(error).replace(os.environ.get("EPSBALL_DATA") or str(Path.cwd()), "$EPSBALL_DATA")
+            unread = f'{self.name}.onnx cannot be read; pip install "epsball[onnx]", or fetch the file anew'
+            return unread if kind == "onnx" else str(error)
+        try:
+            load_data(PHOTOGRAPHS, n=1)
+        except InputError:
+            return f"put photographs at $EPSBALL_DATA/{PHOTOGRAPHS}/test.parquet"
         return ""
+
+
+def _home() -> Path:
+    return Path(os.environ.get("EPSBALL_DATA") or Path.cwd())
 
 
 COLUMNS = (

@@ -124,15 +124,23 @@ class Lab:
         rests = [self.quick, self.seed, metadata.version("epsball"), *(_name(part) for part in on)]
         file = self.out / "steps" / experiment / f"{name.replace('/', '-').replace(' ', '-')}.json"
         digest = _digest(rests)
-        if file.exists():
-            kept = json.loads(file.read_text(encoding="utf-8"))
-            if kept["rests on"] == digest:
-                return kept["value"]
+        kept = _kept(file)
+        if kept.get("rests on") == digest:
+            return kept["value"]
         self.say(f"{experiment}: {name}")
         value = json.loads(json.dumps(compute()))
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, json.dumps({"rests on": digest, "value": value}).encode())
         return value
+
+
+def _kept(file: Path) -> dict[str, Any]:
+    """What a step left, nothing where its file is not there or damaged."""
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return kept if isinstance(kept, dict) else {}
 
 
 def _name(part: Model | Tensor | str) -> str:

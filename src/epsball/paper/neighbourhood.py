@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from epsball.geometry import Norm, l2, linf
 from epsball.noise import Noise
 from epsball.paper.answers import labels
-from epsball.paper.figure import Figure, mean, share
+from epsball.paper.figure import Figure, bounded_mean, if_any, share
 from epsball.threat import Threat
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def over_plane(model: Model, data: Data, along: Tensor, seed: int, *, most: floa
 
     Returns:
         `accuracy`: a table, a row for every b; `together`: share of an image's fooled points that the largest region of neighbours
-        holds; `stay`: of the images fooled on b = 0, a > 0, the share that stays fooled from there to the end.
+        holds; `stay`: of the images fooled on b = 0, a > 0, the share that stays fooled from there to the end; None where none is.
     """
     x, y = data
     across = torch.randint(2, x.shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
@@ -46,11 +47,11 @@ def over_plane(model: Model, data: Data, along: Tensor, seed: int, *, most: floa
         rows.append(torch.stack([labels(model, at) != y for at in moved], 1))
     fooled = torch.stack(rows, 1)
     ray = fooled[:, points // 2, points // 2 + 1 :]
-    ray = ray[ray.any(1)]
+    ray, some = ray[ray.any(1)], fooled[fooled.flatten(1).any(1)]
     return {
         "accuracy": (~fooled).double().mean(0).tolist(),
-        "together": bounded_mean(largest_region(fooled[fooled.flatten(1).any(1)])),
-        "stay": share((ray == ray.int().cummax(1).values.bool()).all(1)),
+        "together": bounded_mean(largest_region(some)) if len(some) else None,
+        "stay": if_any(share, (ray == ray.int().cummax(1).values.bool()).all(1)),
     }
 
 
@@ -79,21 +80,19 @@ def in_balls(model: Model, y: Tensor, centres: dict[str, Tensor], seed: int, dra
         draws: points for every centre and ball.
 
     Returns:
-        For every norm and radius, and under the name of every centre, the mean share of wrong labels.
+        For every norm and radius, and under the name of every centre, the mean share of wrong labels; None without images.
     """
-    ids, rows = torch.arange(len(y)), []
+    rows = []
     for norm, radii in RADII.items():
         for radius in radii:
-            threat, shares = Threat(norm, radius), {}
-            for name, centre in centres.items():
-                points = [threat.sample(centre, Noise(seed, ids, draw)) for draw in range(draws)]
-                wrong = torch.stack([labels(model, at) != y for at in points])
-                shares[name] = bounded_mean(wrong.double().mean(0))
-            rows.append({"norm": norm.name, "radius": radius, **shares})
+            ask = partial(_around, model, y, Threat(norm, radius), seed, draws)
+            rows.append({"norm": norm.name, "radius": radius, **{name: ask(x) for name, x in centres.items()}})
     return rows
 
 
-def bounded_mean(values: Tensor, most: float = 1.0) -> Figure:
-    """Return the mean of numbers between 0 and `most`, its interval cut to them."""
-    figure = mean(values)
-    return Figure(value=figure["value"], low=max(0.0, figure["low"]), high=min(most, figure["high"]), n=figure["n"])
+def _around(model: Model, y: Tensor, threat: Threat, seed: int, draws: int, x: Tensor) -> Figure | None:
+    if not len(y):
+        return None
+    points = [threat.sample(x, Noise(seed, torch.arange(len(y)), draw)) for draw in range(draws)]
+    wrong = torch.stack([labels(model, at) != y for at in points])
+    return bounded_mean(wrong.double().mean(0))

@@ -13,6 +13,8 @@ from epsball.train.objective import Objective, adversarial, standard
 from epsball.train.recipe import Recipe, constant, recipe_for
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from epsball.attacks import Attack
     from epsball.models.wrap import Model
     from epsball.paper.lab import Data, Lab
@@ -30,15 +32,30 @@ QUICK = {
 
 def standard_network(lab: Lab, name: str, data: str = "mnist", *, seed: int = 0) -> Trained:
     """A network of the zoo, trained on clean images; another `seed` gives other initial weights and batches."""
-    recipe = QUICK[name] if lab.quick else recipe_for(name, data)
     title = f"{name} {lab.name(data)}"
+    recipe = standard_recipe(lab, name, data)
     return lab.train(title, lab.network(name, data, seed), lab.data(data, "train"), recipe, seed=seed)
+
+
+def standard_recipe(lab: Lab, name: str, data: str = "mnist") -> Recipe:
+    """The settings of that training."""
+    return QUICK[name] if lab.quick else recipe_for(name, data)
+
+
+def shortened(lab: Lab, networks: Sequence[tuple[str, str]]) -> str:
+    """A sentence, with a blank before it, on what helped some of these networks to learn; empty where nothing did."""
+    recipes = {name: standard_recipe(lab, name, data) for name, data in networks}
+    normalised = " and ".join(name for name, recipe in recipes.items() if recipe.batch_norm)
+    rounded = " and ".join(name for name, recipe in recipes.items() if recipe.bfloat16)
+    products = f", {'' if rounded == normalised else f'{rounded} '}with products in bfloat16" if rounded else ""
+    return f" {normalised} learnt with batch normalisation that was folded away{products}." if normalised else ""
 
 
 ROBUST_EPS = 0.3
 """ε in linf of the adversarially trained networks, that of Madry et al. 2017 on MNIST."""
 
-ATTACKS: dict[str, Attack] = {"FGSM": FGSM(), "PGD": PGD(steps=7, first=0.5)}
+PGD_STEPS = 7
+ATTACKS: dict[str, Attack] = {"FGSM": FGSM(), "PGD": PGD(steps=PGD_STEPS, first=0.5)}
 """What the adversarial networks are trained against, by name."""
 
 WARM_UP = (0.1, 0.2)
@@ -50,10 +67,16 @@ def objective_named(name: str, eps: float = ROBUST_EPS) -> Objective:
     return standard if name == "standard" else adversarial(ATTACKS[name], Threat(linf, eps))
 
 
-def robust_network(lab: Lab, objective: str, network: str = "cnn-mnist", *, seed: int = 0) -> Trained:
+ARMS = {"standard": "no attack", "FGSM": "one step", "PGD": f"{PGD_STEPS} steps"}
+"""The same in words, the network that is trained without one included."""
+
+STAGES = f"an epoch each at ε = {' and '.join(map(str, WARM_UP))} first"
+
+
+def robust_network(lab: Lab, objective: str, *, seed: int = 0) -> Trained:
     """A convolutional network on digits, trained on "standard", "FGSM" or "PGD"; the adversarial ones in linf up to ε = 0.3."""
     recipe = Recipe(epochs=lab.pick(6, 12), batch_size=lab.pick(32, 64), rate=2e-3)
-    return trained_up(lab, objective, lab.network(network, "mnist", seed), lab.data("mnist", "train"), recipe, seed)
+    return trained_up(lab, objective, lab.network("cnn-mnist", "mnist", seed), lab.data("mnist", "train"), recipe, seed)
 
 
 def trained_up(lab: Lab, objective: str, start: Model, data: Data, recipe: Recipe, seed: int = 0) -> Trained:

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from epsball.attacks import FGSM
 from epsball.geometry import linf
+from epsball.paper.answers import labels
 from epsball.threat import Threat
 from epsball.thresholds import smallest_budget
 
@@ -16,11 +17,9 @@ if TYPE_CHECKING:
 
     from epsball.goal import Goal
     from epsball.models.wrap import Model
+    from epsball.paper.spaces import View
 
-UNCLIPPED = (-100.0, 100.0)
-"""A box so wide that FGSM is never clipped, as in the paper's comparison."""
-
-FOOLED = 0.9
+FOOLED, _MOST = 0.9, 4.0
 
 
 def _likelihood(logits: Tensor, goal: Goal) -> Tensor:
@@ -32,29 +31,31 @@ TEXTBOOK = FGSM(loss=_likelihood)
 """FGSM as the comparison's authors had it; the library's own loss keeps its gradient and needs a smaller ε."""
 
 
-def fgsm_budget(model: Model, x: Tensor, y: Tensor, most: float = 4.0) -> float:
-    """The smallest ε at which FGSM without clipping leaves at most 10 % of the samples correct.
-
-    Args:
-        model: the classifier.
-        x: inputs `(N, …)`.
-        y: labels `(N,)`.
-        most: the largest ε tried.
+def fgsm_budget(view: View, y: Tensor) -> float:
+    """The smallest ε, up to 4 or half the box, at which FGSM leaves at most 10 % of a view's images correct.
 
     Raises:
-        InputError: no ε up to that leaves as few.
+        InputError: no ε leaves as few.
     """
-    low, high = UNCLIPPED
     return smallest_budget(
-        TEXTBOOK, model, x, y, linf, accuracy=1 - FOOLED, most=most, halvings=12, low=low, high=high
+        TEXTBOOK,
+        view.model,
+        view.x,
+        y,
+        linf,
+        accuracy=1 - FOOLED,
+        most=min(_MOST, (view.high - view.low) / 2),
+        halvings=12,
+        low=view.low,
+        high=view.high,
     )[0]
 
 
-def fgsm_examples(model: Model, x: Tensor, y: Tensor, eps: float) -> Tensor:
-    """X + ε sign ∇J for every sample, whether or not it fools, and without clipping."""
-    return TEXTBOOK.maximise(model, x, y, Threat(linf, eps, *UNCLIPPED))
+def fgsm_examples(view: View, y: Tensor, eps: float) -> Tensor:
+    """X + ε sign ∇J for every image of a view, whether or not it fools, clipped where the view has a box."""
+    return TEXTBOOK.maximise(view.model, view.x, y, Threat(linf, eps, view.low, view.high))
 
 
 def wrong(model: Model, x: Tensor, y: Tensor) -> Tensor:
     """Whether each sample is misclassified without an attack, `(N,)`."""
-    return FGSM()(model, x, y, Threat(linf, 0)).success
+    return labels(model, x) != y

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from matplotlib.ticker import LogFormatter, PercentFormatter
 
-from epsball.report.svg import ACCENT, BAND, GOOD, GRID, INK, MUTED, WARN, axes
+from epsball.report.svg import ACCENT, GOOD, GRID, INK, MUTED, WARN, axes
+from epsball.report.words import DASH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +56,7 @@ def lines(
     for place, curve in enumerate(curves):
         colour, dash = COLOURS[place % len(COLOURS)], DASHES[place // len(COLOURS) % len(DASHES)]
         if curve.low is not None and curve.high is not None:
-            plot.fill_between(curve.x, curve.low, curve.high, color=BAND, linewidth=0)
+            plot.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0)
         marker = "o" if len(curve.x) <= 16 else None  # noqa: PLR2004 few points are marked
         plot.plot(curve.x, curve.y, color=colour, linestyle=dash, marker=marker, markersize=3.5, label=curve.name)
     for text, height in (marks or {}).items():
@@ -108,13 +110,14 @@ def histograms(values: Mapping[str, Sequence[float]], x_label: str, bins: int = 
 def grid(
     table: Sequence[Sequence[float]], rows: Sequence[str], columns: Sequence[str], row_label: str, label: str
 ) -> Axes:
-    """Draw a table of shares as shaded cells with their percentages."""
+    """Draw a table of shares as shaded cells with their percentages, a dash where there is none."""
     plot = axes(SIZE[0], 0.8 + 0.42 * len(rows), label, row_label)
     plot.grid(visible=False)
     plot.imshow(np.asarray(table, float), cmap="Blues", vmin=0, vmax=1.4, aspect="auto")
     for row, cells in enumerate(table):
         for column, cell in enumerate(cells):
-            plot.annotate(f"{100 * cell:.0f} %", (column, row), ha="center", va="center", color="#16191f", fontsize=8)
+            text = DASH if math.isnan(cell) else f"{100 * cell:.0f} %"
+            plot.annotate(text, (column, row), ha="center", va="center", color="#16191f", fontsize=8)
     plot.set_xticks(range(len(columns)), columns)
     plot.set_yticks(range(len(rows)), rows)
     return plot

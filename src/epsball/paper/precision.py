@@ -13,7 +13,7 @@ from epsball.geometry import linf
 from epsball.paper.answers import labels
 from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table
 from epsball.paper.figure import Figure, percent, share
-from epsball.paper.networks import standard_network
+from epsball.paper.networks import shortened, standard_network
 from epsball.paper.plots import bars
 from epsball.report.words import DASH
 from epsball.threat import Threat
@@ -54,6 +54,7 @@ def measure(lab: Lab) -> Measured:
         f"The first {n:,} test images of a set, or all there are, set onto the 8-bit grid; attacks in linf on those that are then "
         f"classified correctly; PGD takes {steps} steps from one random start, seed {lab.seed}. Rounding sets every "
         "pixel of the attacked image to the nearest multiple of 1/255, which undoes any change below 1/510."
+        f"{shortened(lab, NETWORKS)}"
     )
     return {"networks": networks, "setting": setting}
 
@@ -151,7 +152,8 @@ def pictures(measured: Measured) -> tuple[Picture, ...]:
     }
     return (
         Picture(
-            f"Share of the correctly classified images that a change of at most {BELOW} per pixel fools.",
+            f"Share of the correctly classified images that a change fools: of at most {BELOW} per pixel, or {HALF} where it says so; "
+            "rounded to 8 bit, a pixel has then moved by 0 or 1/255.",
             bars(
                 list(measured["networks"]),
                 {name: [100 * figure["value"] for figure in own] for name, own in series.items()},

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 NAME = "regularisation"
 SEEDS = (0, 1, 2)
 EPSILONS = (0.1, 0.25)
-"""In linf; 0.25 is that of [1], which also gives the share of clean loss."""
+"""In linf; 0.25 is that of Goodfellow et al. 2014, which also gives the share of clean loss."""
 CLEAN_SHARE = 0.5
 PARTS = {"all data": 1, "one tenth": 10}
 LONGER = 4

@@ -65,9 +65,9 @@ def reproduce(lab: Lab, names: Sequence[str] = (), command: str = "") -> list[Re
     done = []
     for experiment in find(names):
         lab.say(f"{experiment.id} {experiment.name}: {experiment.claim}")
+        facts = {"command": command, "quick": lab.quick, "seed": lab.seed, **circumstances(torch.device("cpu"))}
         started = time.perf_counter()
         measured = json.loads(json.dumps(experiment.measure(lab)))
-        facts = {"command": command, "quick": lab.quick, "seed": lab.seed, **circumstances(torch.device("cpu"))}
         result = Result(experiment, measured, facts, time.perf_counter() - started)
         _write(result, lab.out)
         done.append(result)
@@ -103,10 +103,13 @@ def read(folder: Path) -> list[Result]:
             continue
         try:
             kept = json.loads(file.read_text(encoding="utf-8"))
-            result = Result(experiment, kept["measured"], kept["circumstances"], kept["seconds"])
+            facts = kept["circumstances"]
+            _ = facts["command"], facts["started"], facts["quick"], facts["versions"]["torch"]
+            _ = facts["machine"]["processor"], facts["machine"]["cores"]
+            result = Result(experiment, kept["measured"], facts, float(kept["seconds"]))
             _described(result)
             results.append(result)
-        except (ValueError, LookupError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
             raise InputError(
                 f"{file} is no result of this version, or a damaged one; delete it and run {experiment.name} again"
             ) from error
@@ -143,12 +146,18 @@ def write_page(folder: Path) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["cell"] = _cell
     style = resources.files("epsball.report").joinpath("style.css").read_text(encoding="utf-8")
     sections = [_section(result) for result in results]
     for name, template in ((PAGE, "page.html.jinja"), (SUMMARY, "page.md.jinja")):
         text = environment.get_template(template).render(sections=sections, style=Markup(style))  # noqa: S704 (our own style sheet)
         write_whole(folder / name, text.encode("utf-8"))
     return folder / PAGE
+
+
+def _cell(text: str) -> str:
+    """A text as a cell of a Markdown table, where a bar would begin the next one."""
+    return text.replace("|", r"\|")
 
 
 def _described(result: Result) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from epsball.noise import Noise
 from epsball.paper.answers import labels, logits
 from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table
 from epsball.paper.figure import percent, share
-from epsball.paper.networks import ROBUST_EPS, robust_network
+from epsball.paper.networks import ARMS, ROBUST_EPS, STAGES, robust_network
 from epsball.paper.plots import Line, histograms, lines
 from epsball.report.words import number
 from epsball.threat import Threat
@@ -50,8 +50,9 @@ def measure(lab: Lab) -> Measured:
     return {
         "steps": shown,
         "networks": networks,
-        "setting": f"{model.source.removeprefix('zoo:')}, standard and PGD-trained at ε = {ROBUST_EPS} in linf; the first {count} "
-        f"test images of {lab.name('mnist')}, {RESTARTS:,} uniform starts each, {steps} steps of 2.5 ε / {steps}; seed {lab.seed}.",
+        "setting": f"{model.source.removeprefix('zoo:')}, standard and PGD-trained at ε = {ROBUST_EPS} in linf against {ARMS['PGD']}, "
+        f"{STAGES}; the first {count} test images of {lab.name('mnist')}, {RESTARTS:,} uniform starts each, {steps} steps of "
+        f"2.5 ε / {steps}; seed {lab.seed}.",
     }
 
 
@@ -127,7 +128,7 @@ def judge(measured: Measured) -> tuple[Check, ...]:
     return (
         Check(able, "99.2 % and 98.8 %", clean, min(network["clean"]["value"] for network in networks) >= ABLE),
         *(check for kind, network in zip(KINDS, networks, strict=True) for check in _alike(kind, network["samples"])),
-        Check(lower, "far lower", f"{number(overall)} times {_ends(ratios)}", overall >= LOWER),
+        Check(lower, "far lower", f"{number(overall)} times, {_ends(ratios)}", overall >= LOWER),
     )
 
 
@@ -141,13 +142,13 @@ def _alike(kind: str, samples: list[dict[str, Any]]) -> tuple[Check, ...]:
         (f"loss halfway between two maxima below both in {DIPS:.0%} of pairs", "below", dips, fmean(dips) >= DIPS),
     )
     return tuple(
-        Check(f"{kind} training: {statement}", paper, f"{number(fmean(values))} {_ends(values)}", holds)
+        Check(f"{kind} training: {statement}", paper, f"{number(fmean(values))}, {_ends(values)}", holds)
         for statement, paper, values, holds in found
     )
 
 
 def _ends(values: list[float]) -> str:
-    return f"({number(min(values))} … {number(max(values))} over the images)"
+    return f"from {number(min(values))} to {number(max(values))} over the images"
 
 
 def tables(measured: Measured) -> tuple[Table, ...]:

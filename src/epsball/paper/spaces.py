@@ -12,7 +12,7 @@ from epsball.geometry import Norm, l2
 from epsball.models.wrap import Model, wrap
 from epsball.threat import Threat
 
-_FAR = (-1000.0, 1000.0)
+_IMAGES, _FAR = (0.0, 1.0), (-1000.0, 1000.0)
 _LEAST_CONTRAST = 40 / 255
 _LEAST_SPREAD = 10 / 255
 
@@ -26,12 +26,14 @@ class Space:
         centre: subtracted, `(1, C, H, W)`.
         matrix: multiplied to the flat image, `(d, d)`; None for the identity.
         contrast: the standard deviation that images get, those below 40/255 less; None to leave them as they are.
+        boxed: whether attackers stay among images, in [0, 1]; the paper clips nothing.
     """
 
     name: str
     centre: Tensor
     matrix: Tensor | None = None
     contrast: float | None = None
+    boxed: bool = False
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return images `(N, C, H, W)` in this space, `(N, d)`."""
@@ -45,11 +47,11 @@ class Space:
 
         An image's own mean and contrast are constants of its preprocessing: they scale lengths and turn no direction.
         """
-        length = l2(self(x)) * self._unit(x).squeeze(1)
+        there = self(x) * self._unit(x)
         if self.matrix is None:
-            return View(model, x, length, 0.0, 1.0)
+            return View(model, x, there, *(_IMAGES if self.boxed else _FAR))
         seen = Unmapped(model, torch.linalg.inv(self.matrix).to(x.dtype), x.shape[1:])
-        return View(wrap(seen), (x.double().flatten(1) @ self.matrix).to(x.dtype).reshape(x.shape), length, *_FAR)
+        return View(wrap(seen), (x.double().flatten(1) @ self.matrix).to(x.dtype).reshape(x.shape), there, *_FAR)
 
     def _unit(self, x: Tensor) -> Tensor:
         """By what each image is divided, `(N, 1)`."""
@@ -64,28 +66,28 @@ class View:
     Args:
         model: of these coordinates.
         x: the images in them, `(N, C, H, W)`.
-        length: |T(x)| in these coordinates, `(N,)`.
+        there: T(x) in the unit of these coordinates, `(N, d)`.
         low: smallest value allowed.
         high: largest value allowed.
     """
 
     model: Model
     x: Tensor
-    length: Tensor
+    there: Tensor
     low: float
     high: float
 
     def __getitem__(self, rows: slice) -> View:
         """Return the view of some of the images."""
-        return View(self.model, self.x[rows], self.length[rows], self.low, self.high)
+        return View(self.model, self.x[rows], self.there[rows], self.low, self.high)
 
     def threat(self, norm: Norm) -> Threat:
         """Return the threat of an attack that looks for the nearest error."""
         return Threat(norm, math.inf, self.low, self.high)
 
-    def rho(self, found: Tensor) -> Tensor:
-        """Return |r| / |T(x)| in l2 of images found in these coordinates, `(N,)`."""
-        return l2((found - self.x).double()) / self.length
+    def rho(self, found: Tensor, norm: Norm = l2) -> Tensor:
+        """Return |r| / |T(x)| of images found in these coordinates, `(N,)`."""
+        return norm((found - self.x).double()) / norm(self.there)
 
     def pixels(self, found: Tensor) -> Tensor:
         """Return images found in these coordinates as pixels."""
@@ -93,8 +95,8 @@ class View:
 
 
 def pixels(like: Tensor) -> Space:
-    """The images as they are."""
-    return Space("pixels", torch.zeros_like(like[:1]))
+    """The images as they are, and attackers who stay among them."""
+    return Space("pixels", torch.zeros_like(like[:1]), boxed=True)
 
 
 def centred(train: Tensor) -> Space:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from epsball.geometry.base import TINY
 from epsball.paper.answers import labels
-from epsball.paper.neighbourhood import bounded_mean
+from epsball.paper.figure import bounded_mean
 
 if TYPE_CHECKING:
     from epsball.models.wrap import Model
