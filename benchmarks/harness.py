@@ -157,7 +157,7 @@ def machine(threads: int) -> dict[str, str | int]:
         "processor": processor,
         "cores": os.cpu_count() or 1,
         "threads": threads,
-        "system": platform.platform(terse=True),
+        "system": platform.system(),
     }
 
 

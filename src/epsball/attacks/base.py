@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from epsball.threat import Threat
 
 
+_PROBABLY_LABELS = 0.8
+
+
 @dataclass(frozen=True)
 class Found:
     """What an attack found for N samples.
@@ -98,10 +101,11 @@ class Attack(ABC):
         call = _Call.prepare(self, model, x, y, threat, seed, ids, layout)
         with call.frozen():
             found = [self._found(prepared) for prepared in call.oracles(remember=True)]
-        if call.goal.targeted and len(call.x) > 1 and bool((torch.cat([f.distance for f in found]) == 0).all()):
+        there = torch.cat([f.distance for f in found]) == 0
+        if call.goal.targeted and len(there) > 1 and there.double().mean().item() > _PROBABLY_LABELS:
             raise InputError(
-                "the model already predicts the target of every sample; the targets are probably the true labels: give other classes, "
-                "or an untargeted goal"
+                f"the model already predicts the target of {int(there.sum())} of {len(there)} samples; the targets are probably "
+                "the true labels: give other classes, or an untargeted goal"
             )
         return Found(*(torch.cat([getattr(f, field.name) for f in found]) for field in dataclasses.fields(Found)))
 
