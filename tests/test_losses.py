@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import epsball as eb
-from epsball.losses import Loss, cross_entropy, dlr, margin
+from epsball.losses import Loss, cross_entropy, dlr, margin, sharpened_cross_entropy
 from epsball.rules import momentum, plain
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -29,14 +29,16 @@ def test_cross_entropy_is_the_textbook_value_and_direction(targeted: bool) -> No
     torch.testing.assert_close(cross_entropy(LOGITS, goal), textbook)
     slope = gradient(cross_entropy, LOGITS, goal)
     expected = gradient(lambda z, g: sign * F.cross_entropy(z, g.labels, reduction="none"), LOGITS, goal)
+    torch.testing.assert_close(F.normalize(slope), F.normalize(expected))
     clear = goal.margin(LOGITS).abs() >= 1
     assert 20 < int(clear.sum()) < 50
-    torch.testing.assert_close(F.normalize(slope[clear]), F.normalize(expected[clear]))
+    sharpened = gradient(sharpened_cross_entropy, LOGITS, goal)
+    torch.testing.assert_close(F.normalize(sharpened[clear]), F.normalize(expected[clear]))
 
 
-def test_near_the_boundary_cross_entropy_heads_for_the_nearest_class() -> None:
+def test_near_the_boundary_the_sharpened_one_heads_for_the_nearest_class() -> None:
     logits = torch.tensor([[1.0, 0.99, 0.9, 0.5]], dtype=torch.float64)
-    slope = gradient(cross_entropy, logits, eb.Goal(torch.tensor([0])))
+    slope = gradient(sharpened_cross_entropy, logits, eb.Goal(torch.tensor([0])))
     torch.testing.assert_close(slope, torch.tensor([[-1.0, 1.0, 0.0, 0.0]], dtype=torch.float64), rtol=0, atol=1e-3)
 
 
@@ -48,7 +50,7 @@ def test_the_gradient_of_cross_entropy_survives_a_confident_model() -> None:
     assert float(gradient(cross_entropy, logits, goal).abs().sum()) == pytest.approx(2)
 
 
-@pytest.mark.parametrize("loss", [cross_entropy, margin, dlr])
+@pytest.mark.parametrize("loss", [cross_entropy, sharpened_cross_entropy, margin, dlr])
 @pytest.mark.parametrize("targeted", [False, True])
 @pytest.mark.parametrize("classes", [2, 3, 5])
 def test_losses_grow_towards_the_goal(loss: Loss, targeted: bool, classes: int) -> None:  # noqa: FBT001 - parametrised

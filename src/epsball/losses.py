@@ -13,24 +13,31 @@ from epsball.goal import Goal
 
 Loss: TypeAlias = Callable[[Tensor, Goal], Tensor]
 
-_NEAR = 1.0
-
 
 def cross_entropy(logits: Tensor, goal: Goal) -> Tensor:
     """Return J(x, y) = -log p_y, or log p_t for a target t. Source: Goodfellow et al. 2014, arXiv:1412.6572.
 
     Deviations: the gradient is that of the log odds, log((1 - p_y) / p_y), which is the gradient of J divided by 1 - p_y. Its
     direction is the same, but it does not vanish where a confident p_y rounds to 1. Steps that a norm scales do not see the factor.
-    Where the label is less than 1 ahead of the next class or behind it, the softmax is sharpened as that shrinks, so that the last
-    steps head for the nearest boundary and not for a mixture of all.
+    """
+    own = logits.gather(1, goal.labels[:, None])
+    odds = logits.scatter(1, goal.labels[:, None], -torch.inf).logsumexp(1) - own.squeeze(1)
+    fixed = odds.detach()
+    loss = odds + (F.softplus(fixed) - fixed)
+    return -loss if goal.targeted else loss
+
+
+def sharpened_cross_entropy(logits: Tensor, goal: Goal) -> Tensor:
+    """Return T (log sum_{k != y} exp(z_k / T) - z_y / T), T the lead of z_y, at most 1; for a target its negative.
+
+    Far from the boundary that is `cross_entropy` in direction; near it, the softmax is sharpened as the label's lead shrinks, so that
+    the last steps head for the nearest boundary and not for a mixture of all. Source: none; docs/decisions/cross-entropy.md.
     """
     own = logits.gather(1, goal.labels[:, None])
     others = logits.scatter(1, goal.labels[:, None], -torch.inf)
-    fixed = others.detach()
-    heat = ((own.detach() - fixed.amax(1, keepdim=True)).abs() / _NEAR).clamp(torch.finfo(logits.dtype).eps, 1)
-    odds = ((others / heat).logsumexp(1, keepdim=True) * heat - own).squeeze(1)
-    value = F.softplus((fixed.logsumexp(1, keepdim=True) - own.detach()).squeeze(1))
-    loss = odds + (value - odds.detach())
+    lead = (own - others.amax(1, keepdim=True)).detach().abs()
+    heat = lead.clamp(torch.finfo(logits.dtype).eps, 1)
+    loss = ((others / heat).logsumexp(1, keepdim=True) * heat - own).squeeze(1)
     return -loss if goal.targeted else loss
 
 

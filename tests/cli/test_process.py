@@ -39,7 +39,7 @@ def test_the_version_and_an_error_as_the_shell_sees_them() -> None:
 def test_an_interrupt_keeps_what_is_finished_and_the_same_command_goes_on() -> None:
     words = evaluate("--out", "run", "--json", model="nets.py:slow", suite="noise,pgd")
     slow = subprocess.Popen(
-        [*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(SLOW="1")
+        [*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(SLOW="20")
     )
     first = Path("run", "attacks", "00-noise", "00000.parquet")
     limit = time.monotonic() + 60

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from epsball.attacks.base import Attack
-from epsball.losses import Loss, cross_entropy
+from epsball.losses import Loss, cross_entropy, sharpened_cross_entropy
 from epsball.rules import Rule, momentum, plain
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ class PGD(Attack):
 
     Madry et al. 2017, arXiv:1706.06083, eq. 3. Deviations: all norms, by the linear maximisation of the ball within the pixel box; α
     falls geometrically from `first` to `rate` times ε, which fools more samples and most of them sooner than a constant step
-    (docs/decisions/pgd-steps.md); first = rate is the paper's constant step.
+    (docs/decisions/pgd-steps.md); first = rate is the paper's constant step. J is sharpened near the boundary; loss =
+    losses.cross_entropy is the paper's.
 
     Args:
         steps: number of gradients.
@@ -37,7 +38,7 @@ class PGD(Attack):
     first: float = 1.0
     rate: float = 0.03
     random_start: bool = True
-    loss: Loss = cross_entropy
+    loss: Loss = sharpened_cross_entropy
     rule: Rule = plain
 
     def run(self, ask: Oracle, x0: Tensor, threat: Threat) -> Tensor:

@@ -79,10 +79,11 @@ def _checkpoint(out: Path) -> Path | None:
 
 def _objective(name: str, norm: str, eps: str | None, steps: int) -> "Objective":
     from epsball.attacks import FGSM, PGD  # noqa: PLC0415 (torch is only loaded by commands that compute)
+    from epsball.losses import cross_entropy  # noqa: PLC0415 (the same)
     from epsball.train.objective import adversarial, standard  # noqa: PLC0415 (the same)
 
     share = min(1.0, 2.5 / steps)
-    attacks = {"fgsm": FGSM(), "pgd": PGD(steps=steps, first=share, rate=share)}
+    attacks = {"fgsm": FGSM(), "pgd": PGD(steps=steps, first=share, rate=share, loss=cross_entropy)}
     if name == "standard":
         if eps is not None:
             raise InputError(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from epsball.attacks import FGSM, PGD
 from epsball.geometry import linf
+from epsball.losses import cross_entropy
 from epsball.threat import Threat
 from epsball.train.loop import Epoch, Trained
 from epsball.train.objective import Objective, adversarial, standard
@@ -55,7 +56,7 @@ ROBUST_EPS = 0.3
 """ε in linf of the adversarially trained networks, that of Madry et al. 2017 on MNIST."""
 
 PGD_STEPS = 7
-ATTACKS: dict[str, Attack] = {"FGSM": FGSM(), "PGD": PGD(steps=PGD_STEPS, first=0.5)}
+ATTACKS: dict[str, Attack] = {"FGSM": FGSM(), "PGD": PGD(steps=PGD_STEPS, first=0.5, loss=cross_entropy)}
 """What the adversarial networks are trained against, by name."""
 
 WARM_UP = (0.1, 0.2)

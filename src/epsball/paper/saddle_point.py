@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 from epsball.attacks import PGD
 from epsball.geometry import linf
+from epsball.losses import cross_entropy
 from epsball.noise import Noise
 from epsball.paper.answers import labels, logits
 from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table
@@ -80,7 +81,9 @@ def climbed(model: Model, x: Tensor, y: Tensor, ids: Tensor, done: int, steps: i
     """Where PGD of `steps` constant steps is after `done` of them, `(N, …)`."""
     if done == 0:
         return THREAT.sample(x, Noise(seed, ids, 0))
-    return PGD(steps=done, first=2.5 / steps, rate=2.5 / steps).maximise(model, x, y, THREAT, seed=seed, ids=ids)
+    return PGD(steps=done, first=2.5 / steps, rate=2.5 / steps, loss=cross_entropy).maximise(
+        model, x, y, THREAT, seed=seed, ids=ids
+    )
 
 
 def losses(model: Model, x: Tensor, y: Tensor) -> Tensor:
