@@ -272,7 +272,7 @@ def test_the_record_is_plain_json_and_says_it_all(run: Evaluation) -> None:
         "steps": 4,
         "rate": 0.5,
         "random_start": True,
-        "loss": "cross_entropy",
+        "loss": "sharpened_cross_entropy",
         "rule": "plain",
     }
     assert spec["threat"] == {"norm": "linf", "eps": EPS, "low": 0.0, "high": 1.0}
