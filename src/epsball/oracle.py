@@ -152,7 +152,7 @@ class Oracle:
             value = loss(local.logits, local.goal)
             return value.detach(), local.gradient(value)
 
-        value, gradient = self.local(x, answer, into=(x.new_zeros(len(x)), torch.zeros_like(x)))
+        value, gradient = self.local(x, answer) or (x.new_zeros(len(x)), torch.zeros_like(x))
         return value, gradient
 
     def linearise(self, x: Tensor, classes: Tensor | None = None) -> tuple[Tensor, Tensor]:
