@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +18,7 @@ from epsball.record.tabulate import positions, tabulate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 SPEC: dict[str, Any] = {
     "threat": {"norm": "linf", "eps": 0.1},
@@ -32,9 +31,7 @@ IDS, LABEL = np.array([3, 1, 2]), np.array([0, 1, 1])
 X = np.arange(12, dtype=np.float32).reshape(3, 1, 2, 2) / 12
 
 
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda _: None)
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 
 
 def rows(ids: list[int], distance: list[float]) -> AttackRows:
@@ -174,37 +171,6 @@ def test_a_failed_write_keeps_the_old_content(tmp_path: Path, monkeypatch: pytes
     assert file.read_bytes() == b"old"
 
 
-@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="only Linux has a device that is always full")
-def test_a_device_is_written_into_and_stays_one(tmp_path: Path) -> None:
-    """A node of our own, by a link, stands for /dev/full: a mistake must not replace the machine's."""
-    link = tmp_path / "full"
-    link.symlink_to("/dev/full")
-    with pytest.raises(InputError, match="the disk is full"):
-        write_whole(link, b"content")
-    assert link.is_symlink()
-    assert link.is_char_device()
-
-
-def test_a_pipe_and_the_target_of_a_link_are_written_and_stay(tmp_path: Path) -> None:
-    pipe, file, link = tmp_path / "pipe", tmp_path / "file", tmp_path / "link"
-    os.mkfifo(pipe)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    write_whole(pipe, b"content")
-    assert os.read(reader, 100) == b"content"
-    os.close(reader)
-    assert pipe.is_fifo()
-    file.write_bytes(b"old")
-    link.symlink_to(file)
-    write_whole(link, b"new")
-    assert link.is_symlink()
-    assert file.read_bytes() == b"new"
-
-
-def test_a_folder_in_the_place_of_a_file_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="it is a folder; name a file in it"):
-        write_whole(tmp_path, b"content")
-
-
 def test_a_distance_may_be_asked_as_a_fraction() -> None:
     assert FIRST.within("1/20").tolist() == [True, False]
 
@@ -261,67 +227,6 @@ def test_a_finished_part_that_was_altered_is_not_built_upon(tmp_path: Path) -> N
     (tmp_path / STAGE / "00000.parquet").write_bytes(table_bytes(rows([3, 1], [0.01, 0.02]).columns()))
     with pytest.raises(InputError, match="was altered since it was written"):
         RunFolder.open(tmp_path, SPEC).read_part(STAGE, 0)
-
-
-@pytest.mark.parametrize("name", ["run.json", "samples.parquet", f"{STAGE}/00000.parquet"])
-@pytest.mark.parametrize("left", [0, 10, -7])
-def test_a_truncated_file_is_one_sentence(name: str, left: int, tmp_path: Path) -> None:
-    write(tmp_path)
-    file = tmp_path / name
-    file.write_bytes(file.read_bytes()[:left])
-    with pytest.raises(InputError, match=r"it is truncated or was altered: restore it, or evaluate again"):
-        read_run(tmp_path)
-
-
-@pytest.mark.parametrize("left", [0, 10, -7])
-def test_truncated_arrays_are_one_sentence(left: int, tmp_path: Path) -> None:
-    write(tmp_path)
-    for name in ("inputs.safetensors", f"{STAGE}/00000.safetensors"):
-        (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:left])
-    with pytest.raises(InputError, match="no readable safetensors file"):
-        read_inputs(tmp_path)
-    with pytest.raises(InputError, match="no readable safetensors file"):
-        read_examples(tmp_path, "pgd")
-
-
-@pytest.mark.parametrize(("name", "column"), [("samples.parquet", "upper"), (f"{STAGE}/00001.parquet", "after")])
-def test_a_missing_column_is_named(name: str, column: str, tmp_path: Path) -> None:
-    write(tmp_path)
-    columns = table(FIRST, SECOND) if name.startswith("samples") else SECOND.columns()
-    del columns[column]
-    (tmp_path / name).write_bytes(table_bytes(columns))
-    with pytest.raises(InputError, match=rf"{name} has no column '{column}' \(it has id, "):
-        read_run(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda run: run.pop("parts"),
-        lambda run: run.update(status="fine"),
-        lambda run: run.update(findings=[{"id": "D02"}]),
-        lambda run: run["spec"].pop("attacks"),
-    ],
-)
-def test_a_manifest_that_lacks_something_is_one_sentence(
-    damage: Callable[[dict[str, Any]], Any], tmp_path: Path
-) -> None:
-    write(tmp_path)
-    run = json.loads((tmp_path / "run.json").read_text())
-    damage(run)
-    (tmp_path / "run.json").write_text(json.dumps(run))
-    with pytest.raises(InputError, match="restore it, or evaluate again"):
-        read_run(tmp_path)
-
-
-def test_a_missing_file_and_a_run_without_results_are_one_sentence(tmp_path: Path) -> None:
-    write(tmp_path, 1)
-    with pytest.raises(InputError, match="no results yet; run the same command again"):
-        read_run(tmp_path)
-    write(tmp_path)
-    (tmp_path / STAGE / "00001.parquet").unlink()
-    with pytest.raises(InputError, match="No such file"):
-        read_run(tmp_path)
 
 
 def test_a_name_is_made_fit_for_a_folder() -> None:

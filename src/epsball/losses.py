@@ -28,9 +28,9 @@ def cross_entropy(logits: Tensor, goal: Goal) -> Tensor:
 
 
 def sharpened_cross_entropy(logits: Tensor, goal: Goal) -> Tensor:
-    """Return T (log sum_{k != y} exp(z_k / T) - z_y / T), T the lead of z_y, at most 1; for a target its negative.
+    """Return T (log sum_{k != y} exp(z_k / T) - z_y / T), `(N,)`; for a target its negative.
 
-    Far from the boundary that is `cross_entropy` in direction; near it, the softmax is sharpened as the label's lead shrinks, so that
+    T is how far z_y is from the largest other logit, and at most 1; no gradient passes through it. Far from the boundary that is `cross_entropy` in direction; near it, the softmax is sharpened as the label's lead shrinks, so that
     the last steps head for the nearest boundary and not for a mixture of all. Source: none; docs/decisions/cross-entropy.md.
     """
     own = logits.gather(1, goal.labels[:, None])

@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+FACTS: dict[str, Any] = {
+    "command": "epsball reproduce",
+    "quick": False,
+    "started": "2026-01-01",
+    "machine": {"processor": "a processor", "cores": 2},
+    "versions": {"torch": "2"},
+}
+"""How a result came about, as a page needs it."""
+
+
 def changed(measured: dict[str, Any], changes: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """A copy with other values at paths such as "networks/nin/rho"."""
     copied = copy.deepcopy(measured)

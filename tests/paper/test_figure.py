@@ -33,11 +33,11 @@ def test_of_nothing_there_is_no_figure() -> None:
     assert percent(None) == plain(None) == "–"
 
 
-def test_difference_and_average() -> None:
+def test_a_difference_is_of_independent_figures_and_an_average_of_any() -> None:
     more: Figure = {"value": 0.9, "low": 0.87, "high": 0.93, "n": 300}
     less: Figure = {"value": 0.5, "low": 0.46, "high": 0.54, "n": 200}
     assert difference(more, less) == pytest.approx({"value": 0.4, "low": 0.35, "high": 0.45, "n": 200})
-    assert average([more, less]) == pytest.approx({"value": 0.7, "low": 0.675, "high": 0.725, "n": 500})
+    assert average([more, less]) == pytest.approx({"value": 0.7, "low": 0.665, "high": 0.735, "n": 500})
 
 
 def test_figures_read_as_text() -> None:

@@ -10,6 +10,7 @@ import pytest
 from browser import NEEDS_BROWSER, watched
 from epsball.paper import fgsm_table, fine_tuning
 from epsball.paper.reproduce import write_page
+from paper.counterfeit import FACTS
 from paper.test_fgsm_table import TRUE as TABLE_1
 from paper.test_fine_tuning import TRUE as FIGURE_5
 from paper.test_fine_tuning import arm
@@ -20,13 +21,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 pytestmark = NEEDS_BROWSER
-FACTS = {
-    "command": "epsball reproduce",
-    "quick": False,
-    "started": "2026-01-01",
-    "machine": {"processor": "a processor", "cores": 2},
-    "versions": {"torch": "2"},
-}
 
 
 @pytest.fixture

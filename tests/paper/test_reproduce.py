@@ -17,6 +17,7 @@ from epsball.paper.lab import Lab
 from epsball.paper.plots import Line, lines
 from epsball.paper.reproduce import PAGE, find, read, reproduce, write_page
 from paper import test_binary, test_comparison, test_fine_tuning, test_linear_growth, test_regions, test_transfer
+from paper.counterfeit import FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,15 +146,8 @@ WHOLE = {
 
 
 def test_every_row_of_a_table_of_the_summary_has_as_many_cells_as_its_head(tmp_path: Path) -> None:
-    facts = {
-        "command": "epsball reproduce",
-        "quick": True,
-        "started": "2026-01-01",
-        "machine": {"processor": "a processor", "cores": 2},
-        "versions": {"torch": "2"},
-    }
     for name, measured in WHOLE.items():
-        document = {"measured": measured, "circumstances": facts, "seconds": 1.0}
+        document = {"measured": measured, "circumstances": FACTS, "seconds": 1.0}
         (tmp_path / f"{name}.json").write_text(json.dumps(document), encoding="utf-8")
     write_page(tmp_path)
     text = (tmp_path / "README.md").read_text(encoding="utf-8")

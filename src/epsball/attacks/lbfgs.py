@@ -96,11 +96,11 @@ class LBFGS(Attack):
 
 
 class Start(NamedTuple):
-    """Where n searches begin, in float32 at least.
+    """Where n searches begin.
 
     Args:
         x0: the inputs in their own type `(n, …)`.
-        x: the same.
+        x: the same in float32 at least `(n, …)`.
         k: the class whose boundary is nearest `(n,)`.
         distance: of that boundary `(n,)`.
         c: of an affine model, the constant whose minimiser lies on the boundary itself `(n,)`.
@@ -116,6 +116,7 @@ class Start(NamedTuple):
 
     @classmethod
     def of(cls, near: Boundary, x0: Tensor) -> Start:
+        """Begin at inputs `(n, …)` with their nearest boundary; in few bits, so that a batch's rounding does not show."""
         x = x0.to(torch.promote_types(x0.dtype, torch.float32))
         distance, gap = _coarse(near.distance.to(x.dtype)), _coarse(near.gap.to(x.dtype))
         c = (gap / distance.square().clamp_min(TINY) / 4).clamp(TINY, 1 / TINY)

@@ -27,7 +27,7 @@ ATTACKS: dict[str, Callable[..., Attack]] = {
 }
 """Name on the command line -> what makes the attack from its hyper-parameters."""
 
-SUITE_VERSION = 1
+SUITE_VERSION = 2
 """Written into every run; goes up whenever a suite's attacks or their settings change."""
 
 

@@ -41,6 +41,7 @@ def reproduce(
     from epsball.paper.reproduce import PAGE, reproduce  # noqa: PLC0415 (the same)
 
     names = experiments or []
+    # a folder named from the root is this machine's own and helps nobody who reads the result
     options = {"--quick": quick, f"--out {out}": out != _RESULTS and not out.is_absolute(), f"--seed {seed}": seed != 0}
     words = ["epsball reproduce", *names, *(option for option, given in options.items() if given)]
     with kept(out):

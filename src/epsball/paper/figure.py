@@ -74,9 +74,9 @@ def difference(more: Figure, less: Figure) -> Figure:
 
 
 def average(figures: Sequence[Figure]) -> Figure:
-    """Return the mean of independent figures and mean ± √(Σ h²) / N, h their half-widths: how well these N are known, not others."""
+    """Return the mean of N figures and mean ± Σ h / N, h their half-widths: it holds whatever they share, for these N and not others."""
     centre = mean([figure["value"] for figure in figures])["value"]
-    half = math.hypot(*map(_half, figures)) / len(figures)
+    half = sum(map(_half, figures)) / len(figures)
     return Figure(value=centre, low=centre - half, high=centre + half, n=sum(figure["n"] for figure in figures))
 
 
