@@ -30,8 +30,9 @@ def cross_entropy(logits: Tensor, goal: Goal) -> Tensor:
 def sharpened_cross_entropy(logits: Tensor, goal: Goal) -> Tensor:
     """Return T (log sum_{k != y} exp(z_k / T) - z_y / T), `(N,)`; for a target its negative.
 
-    T is how far z_y is from the largest other logit, and at most 1; no gradient passes through it. Far from the boundary that is `cross_entropy` in direction; near it, the softmax is sharpened as the label's lead shrinks, so that
-    the last steps head for the nearest boundary and not for a mixture of all. Source: none; docs/decisions/cross-entropy.md.
+    T is how far z_y is from the largest other logit, and at most 1; no gradient passes through it. Far from the boundary
+    that is `cross_entropy` in direction; near it, the softmax is sharpened as the label's lead shrinks, so that the last
+    steps head for the nearest boundary and not for a mixture of all. Source: none; docs/decisions/cross-entropy.md.
     """
     own = logits.gather(1, goal.labels[:, None])
     others = logits.scatter(1, goal.labels[:, None], -torch.inf)
@@ -52,8 +53,8 @@ def dlr(logits: Tensor, goal: Goal) -> Tensor:
     Untargeted: -(z_y - max_{k != y} z_k) / (z_1 - z_3). Targeted: -(z_max - z_t) / (z_1 - (z_3 + z_4) / 2), with
     z_1 >= z_2 >= … Source: Croce and Hein 2020, arXiv:2003.01690, eqs. 6 and 7.
     Deviations: with fewer than three (four) classes the last ones there are stand in, and with two the divisor is a constant, for the
-    ratio has no slope; the targeted numerator takes the largest
-    logit other than the target, so that it keeps its sign once the target is reached.
+    ratio has no slope; the targeted numerator takes the largest logit other than the target, so that it keeps its sign once
+    the target is reached.
     """
     order = logits.sort(1, descending=True).values
     last = order.shape[1] - 1

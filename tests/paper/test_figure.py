@@ -38,6 +38,7 @@ def test_a_difference_is_of_independent_figures_and_an_average_of_any() -> None:
     less: Figure = {"value": 0.5, "low": 0.46, "high": 0.54, "n": 200}
     assert difference(more, less) == pytest.approx({"value": 0.4, "low": 0.35, "high": 0.45, "n": 200})
     assert average([more, less]) == pytest.approx({"value": 0.7, "low": 0.665, "high": 0.735, "n": 500})
+    assert average([share(torch.zeros(9)), share(torch.zeros(4))])["low"] == 0
 
 
 def test_figures_read_as_text() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
+from statistics import NormalDist, fmean
 from typing import TYPE_CHECKING, TypedDict
 
 import torch
@@ -74,10 +74,9 @@ def difference(more: Figure, less: Figure) -> Figure:
 
 
 def average(figures: Sequence[Figure]) -> Figure:
-    """Return the mean of N figures and mean ± Σ h / N, h their half-widths: it holds whatever they share, for these N and not others."""
-    centre = mean([figure["value"] for figure in figures])["value"]
-    half = sum(map(_half, figures)) / len(figures)
-    return Figure(value=centre, low=centre - half, high=centre + half, n=sum(figure["n"] for figure in figures))
+    """Return the mean of N figures between the means of their ends, an interval for these N whatever samples they share."""
+    value, low, high = (fmean(figure[part] for figure in figures) for part in ("value", "low", "high"))
+    return Figure(value=value, low=low, high=high, n=sum(figure["n"] for figure in figures))
 
 
 def _half(figure: Figure) -> float:

@@ -68,9 +68,11 @@ def objective_named(name: str, eps: float = ROBUST_EPS, clean: float = 0.0) -> O
     return standard if name == "standard" else adversarial(ATTACKS[name], Threat(linf, eps), clean)
 
 
-CLEAN = {"FGSM": 0.5}
-"""Share of the clean images in the loss of `robust_network`, by name (Goodfellow et al. 2014, section 6): on FGSM's points alone this
-network learns to tell them from others, and gets one clean image in ten right."""
+CLEAN_SHARE = 0.5
+"""α of Goodfellow et al. 2014, section 6: the share of the clean images in the loss against FGSM."""
+
+CLEAN = {"FGSM": CLEAN_SHARE}
+"""That share in `robust_network`, by name; docs/decisions/shortened-trainings.md."""
 
 ARMS = {
     "standard": "no attack",

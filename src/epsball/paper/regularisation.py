@@ -12,6 +12,7 @@ from epsball.geometry import linf
 from epsball.paper.answers import labels
 from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table
 from epsball.paper.figure import Figure, mean, percent, share
+from epsball.paper.networks import CLEAN_SHARE
 from epsball.paper.plots import bars
 from epsball.report.words import DASH
 from epsball.threat import Threat
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 NAME = "regularisation"
 SEEDS = (0, 1, 2)
 EPSILONS = (0.1, 0.25)
-"""In linf; 0.25 is that of Goodfellow et al. 2014, which also gives the share of clean loss."""
-CLEAN_SHARE = 0.5
+"""In linf; 0.25 is that of Goodfellow et al. 2014."""
 PARTS = {"all data": 1, "one tenth": 10}
 LONGER = 4
 """Times the epochs on a tenth of the data, which holds a tenth of the batches."""
