@@ -161,7 +161,7 @@ def test_the_layout_follows_a_written_rule() -> None:
     assert choose(eb.wrap(MODEL), X.float()).rows == 1024
     assert not choose(eb.wrap(MODEL), X.float()).channels_last
     tuned = tune(convolutional, torch.rand(16, 3, 8, 8))
-    assert tuned.record().keys() == {"rows", "channels_last", "block", "bfloat16"}
+    assert tuned.record().keys() == {"rows", "channels_last", "block", "bfloat16", "tiles"}
 
 
 def test_what_a_search_in_bfloat16_claims_is_asked_again() -> None:

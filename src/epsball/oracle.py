@@ -12,7 +12,7 @@ from epsball.best import Best
 from epsball.border import checked_logits, finite_logits
 from epsball.errors import InputError, ModelError
 from epsball.kept import Kept
-from epsball.layout import arranged, precision
+from epsball.layout import arranged, asked, precision
 from epsball.local import Access, Answer, Local
 from epsball.models.wrap import Model, is_out_of_memory
 from epsball.noise import Noise
@@ -270,14 +270,14 @@ class Oracle:
         *,
         differentiate: bool,
     ) -> tuple[Tensor, ...]:
-        goal = self._goal[samples]
         leaf = arranged(x, self.layout).requires_grad_(differentiate)
         gradients = torch.zeros(len(x), dtype=torch.int64, device=x.device)
         lowered = differentiate and self.layout.bfloat16
         with torch.set_grad_enabled(differentiate), precision(leaf, bfloat16=lowered):
-            logits = self._model(leaf).to(leaf.dtype) if lowered else self._model(leaf)
+            with asked(leaf, self.layout):
+                logits = self._model(leaf).to(leaf.dtype) if lowered else self._model(leaf)
             self._check(logits.detach(), samples)
-            reply = answer(Local(leaf, logits, goal, gradients), *row_tensors)
+            reply = answer(Local(leaf, logits, self._goal[samples], gradients), *row_tensors)
         self._queries[samples] += 1
         self._gradients[samples] += gradients
         again = self._best.record(x.detach(), samples, logits.detach(), sure=not lowered) if self._remember else None

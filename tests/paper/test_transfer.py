@@ -88,11 +88,11 @@ def test_a_mean_that_the_images_do_not_bear_out_is_seen() -> None:
     assert "38.0 points more" in checks[0].measured
 
 
-def test_the_interval_of_a_gain_is_over_the_images() -> None:
+def test_pairs_that_share_their_images_do_not_narrow_the_interval_of_a_gain() -> None:
     cell: Cell = {"error": figure(0.4), "noise": figure(0.02)}
-    found = transfer.gain([cell, cell])
+    found, alone = transfer.gain([cell, cell]), transfer.gain([cell])
     assert found["value"] == pytest.approx(0.38)
-    assert found["high"] - found["low"] == pytest.approx(0.02)
+    assert found["high"] - found["low"] == pytest.approx(alone["high"] - alone["low"]) == pytest.approx(0.02 * 2**0.5)
 
 
 def test_where_nothing_fools_its_source_nothing_is_decided() -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MANIFEST = "run.json"
 INPUTS = "inputs.safetensors"
 SAMPLES = "samples.parquet"
-INCIDENTAL = ("versions", "machine", "started", "layout.rows", "layout.channels_last", "layout.block")
+INCIDENTAL = ("versions", "machine", "started", "layout.rows", "layout.channels_last", "layout.block", "layout.tiles")
 """What may differ on resuming: none of it changes a decision."""
 
 
