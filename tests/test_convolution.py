@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 import epsball as eb
 from epsball.convolution import InTiles, input_gradient, tile_side, tiles_pay
@@ -112,6 +113,23 @@ def test_attacks_take_gradients_in_tiles_and_find_the_same() -> None:
         assert any(seen) == layout.tiles
     assert torch.equal(found[0].success, found[1].success)
     torch.testing.assert_close(found[0].x, found[1].x)
+
+
+def test_a_network_that_is_run_again_for_its_gradients_is_attacked_as_ever() -> None:
+    net, x = _network(), _images(32)
+    y = net(x).argmax(1)
+
+    class Again(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = net
+
+        def forward(self, points: torch.Tensor) -> torch.Tensor:
+            z: torch.Tensor = checkpoint(self.net, points, use_reentrant=False)
+            return z
+
+    plain, checked = (eb.PGD(steps=2)(model, x, y, eb.Threat("linf", 0.05)) for model in (net, Again()))
+    torch.testing.assert_close(checked.x, plain.x)
 
 
 def test_a_compiled_network_is_left_as_it_was_compiled() -> None:

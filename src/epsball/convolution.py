@@ -58,6 +58,8 @@ def _convolved(
 
 
 class _Tiled(torch.autograd.Function):
+    """A convolution that saves what PyTorch's own saves: checkpoints run it again without tiles, and compare the two."""
+
     generate_vmap_rule = True
 
     @staticmethod
@@ -67,13 +69,12 @@ class _Tiled(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004 - PyTorch names both
         x, weight, _, *ctx.settings = inputs
-        ctx.size = x.shape[2:]
-        ctx.save_for_backward(weight)
+        ctx.save_for_backward(x, weight)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
-        (weight,) = ctx.saved_tensors
-        return input_gradient(g, weight.to(g.dtype), ctx.size, *ctx.settings), *[None] * 5
+        x, weight = ctx.saved_tensors
+        return input_gradient(g, weight.to(g.dtype), x.shape[2:], *ctx.settings), *[None] * 5
 
 
 def tiles_pay(module: nn.Module) -> bool:
