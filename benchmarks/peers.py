@@ -98,11 +98,13 @@ DEEPFOOL_ONE_BY_ONE: dict[str, Peer] = {"torchattacks DeepFool": torchattacks_de
 
 def at_its_best(call: Peer, net: nn.Module, x: Tensor, y: Tensor) -> Callable[[], Tensor]:
     """The peer on these rows in the batch size, 128 or all at once, that was faster in the best of three trials, turn about."""
-    sizes = {min(rows, len(x)): partial(in_batches, call, net, x, y, rows) for rows in (SMALL_BATCH, len(x))}
-    if len(sizes) > 1:
-        seconds = race({str(rows): run for rows, run in sizes.items()}, TRIALS).seconds
-        return min(sizes.items(), key=lambda size: min(seconds[str(size[0])]))[1]
-    return sizes[len(x)]
+    trials: dict[str, Callable[[], Tensor]] = {
+        str(rows): partial(in_batches, call, net, x, y, rows) for rows in sorted({min(SMALL_BATCH, len(x)), len(x)})
+    }
+    if len(trials) == 1:
+        return trials[str(len(x))]
+    seconds = race(trials, TRIALS).seconds
+    return trials[min(seconds, key=lambda rows: min(seconds[rows]))]
 
 
 def in_batches(call: Peer, net: nn.Module, x: Tensor, y: Tensor, rows: int) -> Tensor:

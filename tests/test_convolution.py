@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 
 import epsball as eb
 from epsball.convolution import InTiles, input_gradient, tile_side, tiles_pay
-from epsball.layout import choose
+from epsball.layout import asked, choose
 
 SIDES = st.integers(1, 20)
 KERNELS = st.integers(1, 7)
@@ -55,6 +56,30 @@ def test_tiles_are_used_where_they_save_much() -> None:
     assert tile_side(3, (3, 3), (1, 1), (1, 1)) is None
     assert tile_side(64, (5, 5), (1, 1), (2, 2)) is None
     assert tile_side(1, (5, 5), (1, 2), (0, 0)) is None
+    assert tile_side(1, (5, 5), 1, 0, dilation=2) is None
+    assert tile_side(1, (5, 5), 1, 0, groups=2) is None
+
+
+def test_tiles_are_used_on_a_processor_for_micro_batches_that_are_worth_it() -> None:
+    net, x = eb.wrap(_network()), _images(32)
+    layout = choose(net, x)
+    assert layout.tiles
+    assert not choose(net, x.to("meta")).tiles
+    assert isinstance(asked(x.requires_grad_(), layout), InTiles)
+    for few in (_images(32), _images(20).requires_grad_()):
+        assert not isinstance(asked(few, layout), InTiles)
+    assert not isinstance(asked(x, replace(layout, tiles=False)), InTiles)
+
+
+@pytest.mark.parametrize("settings", [{"dilation": 2}, {"groups": 2}, {"padding": "same"}, {"stride": (1, 2)}])
+def test_other_convolutions_are_left_alone(settings: dict[str, Any]) -> None:
+    net = nn.Conv2d(2, 20, 5, **settings).requires_grad_(requires_grad=False)
+    x = torch.rand(3, 2, 16, 16, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    with InTiles():
+        y = net(x)
+    assert not _in_tiles(y)
+    assert torch.equal(y, net(x))
+    assert not tiles_pay(net)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -80,13 +105,15 @@ def test_gradients_of_gradients_pass_through_tiles() -> None:
     torch.testing.assert_close(second[1], second[0])
 
 
-def test_weights_that_learn_get_their_gradients() -> None:
-    net = _network().requires_grad_()
+@pytest.mark.parametrize("learning", ["0.weight", "0.bias"])
+def test_weights_that_learn_get_their_gradients(learning: str) -> None:
+    net = _network()
+    weight = net.get_parameter(learning).requires_grad_()
     with InTiles():
         value = net(_images(2).requires_grad_()).square().sum()
     assert not _in_tiles(value)
     value.backward()
-    assert all(weight.grad is not None for weight in net.parameters())
+    assert weight.grad is not None
 
 
 def test_attacks_take_gradients_in_tiles_and_find_the_same() -> None:
@@ -136,8 +163,9 @@ def test_a_compiled_network_is_left_as_it_was_compiled() -> None:
     assert tiles_pay(_network())
     net = _network()
     net.compile(backend="eager")
-    assert not tiles_pay(net)
-    assert not tiles_pay(nn.Sequential(net))
+    compiled: Any = torch.compile(_network(), backend="eager")
+    for part in (net, compiled):
+        assert not tiles_pay(nn.Sequential(part))
 
 
 def _network() -> nn.Module:

@@ -49,11 +49,10 @@ def _convolved(
     """`torch.conv2d` with its arguments; only the gradient to the input may take another way, so no other must be asked for."""
     frozen = not weight.requires_grad and (bias is None or not bias.requires_grad)
     images = type(input) is Tensor and input.requires_grad and input.ndim == _IMAGES and input.dtype in _TYPES
-    if frozen and images and groups == 1 and _pair(dilation) == (1, 1) and not isinstance(padding, str):
-        along, around = _pair(stride), _pair(padding)
-        side = tile_side(weight.shape[1], weight.shape[2:], along, around)
+    if frozen and images and not isinstance(padding, str):
+        side = tile_side(weight.shape[1], weight.shape[2:], stride, padding, dilation, groups)
         if side is not None:
-            return cast("Tensor", _Tiled.apply(input, weight, bias, along[0], around, side))  # type: ignore[no-untyped-call] # PyTorch does not annotate it
+            return cast("Tensor", _Tiled.apply(input, weight, bias, _pair(stride)[0], _pair(padding), side))  # type: ignore[no-untyped-call] # PyTorch does not annotate it
     return torch.conv2d(input, weight, bias, stride, padding, dilation, groups)
 
 
@@ -83,21 +82,31 @@ def tiles_pay(module: nn.Module) -> bool:
         return False
     return any(
         isinstance(part, nn.Conv2d)
-        and part.groups == 1
         and not isinstance(part.padding, str)
-        and tile_side(part.in_channels, part.kernel_size, part.stride, part.padding) is not None
+        and tile_side(part.in_channels, part.kernel_size, part.stride, part.padding, part.dilation, part.groups)
+        is not None
         for part in module.modules()
     )
 
 
-def tile_side(channels: int, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int]) -> int | None:
-    """Return the side of the tile with the fewest products a pixel; None unless they are far fewer than without."""
-    step = stride[0]
-    if stride[1] != step:
+def tile_side(
+    channels: int,
+    kernel: Sequence[int],
+    stride: int | Sequence[int],
+    padding: int | Sequence[int],
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+) -> int | None:
+    """Return the side in pixels of the tile with the fewest products a pixel, for a convolution as in `torch.conv2d`.
+
+    None unless they are far fewer than without, and for dilated or grouped convolutions and for strides that differ.
+    """
+    step, across = _pair(stride)
+    if step != across or _pair(dilation) != (1, 1) or groups != 1:
         return None
 
     def products(side: int) -> float:
-        reaches = (_reach(k, step, p, side)[1] for k, p in zip(kernel, padding, strict=True))
+        reaches = (_reach(k, step, p, side)[1] for k, p in zip(kernel, _pair(padding), strict=True))
         return _full(channels * side**2) * math.prod(reaches) / side**2
 
     side = min((step * tiles for tiles in _TILES), key=products)
@@ -108,6 +117,7 @@ def input_gradient(g: Tensor, w: Tensor, size: Sequence[int], stride: int, paddi
     """Return the gradient to the input `(N, I, *size)` of a convolution with weights w `(O, I, h, w)`, from g `(N, O, H, W)`.
 
     x at tile i, pixel a, gets g at q times the tap a + padding - stride q, q counted from the first output that the tile meets.
+    `padding` is one number an axis, `side` that of the tile in pixels, a multiple of the stride.
     """
     across = zip(w.shape[2:], padding, size, g.shape[2:], strict=True)
     y, x = (_Axis.of(kernel, stride, p, side, inputs, outputs) for kernel, p, inputs, outputs in across)

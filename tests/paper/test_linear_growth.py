@@ -68,7 +68,7 @@ def crooked(measured: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("counterfeit", "place"),
-    [(no_identity, 0), (like_the_root("trained"), 1), (as_robust, 2), (crooked, 3)],
+    [(no_identity, 0), (like_the_root("scaled"), 0), (like_the_root("trained"), 1), (as_robust, 2), (crooked, 3)],
 )
 def test_a_counterfeit_is_seen(counterfeit: Callable[[dict[str, Any]], None], place: int) -> None:
     measured = supporting()

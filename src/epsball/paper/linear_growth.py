@@ -84,10 +84,10 @@ def judge(measured: Measured) -> tuple[Check, ...]:
     straight = {name: path["r2"]["1"] for name, path in measured["paths"].items()}
     return (
         Check(
-            "every logit grows by ε·m·n, within a ten-thousandth, at every n: linearly in n where mean |ω| = m is the same",
+            f"every logit grows by ε·m·n, within a ten-thousandth, at every n; where mean |ω| = m is made the same, slope 1 ± {LINEAR}",
             "ε·m·n",
             f"{off:.1g} off at most; slope with m made the same {plain(found['scaled'])}",
-            off <= IDENTITY,
+            off <= IDENTITY and abs(found["scaled"]["value"] - 1) <= LINEAR,
         ),
         Check(
             f"with weights as they are trained, growth is linear in n: slope 1 ± {LINEAR} on logarithmic axes",
