@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from epsball.geometry import NORMS
-from epsball.layout import arranged, choose
+from epsball.oracle.batching import arranged, choose
 from harness import Line, publish, race, read_options
 from subjects import subject
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import epsball as eb
 import peers
-from epsball.layout import choose
+from epsball.oracle.batching import choose
 from harness import Line, publish, race, read_options
 from judge import judge
 from subjects import subject

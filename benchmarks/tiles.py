@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from epsball.convolution import input_gradient, tile_side
-from epsball.layout import Layout, arranged
+from epsball.oracle.batching import Layout, arranged
+from epsball.oracle.convolution import input_gradient, tile_side
 from harness import Line, publish, race, read_options
 
 if TYPE_CHECKING:

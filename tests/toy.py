@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import epsball as eb
-from epsball.evaluate import evaluate
+from epsball.evaluation.evaluate import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

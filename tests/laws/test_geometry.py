@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from epsball.geometry import NORMS, Norm, inner, l0, l1, l2, linf, rows
-from epsball.noise import Noise
+from epsball.randomness import Noise
 
 ALL = list(NORMS.values())
 DUAL = [linf, l2, l1]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from epsball.geometry import NORMS, Norm
-from epsball.noise import Noise
+from epsball.randomness import Noise
 from epsball.threat import Threat
 
 TYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]

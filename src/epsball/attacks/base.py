@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
-from epsball.border import (
+from epsball.errors import InputError
+from epsball.goal import Goal
+from epsball.models.wrap import Model, wrap
+from epsball.oracle.batching import Layout, choose
+from epsball.oracle.forward import Access
+from epsball.oracle.oracle import Oracle
+from epsball.validation import (
     checked_goal,
     checked_ids,
     checked_inputs,
@@ -20,12 +26,6 @@ from epsball.border import (
     checked_threat,
     given_threat,
 )
-from epsball.errors import InputError
-from epsball.goal import Goal
-from epsball.layout import Layout, choose
-from epsball.local import Access
-from epsball.models.wrap import Model, wrap
-from epsball.oracle import Oracle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

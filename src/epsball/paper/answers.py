@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from epsball.attacks import FGSM
-from epsball.layout import arranged, choose
+from epsball.oracle.batching import arranged, choose
 from epsball.threat import Threat
 
 if TYPE_CHECKING:

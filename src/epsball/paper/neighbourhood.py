@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from epsball.geometry import Norm, l2, linf
-from epsball.noise import Noise
 from epsball.paper.answers import labels
 from epsball.paper.figure import Figure, bounded_mean, if_any, share
+from epsball.randomness import Noise
 from epsball.threat import Threat
 
 if TYPE_CHECKING:

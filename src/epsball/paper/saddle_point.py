@@ -12,13 +12,13 @@ import torch.nn.functional as F
 from epsball.attacks import PGD
 from epsball.geometry import linf
 from epsball.losses import cross_entropy
-from epsball.noise import Noise
 from epsball.paper.answers import labels, logits
 from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table
 from epsball.paper.figure import percent, share
 from epsball.paper.networks import ARMS, ROBUST_EPS, STAGES, robust_network
 from epsball.paper.plots import Line, histograms, lines
-from epsball.report.words import number
+from epsball.randomness import Noise
+from epsball.report.text import number
 from epsball.threat import Threat
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from epsball.report.words import DASH, NORMS, TIMES, epsilon, seconds
+from epsball.report.text import DASH, NORMS, TIMES, epsilon, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
