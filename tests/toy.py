@@ -77,7 +77,7 @@ def toy_run(out: Path | None = None, eps: float = EPS, **settings: object) -> Ev
         "data": samples(),
         "threat": eb.Threat("linf", eps),
         "suite": SUITE,
-        "part": 16,
+        "chunk_size": 16,
         **settings,
     }
     return evaluate(out=out, **given)  # type: ignore[arg-type] # a test may hand in what it likes

@@ -35,7 +35,7 @@ def _mixed(z: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Noise:
+class Stream:
     """One draw for a set of samples.
 
     Args:

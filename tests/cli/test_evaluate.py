@@ -186,4 +186,4 @@ def test_the_same_command_again_reads_what_is_there(call: Call) -> None:
 
 def test_a_search_in_bfloat16_is_written_into_the_run(call: Call) -> None:
     assert call(*evaluate(*FULL, "--bfloat16")).exit_code == 0
-    assert read_run(Path("run")).spec["layout"]["bfloat16"] is True
+    assert read_run(Path("run")).spec["batching"]["bfloat16"] is True

@@ -166,5 +166,5 @@ def test_dropped_claims_are_told_by_reason() -> None:
 def test_the_noise_of_one_draw_is_no_contradiction() -> None:
     x, y = samples(200, wrong=0)
     torch.manual_seed(0)
-    run = toy_run(data=(x, y), every_sample=True, part=200)
+    run = toy_run(data=(x, y), every_sample=True, chunk_size=200)
     assert not {"D06", "D07", "D08", "D10", "D13", "D17"} & set(ids(run.findings))

@@ -104,7 +104,7 @@ def test_in_memory_on_disk_and_read_again_are_the_same(run: Evaluation, tmp_path
 
 
 def test_a_samples_result_does_not_depend_on_its_part(run: Evaluation) -> None:
-    small = toy_run(part=7)
+    small = toy_run(chunk_size=7)
     assert small.upper == pytest.approx(run.upper, rel=1e-4)
     assert np.array_equal(small.queries, run.queries)
     assert np.array_equal(small.by, run.by)
@@ -116,17 +116,17 @@ def test_a_samples_result_does_not_depend_on_its_part(run: Evaluation) -> None:
 
 
 def test_a_run_that_was_interrupted_anywhere_goes_on_to_the_same_result(tmp_path: Path) -> None:
-    run, finished = toy_run(part=27), []
+    run, finished = toy_run(chunk_size=27), []
     for moment in range(1, 40):
         path = tmp_path / str(moment)
         try:
-            toy_run(path, part=27, progress=Interrupted(moment))
+            toy_run(path, chunk_size=27, progress=Interrupted(moment))
             break
         except KeyboardInterrupt:
             parts = list(path.rglob("attacks/*/*.parquet"))
             finished.append(len(parts))
             times = {file: file.stat().st_mtime_ns for file in parts}
-        assert same(run, toy_run(path, part=27))
+        assert same(run, toy_run(path, chunk_size=27))
         assert times == {file: file.stat().st_mtime_ns for file in parts}
     assert finished[0] == 0
     assert finished == sorted(finished)

@@ -43,7 +43,7 @@ def test_the_record_is_plain_json_and_says_it_all(run: Evaluation) -> None:
     assert len(spec["model"]["fingerprint"]) == len(spec["data"]["fingerprint"]) == 64
     assert spec["model"]["class"] == "toy:Affine"
     assert spec["suite"] == "custom"
-    assert spec["layout"]["part"] == 16
+    assert spec["batching"]["chunk_size"] == 16
     assert {"python", "torch", "numpy", "epsball"} == spec["versions"].keys()
 
 
@@ -55,7 +55,7 @@ def test_the_record_is_plain_json_and_says_it_all(run: Evaluation) -> None:
         ({"suite": dict(reversed(SUITE.items()))}, "attacks.deepfool.position"),
         ({"model": Affine(seed=5), "data": samples(wrong=5)}, "data.fingerprint"),
         ({"eps": 0.02}, "threat.eps"),
-        ({"part": 8}, "layout.part"),
+        ({"chunk_size": 8}, "batching.chunk_size"),
         ({"every_sample": True}, "every_sample"),
         ({"certifiers": [exact_radius(0.1)]}, "certifiers"),
     ],
@@ -93,7 +93,7 @@ def test_other_ids_are_another_run(tmp_path: Path) -> None:
         ({"seed": 1.5}, "the seed was given as 1.5"),
         ({"ids": [0.5] * 60}, "type float32 for 60 inputs"),
         ({"suite": ["pgd"]}, "expected an attack such as"),
-        ({"part": 0}, "at least 1 sample"),
+        ({"chunk_size": 0}, "at least 1 sample"),
         ({"ids": [0] * 60}, "1 different values for 60 inputs"),
         ({"certifiers": ["crown"]}, "a certifier was given as str"),
     ],

@@ -16,7 +16,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 import epsball as eb
-from epsball.oracle.batching import asked, choose
+from epsball.oracle.batching import asked, choose_batching
 from epsball.oracle.convolution import InTiles, input_gradient, tile_side, tiles_pay
 
 SIDES = st.integers(1, 20)
@@ -63,13 +63,13 @@ def test_tiles_are_used_where_they_save_much() -> None:
 
 def test_tiles_are_used_on_a_processor_for_micro_batches_that_are_worth_it() -> None:
     net, x = eb.wrap(_network()), _images(32)
-    layout = choose(net, x)
-    assert layout.tiles
-    assert not choose(net, x.to("meta")).tiles
-    assert isinstance(asked(x.requires_grad_(), layout), InTiles)
+    batching = choose_batching(net, x)
+    assert batching.tiles
+    assert not choose_batching(net, x.to("meta")).tiles
+    assert isinstance(asked(x.requires_grad_(), batching), InTiles)
     for few in (_images(32), _images(20).requires_grad_()):
-        assert not isinstance(asked(few, layout), InTiles)
-    assert not isinstance(asked(x, replace(layout, tiles=False)), InTiles)
+        assert not isinstance(asked(few, batching), InTiles)
+    assert not isinstance(asked(x, replace(batching, tiles=False)), InTiles)
 
 
 @pytest.mark.parametrize("settings", [{"dilation": 2}, {"groups": 2}, {"padding": "same"}, {"stride": (1, 2)}])
@@ -135,13 +135,13 @@ def test_attacks_take_gradients_in_tiles_and_find_the_same() -> None:
 
     net, x = Watched(), _images(32)
     y = net(x).argmax(1)
-    tiles = choose(eb.wrap(net), x)
+    tiles = choose_batching(eb.wrap(net), x)
     assert tiles.tiles
     found = []
-    for layout in (tiles, replace(tiles, tiles=False)):
+    for batching in (tiles, replace(tiles, tiles=False)):
         seen.clear()
-        found.append(eb.PGD(steps=3, random_start=False)(net, x, y, eb.Threat("linf", 0.05), layout=layout))
-        assert any(seen) == layout.tiles
+        found.append(eb.PGD(steps=3, random_start=False)(net, x, y, eb.Threat("linf", 0.05), batching=batching))
+        assert any(seen) == batching.tiles
     assert torch.equal(found[0].success, found[1].success)
     torch.testing.assert_close(found[0].x, found[1].x)
 

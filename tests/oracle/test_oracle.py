@@ -12,7 +12,7 @@ import epsball as eb
 from contract.problems import Affine, digits
 from epsball.attacks.base import Attack
 from epsball.losses import cross_entropy
-from epsball.oracle.batching import Layout, choose, tune
+from epsball.oracle.batching import Batching, choose_batching, tune
 from epsball.oracle.forward import Access
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MODEL = Affine((1, 4, 4), 3)
 X = digits(40, (1, 4, 4))
 Y = MODEL(X).argmax(1)
-SMALL = Layout(rows=8, channels_last=False, block=1000)
+SMALL = Batching(batch_size=8, channels_last=False, block_size=1000)
 
 
 class Counting:
@@ -42,7 +42,7 @@ class Counting:
 
 def test_live_rows_are_packed_into_full_micro_batches() -> None:
     net = Counting()
-    found = eb.PGD(steps=12, random_start=False)(net, X, Y, eb.Threat("linf", 0.03), layout=SMALL)
+    found = eb.PGD(steps=12, random_start=False)(net, X, Y, eb.Threat("linf", 0.03), batching=SMALL)
     passes = int(found.queries.max())
     assert 5 < int(found.success.sum()) < 35
     assert max(net.sizes) == 8
@@ -129,7 +129,7 @@ def test_a_jacobian_equals_one_gradient_per_class() -> None:
             seen.append(ask.linearise(x0, torch.tensor([[2, 0]]).expand(len(x0), 2)))
             return x0
 
-    Linearise()(MODEL, X, Y, eb.Threat("linf", 0.1), layout=SMALL)
+    Linearise()(MODEL, X, Y, eb.Threat("linf", 0.1), batching=SMALL)
     (logits, jacobian), (_, chosen) = seen
     torch.testing.assert_close(logits, MODEL(X).detach())
     torch.testing.assert_close(jacobian.flatten(2), MODEL.weight.detach().expand(40, 3, 16))
@@ -139,7 +139,9 @@ def test_a_jacobian_equals_one_gradient_per_class() -> None:
 def test_blocks_of_rows_give_the_same_answer_as_all_at_once() -> None:
     threat = eb.Threat("l2", 0.1)
     whole = eb.Restarts(eb.PGD(steps=4), 2)(MODEL, X, Y, threat)
-    cut = eb.Restarts(eb.PGD(steps=4), 2)(MODEL, X, Y, threat, layout=Layout(rows=5, channels_last=False, block=11))
+    cut = eb.Restarts(eb.PGD(steps=4), 2)(
+        MODEL, X, Y, threat, batching=Batching(batch_size=5, channels_last=False, block_size=11)
+    )
     torch.testing.assert_close(cut.x, whole.x, rtol=0, atol=1e-12)
     assert torch.equal(cut.queries, whole.queries)
 
@@ -156,12 +158,12 @@ def test_maximise_does_not_stop_at_hits_and_returns_the_last_point() -> None:
 def test_the_layout_follows_a_written_rule() -> None:
     convolutional = eb.wrap(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten()))
     image = torch.zeros(2, 3, 224, 224)
-    assert choose(convolutional, torch.zeros(9, 3, 32, 32)) == Layout(256, True, 2**28 // (3 * 32 * 32 * 4))  # noqa: FBT003 - as printed
-    assert choose(convolutional, image).rows == 8
-    assert choose(eb.wrap(MODEL), X.float()).rows == 1024
-    assert not choose(eb.wrap(MODEL), X.float()).channels_last
+    assert choose_batching(convolutional, torch.zeros(9, 3, 32, 32)) == Batching(256, True, 2**28 // (3 * 32 * 32 * 4))  # noqa: FBT003 - as printed
+    assert choose_batching(convolutional, image).batch_size == 8
+    assert choose_batching(eb.wrap(MODEL), X.float()).batch_size == 1024
+    assert not choose_batching(eb.wrap(MODEL), X.float()).channels_last
     tuned = tune(convolutional, torch.rand(16, 3, 8, 8))
-    assert tuned.record().keys() == {"rows", "channels_last", "block", "bfloat16", "tiles"}
+    assert tuned.record().keys() == {"batch_size", "channels_last", "block_size", "bfloat16", "tiles"}
 
 
 def test_what_a_search_in_bfloat16_claims_is_asked_again() -> None:
@@ -181,8 +183,8 @@ def test_what_a_search_in_bfloat16_claims_is_asked_again() -> None:
             return out
 
     threat, net, x = eb.Threat("linf", 0.01), Rounded(), X.float()
-    exact = eb.PGD(steps=6, random_start=False)(single, x, Y, threat, layout=SMALL)
-    found = eb.PGD(steps=6, random_start=False)(net, x, Y, threat, layout=replace(SMALL, bfloat16=True))
+    exact = eb.PGD(steps=6, random_start=False)(single, x, Y, threat, batching=SMALL)
+    found = eb.PGD(steps=6, random_start=False)(net, x, Y, threat, batching=replace(SMALL, bfloat16=True))
     assert net.lowered > 0
     assert bool((single(found.x).argmax(1)[found.success] != Y[found.success]).all())
     assert 0 < int(found.success.sum()) <= int(exact.success.sum()) + 1
@@ -192,5 +194,5 @@ def test_what_a_search_in_bfloat16_claims_is_asked_again() -> None:
 def test_float64_is_never_lowered() -> None:
     threat, double = eb.Threat("linf", 0.02), Affine((1, 4, 4), 3).double()
     low = replace(SMALL, bfloat16=True)
-    runs = [eb.PGD(steps=6)(double, X.double(), Y, threat, layout=layout) for layout in (SMALL, low)]
+    runs = [eb.PGD(steps=6)(double, X.double(), Y, threat, batching=batching) for batching in (SMALL, low)]
     assert torch.equal(runs[0].x, runs[1].x)

@@ -18,7 +18,7 @@ from epsball.threat import Threat
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from epsball.evaluation.samples import Cases
+    from epsball.evaluation.samples import Samples
 
 Certifier: TypeAlias = Callable[[Model, Tensor, Tensor, Threat], Tensor]
 """(model, x (N, …), y (N,), threat) -> (N,) radii in the threat's norm within which no error exists; 0 where it cannot say."""
@@ -42,15 +42,17 @@ def names_of(certifiers: Sequence[Certifier]) -> list[str]:
     return names
 
 
-def radii(name: str, certifier: Certifier, cases: Cases, at: NDArray[np.int64], threat: Threat) -> NDArray[np.float64]:
+def radii(
+    name: str, certifier: Certifier, samples: Samples, at: NDArray[np.int64], threat: Threat
+) -> NDArray[np.float64]:
     """The radii that the certifier vouches for at some of the samples, float64 (k,).
 
     Raises:
         InputError: it did not return one number >= 0 per sample.
     """
-    x, y, _ = cases.rows(at)
-    with torch.inference_mode(mode=False), cases.model.frozen():
-        radius = numpy_of(torch.as_tensor(certifier(cases.model, x, y, threat))).astype(np.float64)
+    x, y, _ = samples.rows(at)
+    with torch.inference_mode(mode=False), samples.model.frozen():
+        radius = numpy_of(torch.as_tensor(certifier(samples.model, x, y, threat))).astype(np.float64)
     if radius.shape != (len(at),) or not (radius >= 0).all():
         raise InputError(
             f"the certifier {name} returned shape {radius.shape}, least value {radius.min(initial=np.inf):g}, for {len(at)} samples; "

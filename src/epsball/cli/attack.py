@@ -22,7 +22,7 @@ from epsball.cli.options import (
     Split,
     Std,
     Tune,
-    layout,
+    batching,
     source,
     threat,
 )
@@ -87,7 +87,7 @@ def attack(
             ids=ids,
             source=data,
             split=split,
-            layout=layout(given, tune=tune, bfloat16=bfloat16),
+            batching=batching(given, tune=tune, bfloat16=bfloat16),
         ),
         out,
         gate=None,

@@ -20,7 +20,7 @@ from epsball.cli.options import (
     Split,
     Std,
     Tune,
-    layout,
+    batching,
     source,
     threat,
 )
@@ -73,7 +73,7 @@ def evaluate(
             every_sample=every_sample,
             source=data,
             split=split,
-            layout=layout(given, tune=tune, bfloat16=bfloat16),
+            batching=batching(given, tune=tune, bfloat16=bfloat16),
         ),
         out,
         gate=share,

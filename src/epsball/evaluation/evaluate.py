@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from epsball.attacks.base import Attack
     from epsball.certification.base import Certifier
-    from epsball.oracle.batching import Layout
+    from epsball.oracle.batching import Batching
     from epsball.record import Evaluation
 
 
@@ -43,12 +43,12 @@ def evaluate(
     *,
     seed: int = 0,
     progress: Progress | None = None,
-    part: int = 1024,
+    chunk_size: int = 1024,
     every_sample: bool = False,
     ids: Sequence[int] | Tensor | None = None,
     source: str = "",
     split: str = "",
-    layout: Layout | None = None,
+    batching: Batching | None = None,
 ) -> Evaluation:
     """Bound every sample's distance to its nearest error, lower <= Δ(x) <= upper.
 
@@ -66,27 +66,31 @@ def evaluate(
         out: a run folder; what is finished is kept there, and the same call continues a run that was killed.
         seed: seed of all draws.
         progress: called with (stage, done, total); a bar on a terminal when left out.
-        part: samples that are attacked, checked and stored at a time.
+        chunk_size: samples that are attacked, checked and stored at a time.
         every_sample: ask every attack about every correctly classified sample, so that each one's own accuracy is known.
         ids: the samples' numbers (N,), row numbers when left out; draws depend on (seed, id) only.
         source: name of the data, for the record.
         split: part of the data, for the record.
-        layout: how the model is asked; chosen by rule when left out.
+        batching: how the model is asked; chosen by rule when left out.
 
     Raises:
         InputError: arguments that cannot be used, or a run folder of another configuration.
         ModelError: the model failed or answered nonsense.
         UntrustworthyError: an attack found an error where a certificate excludes one.
     """
-    threat, seed = _checked(threat, part), checked_seed(seed)
+    threat, seed = _checked(threat, chunk_size), checked_seed(seed)
     attacks = chosen(suite, threat)
-    cases = prepare(wrap(model), data, threat, ids, layout)
+    samples = prepare(wrap(model), data, threat, ids, batching)
     names = names_of(certifiers)
-    x, device = numpy_of(cases.x), cases.x.device
-    about = {"source": source, "split": split, "n": len(cases), "fingerprint": data_fingerprint(x, cases.label)}
-    about |= {"shape": list(x.shape[1:]), "classes": cases.classes, "dtype": str(cases.x.dtype).removeprefix("torch.")}
+    x, device = numpy_of(samples.x), samples.x.device
+    about = {"source": source, "split": split, "n": len(samples), "fingerprint": data_fingerprint(x, samples.label)}
+    about |= {
+        "shape": list(x.shape[1:]),
+        "classes": samples.classes,
+        "dtype": str(samples.x.dtype).removeprefix("torch."),
+    }
     spec = specification(
-        model=cases.model,
+        model=samples.model,
         data=about,
         threat=threat,
         suite=suite if isinstance(suite, str) else "custom",
@@ -94,8 +98,8 @@ def evaluate(
         attacks=attacks,
         certifiers=names,
         seed=seed,
-        layout=cases.layout,
-        part=part,
+        batching=samples.batching,
+        chunk_size=chunk_size,
         every_sample=every_sample,
         device=device,
     )
@@ -103,7 +107,7 @@ def evaluate(
     if out is not None and folder.complete:
         return read_run(out)
     with shown(progress) as told:
-        run = Run(cases, threat, spec, folder, told)
+        run = Run(samples, threat, spec, folder, told)
         run.start(x)
         for position, (name, certifier) in enumerate(zip(names, certifiers, strict=True)):
             run.certify(position, name, certifier)
@@ -112,13 +116,13 @@ def evaluate(
         return run.finish()
 
 
-def _checked(threat: Threat, part: int) -> Threat:
+def _checked(threat: Threat, chunk_size: int) -> Threat:
     """The threat with ε as a plain number."""
     threat = given_threat(threat)
     if np.size(plain(threat.eps)) != 1:
         raise InputError(
             "ε was given per sample; an evaluation needs one number for all: call the attack itself, or evaluate once per ε"
         )
-    if part < 1:
-        raise InputError(f"part was given as {part}; expected at least 1 sample")
+    if chunk_size < 1:
+        raise InputError(f"chunk_size was given as {chunk_size}; expected at least 1 sample")
     return replace_eps(threat, float(threat.eps))

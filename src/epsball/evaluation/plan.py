@@ -23,7 +23,7 @@ from epsball.geometry import Norm
 if TYPE_CHECKING:
     from epsball.attacks.base import Attack
     from epsball.models.wrap import Model
-    from epsball.oracle.batching import Layout
+    from epsball.oracle.batching import Batching
     from epsball.threat import Threat
 
 
@@ -114,8 +114,8 @@ def specification(
     attacks: Mapping[str, Attack],
     certifiers: Sequence[str],
     seed: int,
-    layout: Layout,
-    part: int,
+    batching: Batching,
+    chunk_size: int,
     every_sample: bool,
     device: torch.device,
 ) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def specification(
         "attacks": {name: describe_attack(attack, place) for place, (name, attack) in enumerate(attacks.items())},
         "certifiers": list(certifiers),
         "seed": seed,
-        "layout": {"part": part, **layout.record()},
+        "batching": {"chunk_size": chunk_size, **batching.record()},
         **circumstances(device),
     }
 

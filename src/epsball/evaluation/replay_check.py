@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from epsball.attacks.base import Found
-    from epsball.evaluation.samples import Cases
+    from epsball.evaluation.samples import Samples
     from epsball.threat import Threat
 
 
@@ -29,11 +29,11 @@ class Confirmed:
     remarks: dict[str, list[Any]]
 
 
-def confirm(cases: Cases, at: NDArray[np.int64], found: Found, threat: Threat, passes: int) -> Confirmed:
+def confirm(samples: Samples, at: NDArray[np.int64], found: Found, threat: Threat, passes: int) -> Confirmed:
     """Keep the hits that are finite, inside ball and box, as far as claimed, and wrong in a fresh pass.
 
     Args:
-        cases: all samples.
+        samples: all samples.
         at: places of the samples that were attacked (k,).
         found: what the attack returned for them.
         threat: what it was allowed.
@@ -42,8 +42,8 @@ def confirm(cases: Cases, at: NDArray[np.int64], found: Found, threat: Threat, p
     Raises:
         ModelError: the model failed.
     """
-    ids, norm = cases.ids[at], threat.norm.name
-    x0, x = numpy_of(cases.rows(at)[0]), numpy_of(found.x)
+    ids, norm = samples.ids[at], threat.norm.name
+    x0, x = numpy_of(samples.rows(at)[0]), numpy_of(found.x)
     claimed = numpy_of(found.success).astype(np.bool_)
     named = numpy_of(found.distance).astype(np.float64)
     distance = independent.length(norm, x.astype(np.float64) - x0)
@@ -54,9 +54,12 @@ def confirm(cases: Cases, at: NDArray[np.int64], found: Found, threat: Threat, p
     moved = ids[claimed & ~kept]
     hits = np.flatnonzero(kept)
     answers = independent.ask(
-        cases.model, found.x[torch.from_numpy(hits).to(found.x.device)], rows=cases.layout.rows, passes=passes
+        samples.model,
+        found.x[torch.from_numpy(hits).to(found.x.device)],
+        rows=samples.batching.batch_size,
+        passes=passes,
     )
-    held = answers.wrong(cases.label[at][hits])
+    held = answers.wrong(samples.label[at][hits])
     holds = held >= independent.HELD
     kept[hits[~holds]] = False
     remarks = {
@@ -65,8 +68,8 @@ def confirm(cases: Cases, at: NDArray[np.int64], found: Found, threat: Threat, p
         "held": held[holds].tolist() if (held[holds] < 1).any() else [],
     }
     distance = np.where(kept, np.minimum(distance, float(threat.eps)), np.inf)
-    after, confidence = cases.clean[at], cases.confidence[at]
-    first = (answers.label != cases.label[at][hits]).argmax(0)
+    after, confidence = samples.clean[at], samples.confidence[at]
+    first = (answers.label != samples.label[at][hits]).argmax(0)
     each = np.arange(len(hits))
     after[hits[holds]] = answers.label[first, each][holds]
     confidence[hits[holds]] = answers.confidence[first, each][holds]
@@ -78,9 +81,9 @@ def confirm(cases: Cases, at: NDArray[np.int64], found: Found, threat: Threat, p
             "relative": np.where(kept, independent.relative(norm, distance, x0), np.inf),
             "queries": numpy_of(found.queries),
             "gradients": numpy_of(found.gradients),
-            "before": cases.clean[at],
+            "before": samples.clean[at],
             "after": after,
-            "confidence_before": cases.confidence[at],
+            "confidence_before": samples.confidence[at],
             "confidence_after": confidence,
         }
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from epsball.attacks.base import Attack
     from epsball.certification.base import Certifier
-    from epsball.evaluation.samples import Cases
+    from epsball.evaluation.samples import Samples
     from epsball.progress import Progress
     from epsball.record.in_memory import Nowhere
     from epsball.record.run_folder import RunFolder
@@ -42,11 +42,11 @@ class Run:
     """
 
     def __init__(
-        self, cases: Cases, threat: Threat, spec: dict[str, Any], folder: RunFolder | Nowhere, told: Progress
+        self, samples: Samples, threat: Threat, spec: dict[str, Any], folder: RunFolder | Nowhere, told: Progress
     ) -> None:
         """Nothing is computed yet."""
-        self._cases, self._threat, self._spec, self._folder, self._told = cases, threat, spec, folder, told
-        self._lower = np.zeros(len(cases))
+        self._samples, self._threat, self._spec, self._folder, self._told = samples, threat, spec, folder, told
+        self._lower = np.zeros(len(samples))
         self._rows: dict[str, AttackRows] = {}
         self._dropped: dict[str, dict[str, list[int]]] = {}
         self._held: list[float] = []
@@ -55,32 +55,35 @@ class Run:
 
     def start(self, x: NDArray[Any]) -> None:
         """Check the model, and store the inputs x (n, …) or take up what an earlier session found."""
-        cases = self._cases
-        self._told("checks", 0, len(cases))
-        plausible = diagnostics.baseline(cases.label, cases.clean, cases.classes)
-        self._findings = [*diagnostics.preflight(cases.model, cases.x, cases.y), *([plausible] if plausible else [])]
+        samples = self._samples
+        self._told("checks", 0, len(samples))
+        plausible = diagnostics.baseline(samples.label, samples.clean, samples.classes)
+        self._findings = [
+            *diagnostics.preflight(samples.model, samples.x, samples.y),
+            *([plausible] if plausible else []),
+        ]
         if any(finding.id == "D02" for finding in self._findings):
             self._passes = independent.PASSES
-        self._folder.write_inputs(x, cases.label, cases.ids)
+        self._folder.write_inputs(x, samples.label, samples.ids)
         self._folder.write_findings(self._findings)
         earlier = self._folder.read_samples()
         if earlier is None:
             self._store()
             return
-        if not np.array_equal(earlier["id"], cases.ids):
+        if not np.array_equal(earlier["id"], samples.ids):
             raise InputError(
                 "the run folder holds samples of other ids; choose another folder with out=, or delete that one"
             )
-        self._cases = replace(cases, clean=earlier["clean"])
+        self._samples = replace(samples, clean=earlier["clean"])
 
     def certify(self, position: int, name: str, certifier: Certifier) -> None:
         """Raise the lower bounds of the correctly classified samples."""
         stage = stage_name("certificates", position, name)
-        for number, at in self._parts(name, self._cases.right):
+        for number, at in self._parts(name, self._samples.right):
             stored = self._folder.read_columns(stage, number, CERTIFICATE)
             if stored is None:
                 started = time.perf_counter()
-                stored = {"id": self._cases.ids[at], "lower": radii(name, certifier, self._cases, at, self._threat)}
+                stored = {"id": self._samples.ids[at], "lower": radii(name, certifier, self._samples, at, self._threat)}
                 self._folder.write_columns(stage, number, stored, time.perf_counter() - started)
             self._lower[at] = np.maximum(self._lower[at], stored["lower"])
         self._store()
@@ -95,7 +98,7 @@ class Run:
         everyone = attack.minimum_norm or bool(self._spec["every_sample"])
         standing = self._table()["upper"] > float(self._threat.eps)
         parts = []
-        for number, at in self._parts(name, self._cases.right & (standing | everyone)):
+        for number, at in self._parts(name, self._samples.right & (standing | everyone)):
             rows = self._folder.read_part(stage, number)
             if rows is None:
                 rows = self._attack_part(stage, number, attack, at)
@@ -108,15 +111,17 @@ class Run:
     def _attack_part(self, stage: str, number: int, attack: Attack, at: NDArray[np.int64]) -> AttackRows:
         started = time.perf_counter()
         threat = replace_eps(self._threat, np.inf) if attack.minimum_norm else self._threat
-        x, y, ids = self._cases.rows(at)
-        found = attack(self._cases.model, x, y, threat, seed=self._spec["seed"], ids=ids, layout=self._cases.layout)
-        kept = confirm(self._cases, at, found, threat, self._passes)
+        x, y, ids = self._samples.rows(at)
+        found = attack(
+            self._samples.model, x, y, threat, seed=self._spec["seed"], ids=ids, batching=self._samples.batching
+        )
+        kept = confirm(self._samples, at, found, threat, self._passes)
         self._folder.write_part(stage, number, kept.rows, kept.examples, time.perf_counter() - started, kept.remarks)
         return kept.rows
 
     def _agree(self, name: str, rows: AttackRows, at: NDArray[np.int64]) -> None:
         """A stored part is about the same samples; no error lies nearer than a certificate allows."""
-        if not np.array_equal(rows.id, self._cases.ids[at]):
+        if not np.array_equal(rows.id, self._samples.ids[at]):
             raise InputError(
                 f"the run folder holds rows of {name} about other samples; choose another folder with out="
             )
@@ -136,15 +141,15 @@ class Run:
 
     def _parts(self, name: str, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """Number and places of every part of the wanted samples."""
-        places, size = np.flatnonzero(wanted), int(self._spec["layout"]["part"])
+        places, size = np.flatnonzero(wanted), int(self._spec["batching"]["chunk_size"])
         for number, start in enumerate(range(0, len(places), size)):
             self._told(name, start, len(places))
             yield number, places[start : start + size]
         self._told(name, len(places), len(places))
 
     def _table(self) -> dict[str, NDArray[Any]]:
-        cases = self._cases
-        return tabulate(cases.ids, cases.label, cases.clean, self._lower, self._rows)
+        samples = self._samples
+        return tabulate(samples.ids, samples.label, samples.clean, self._lower, self._rows)
 
     def _store(self) -> None:
         self._folder.write_samples(self._table())
@@ -153,12 +158,12 @@ class Run:
         """Judge the rows, and mark the run complete."""
         table, eps = self._table(), float(self._threat.eps)
         facts = self._spec["attacks"]
-        standing = table["upper"] > eps if np.isfinite(eps) else self._cases.right
+        standing = table["upper"] > eps if np.isfinite(eps) else self._samples.right
         found = [
             *self._findings,
             *diagnostics.dropped_claims(self._dropped),
             diagnostics.lucky_draws(np.array(self._held), self._passes),
-            *diagnostics.consistency(self._cases.ids, self._rows, facts, eps),
+            *diagnostics.consistency(self._samples.ids, self._rows, facts, eps),
             diagnostics.sample_size(standing),
             diagnostics.adaptive_attack(facts),
         ]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from epsball.errors import InputError
 from epsball.goal import Goal
-from epsball.oracle.batching import Layout, choose
+from epsball.oracle.batching import Batching, choose_batching
 from epsball.validation import checked_goal, checked_ids, checked_inputs, checked_logits
 from epsball.verification.independent import ask
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Cases:
+class Samples:
     """n samples, x (n, …) and y (n,) on the model's device, the rest on the processor.
 
     `clean` and `confidence` are the label predicted on each clean input and its softmax probability.
@@ -40,7 +40,7 @@ class Cases:
     clean: NDArray[np.int64]
     confidence: NDArray[np.float64]
     classes: int
-    layout: Layout
+    batching: Batching
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -58,8 +58,12 @@ class Cases:
 
 
 def prepare(
-    model: Model, data: Any, threat: Threat, ids: Sequence[int] | Tensor | NDArray[Any] | None, layout: Layout | None
-) -> Cases:
+    model: Model,
+    data: Any,
+    threat: Threat,
+    ids: Sequence[int] | Tensor | NDArray[Any] | None,
+    batching: Batching | None,
+) -> Samples:
     """Check the samples and pass the clean inputs through the model once.
 
     Raises:
@@ -76,10 +80,10 @@ def prepare(
         raise InputError(
             f"the ids have {different} different values for {len(x)} inputs; expected one id of its own per input"
         )
-    layout = layout or choose(model, x)
-    answers = ask(model, x, rows=layout.rows, inspect=partial(_inspect, y))
+    batching = batching or choose_batching(model, x)
+    answers = ask(model, x, rows=batching.batch_size, inspect=partial(_inspect, y))
     label = y.cpu().numpy()
-    return Cases(model, x, y, numbers, label, answers.label[0], answers.confidence[0], answers.classes, layout)
+    return Samples(model, x, y, numbers, label, answers.label[0], answers.confidence[0], answers.classes, batching)
 
 
 def _inspect(y: Tensor, logits: Tensor, at: slice) -> None:

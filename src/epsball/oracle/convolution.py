@@ -28,7 +28,7 @@ class InTiles(TorchFunctionMode):
 
     The gradient of y = w * x to x is a convolution of g = ∂/∂y with as many output channels as x has: a digit has one, and a
     processor computes 16 at once. With the T² pixels of a tile as channels there are T² times as many, and the kernel grows to
-    reach from all of them. The sums are the same. Source: none; docs/decisions/layout.md.
+    reach from all of them. The sums are the same. Source: none; docs/decisions/batching.md.
     """
 
     def __torch_function__(

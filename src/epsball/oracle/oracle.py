@@ -14,7 +14,7 @@ from epsball.oracle.batching import arranged, asked, precision
 from epsball.oracle.best import Best
 from epsball.oracle.forward import Access, Answer, Local
 from epsball.oracle.rows import Kept
-from epsball.randomness import Noise
+from epsball.randomness import Stream
 from epsball.validation import checked_logits, finite_logits
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from epsball.goal import Goal
     from epsball.losses import Loss
-    from epsball.oracle.batching import Layout
+    from epsball.oracle.batching import Batching
     from epsball.threat import Threat
 
 _PACK_BELOW = 0.75
@@ -41,7 +41,7 @@ class Oracle:
         goal: what counts as a hit.
         threat: where a hit counts.
         access: what the attack declared to see.
-        layout: how the model is asked.
+        batching: how the model is asked.
         seed: seed of every draw.
         ids: sample ids `(N,)`.
         minimise: whether rows stay live after a hit, in search of a nearer one.
@@ -56,7 +56,7 @@ class Oracle:
         threat: Threat,
         *,
         access: Access,
-        layout: Layout,
+        batching: Batching,
         seed: int,
         ids: Tensor,
         minimise: bool = False,
@@ -65,7 +65,7 @@ class Oracle:
         n, device = len(x0), x0.device
         self._model, self._x0, self._goal, self._threat = model, x0, goal, threat
         self._access, self._seed, self._ids, self._remember = access, seed, ids, remember
-        self.layout = layout
+        self.batching = batching
         self._best = Best(x0, goal, threat, minimise=minimise)
         self._queries = torch.zeros(n, dtype=torch.int64, device=device)
         self._gradients = torch.zeros(n, dtype=torch.int64, device=device)
@@ -140,10 +140,10 @@ class Oracle:
         """Declare held rows dead: their attack cannot improve them."""
         self._best.alive[self._held[done]] = False
 
-    def draw(self) -> Noise:
+    def draw(self) -> Stream:
         """Return the next draw for the held rows."""
         self._counter += 1
-        return Noise(self._seed, self._ids[self._held], self._counter - 1)
+        return Stream(self._seed, self._ids[self._held], self._counter - 1)
 
     def gradient(self, x: Tensor, loss: Loss) -> tuple[Tensor, Tensor]:
         """Return the loss `(n,)` and its gradient `(n, …)` at `x`."""
@@ -236,7 +236,7 @@ class Oracle:
         all_held = places is None and len(self._held) == len(self._x0)
         whole, start = into, 0
         while start < count:
-            stop = start + self.layout.fitting(count - start)
+            stop = start + self.batching.fitting(count - start)
             at = slice(start, stop) if places is None else places[start:stop]
             try:
                 samples = at if all_held else self._held[at]
@@ -256,10 +256,10 @@ class Oracle:
     def _halve(self, error: BaseException) -> None:
         if not is_out_of_memory(error):
             raise error
-        if self.layout.rows == 1:
+        if self.batching.batch_size == 1:
             sentence = f"memory ran out with a single input: {error}; use a smaller model, or another device"
             raise ModelError(sentence) from error
-        self.layout = replace(self.layout, rows=self.layout.rows // 2)
+        self.batching = replace(self.batching, batch_size=self.batching.batch_size // 2)
 
     def _ask(
         self,
@@ -270,11 +270,11 @@ class Oracle:
         *,
         differentiate: bool,
     ) -> tuple[Tensor, ...]:
-        leaf = arranged(x, self.layout).requires_grad_(differentiate)
+        leaf = arranged(x, self.batching).requires_grad_(differentiate)
         gradients = torch.zeros(len(x), dtype=torch.int64, device=x.device)
-        lowered = differentiate and self.layout.bfloat16
+        lowered = differentiate and self.batching.bfloat16
         with torch.set_grad_enabled(differentiate), precision(leaf, bfloat16=lowered):
-            with asked(leaf, self.layout):
+            with asked(leaf, self.batching):
                 logits = self._model(leaf).to(leaf.dtype) if lowered else self._model(leaf)
             self._check(logits.detach(), samples)
             reply = answer(Local(leaf, logits, self._goal[samples], gradients), *row_tensors)

@@ -31,7 +31,15 @@ if TYPE_CHECKING:
 MANIFEST = "run.json"
 INPUTS = "inputs.safetensors"
 SAMPLES = "samples.parquet"
-INCIDENTAL = ("versions", "machine", "started", "layout.rows", "layout.channels_last", "layout.block", "layout.tiles")
+INCIDENTAL = (
+    "versions",
+    "machine",
+    "started",
+    "batching.batch_size",
+    "batching.channels_last",
+    "batching.block_size",
+    "batching.tiles",
+)
 """What may differ on resuming: none of it changes a decision."""
 
 
@@ -57,7 +65,7 @@ class RunFolder:
 
         Args:
             path: the folder.
-            spec: provenance of the run, JSON-able; versions, machine, start and layout may differ on resuming.
+            spec: provenance of the run, JSON-able; versions, machine, start and batching may differ on resuming.
 
         Raises:
             InputError: the folder holds something else, another configuration, or cannot be written.

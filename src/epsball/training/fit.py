@@ -15,7 +15,7 @@ import torch
 
 from epsball.errors import InputError, ModelError
 from epsball.models.wrap import Model, wrap
-from epsball.oracle.batching import choose, precision
+from epsball.oracle.batching import choose_batching, precision
 from epsball.training.batch_norm import fold, insert
 from epsball.training.checkpoint import Checkpoint, describe
 from epsball.training.objectives import Objective, standard
@@ -90,12 +90,12 @@ def fit(
     net = _trainable(model, *data)
     if recipe.batch_norm:
         insert(net)
-    layout = torch.channels_last if choose(model, data[0]).channels_last else torch.contiguous_format
-    _lay_out(net, layout)
+    batching = torch.channels_last if choose_batching(model, data[0]).channels_last else torch.contiguous_format
+    _lay_out(net, batching)
     optimiser = recipe.optimiser([weight for weight in net.parameters() if weight.requires_grad], recipe.rate)
     kept = Checkpoint(Path(checkpoint), describe(model, *data, objective, recipe, seed)) if checkpoint else None
     history = [Epoch(**epoch) for epoch in kept.restore(net, optimiser)] if kept else []
-    run = _Run(model, net, optimiser, recipe, objective, *data, layout)
+    run = _Run(model, net, optimiser, recipe, objective, *data, batching)
     with progress(recipe.epochs * run.steps, len(history) * run.steps) as advance:
         if kept and not history:
             kept.save(net, optimiser, [])
@@ -140,7 +140,7 @@ class _Run:
     objective: Objective
     x: Tensor
     y: Tensor
-    layout: torch.memory_format
+    batching: torch.memory_format
 
     @property
     def steps(self) -> int:
@@ -160,7 +160,7 @@ class _Run:
                 for group in self.optimiser.param_groups:
                     group["lr"] = self.recipe.rate * self.recipe.schedule(done)
                 x = self.x[ids] if self.recipe.augment is None else self.recipe.augment(self.x[ids], draw)
-                x, y = x.to(device).contiguous(memory_format=self.layout), self.y[ids].to(device)
+                x, y = x.to(device).contiguous(memory_format=self.batching), self.y[ids].to(device)
                 with precision(x, bfloat16=self.recipe.bfloat16):
                     loss = self.objective(self.model, x, y, seed=own, ids=ids.to(device))
                 value = loss.item()
@@ -196,8 +196,8 @@ def _trainable(model: Model, x: Tensor, y: Tensor) -> nn.Module:
     return model.module
 
 
-def _lay_out(net: nn.Module, layout: torch.memory_format) -> None:
-    net.to(memory_format=layout)  # type: ignore[call-overload] # torch takes it and leaves it out of its stubs
+def _lay_out(net: nn.Module, batching: torch.memory_format) -> None:
+    net.to(memory_format=batching)  # type: ignore[call-overload] # torch takes it and leaves it out of its stubs
 
 
 def _device(model: Model) -> torch.device:

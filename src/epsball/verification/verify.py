@@ -11,7 +11,7 @@ import torch
 
 from epsball.diagnostics import lucky_draws
 from epsball.errors import UntrustworthyError
-from epsball.oracle.batching import choose
+from epsball.oracle.batching import choose_batching
 from epsball.progress import Progress, shown
 from epsball.record import read_inputs
 from epsball.record.evaluation import SAMPLE_COLUMNS
@@ -107,7 +107,7 @@ def _clean(
     kind = getattr(torch, spec["data"]["dtype"])
     device = device_of(spec, model)
     inputs = torch.tensor(x, dtype=kind, device=device)
-    rows = choose(model, inputs).rows
+    rows = choose_batching(model, inputs).batch_size
     answers = independent.ask(model, inputs, rows=rows)
     clean, problems = answers.label[0], []
     if (path / SAMPLES).is_file():
