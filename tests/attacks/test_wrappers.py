@@ -46,7 +46,7 @@ def test_the_worst_of_several_attacks_is_trained_on() -> None:
 def test_a_targeted_maximisation_heads_for_its_class() -> None:
     threat = eb.Threat("linf", 0.3)
     k = (int(YN.mode().values) + 1) % 5
-    own = YN != k
+    own = k != YN
     x, y = XN[own], YN[own]
     aimed = eb.Targeted(eb.PGD(steps=8), k).maximise(NET, x, y, threat)
     free = eb.PGD(steps=8).maximise(NET, x, y, threat)
