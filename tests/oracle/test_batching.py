@@ -34,7 +34,7 @@ def test_memory_that_runs_out_halves_the_micro_batch_for_good(limit: int) -> Non
     fits = tried[-1] // 2
     once = [fits] * (11 // fits) + [11 % fits] * (11 % fits > 0)
     assert sizes == tried + once * 3  # the input, two steps; the last point is where the step before it was
-    assert found.queries.tolist() == [4] * 11
+    assert found.queries.tolist() == [3] * 11
     assert found.gradients.tolist() == [2] * 11
 
 
