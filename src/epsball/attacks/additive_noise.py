@@ -26,6 +26,7 @@ class AdditiveNoise(Attack):
     """
 
     access = Access.LABELS
+    noise_only = True
 
     draws: int = 10
 

@@ -64,6 +64,10 @@ class Attack(ABC):
     access: ClassVar[Access] = Access.GRADIENT
     minimum_norm: ClassVar[bool] = False
     """Whether it asks "how close is the nearest error?" instead of "is there one within ε?"."""
+    single_step: ClassVar[bool] = False
+    """Whether it takes one step."""
+    noise_only: ClassVar[bool] = False
+    """Whether it only draws noise."""
     starts_at_input: ClassVar[bool] = False
     """Whether its first question is about the clean input, which then needs no question of its own."""
     norms: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1", "l0")

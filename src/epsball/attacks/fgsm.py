@@ -26,6 +26,7 @@ class FGSM(Attack):
         loss: what is linearised.
     """
 
+    single_step = True
     starts_at_input = True
 
     loss: Loss = cross_entropy

@@ -41,13 +41,25 @@ class PGD(Attack):
     loss: Loss = sharpened_cross_entropy
     rule: Rule = plain
 
+    @property
+    def reach(self) -> float:
+        """How far all steps lead together, as a fraction of ε."""
+        return sum(map(self._length, range(self.steps)))
+
+    @property
+    def stride(self) -> float:
+        """Length of the shortest step, as a fraction of ε."""
+        return min(self.first, self.rate)
+
+    def _length(self, step: int) -> float:
+        return float(self.first * (self.rate / self.first) ** (step / max(self.steps - 1, 1)))
+
     def run(self, ask: Oracle, x0: Tensor, threat: Threat) -> Tensor:
         s = ask.keep(x=threat.sample(x0, ask.draw()) if self.random_start else x0, memory=x0.new_zeros(()))
         for step in ask.steps(self.steps):
             _, g = ask.gradient(s.x, self.loss)
             g, s.memory = self.rule(g, s.memory)
-            share = self.first * (self.rate / self.first) ** (step / max(self.steps - 1, 1))
-            s.x = s.threat.ascend(s.x, g, share * s.threat.eps, s.x0)
+            s.x = s.threat.ascend(s.x, g, self._length(step) * s.threat.eps, s.x0)
         return s.x
 
 

@@ -68,8 +68,20 @@ def _name(thing: Any) -> str:
 
 def describe_attack(attack: Attack, position: int) -> dict[str, Any]:
     """An attack's class, its place in the order of asking, what it asks and all of its settings."""
-    facts = {"position": position, "minimum_norm": attack.minimum_norm, "access": attack.access.name}
-    return {"class": _name(type(attack)), **facts, **_fields(attack)}
+    facts = {
+        "position": position,
+        "minimum_norm": attack.minimum_norm,
+        "access": attack.access.name,
+        "single_step": attack.single_step,
+        "noise_only": attack.noise_only,
+    }
+    steps = {name: _rounded(getattr(attack, name, None)) for name in ("reach", "stride")}
+    return {"class": _name(type(attack)), **facts, **_fields(attack), **steps}
+
+
+def _rounded(value: float | None) -> Any:
+    """A computed figure to six decimals, so that it is the same on another machine."""
+    return None if value is None else plain(round(value, 6))
 
 
 def describe_model(model: Model) -> dict[str, Any]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from epsball.record import Evaluation
 
-ATTACK_FACTS = ("class", "minimum_norm", "position", "access")
+ATTACK_TRAITS = ("class", "minimum_norm", "position", "access", "single_step", "noise_only", "reach", "stride")
 
 
 def configuration(run: Evaluation) -> list[dict[str, Any]]:
@@ -50,7 +50,7 @@ def _call(fields: Mapping[str, Any]) -> str:
     values = ", ".join(
         f"{name}={_call(value) if isinstance(value, dict) and 'class' in value else value}"
         for name, value in fields.items()
-        if name not in ATTACK_FACTS
+        if name not in ATTACK_TRAITS
     )
     return f"{fields['class']}({values})"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from epsball.diagnostics import lucky_draws
+from epsball.diagnostics.success_rate import stochastic
 from epsball.errors import UntrustworthyError
 from epsball.oracle.batching import choose_batching
 from epsball.progress import Progress, shown
@@ -87,8 +87,7 @@ def verify(
         witness, problems = _clean(path, manifest["spec"], asked, x, label, ids, passes=passes, exact=not random)
         walked = walk(path, manifest, witness, ids, told)
     _refuse(path, [*problems, *walked.problems])
-    finding = lucky_draws(walked.held, passes)
-    findings = () if finding is None else (finding,)
+    findings = tuple(stochastic(walked.held, passes))
     return Verified(len(ids), len(walked.held), passes, manifest["status"] == "complete", findings)
 
 

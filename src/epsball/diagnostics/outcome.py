@@ -1,0 +1,129 @@
+"""What the checks after the last attack are handed: the one place that reads what the record says of an attack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from epsball.record.evaluation import AttackRows
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What the record says of an attack, beside its settings.
+
+    Args:
+        access: what it sees of the model, "GRADIENT", "SCORES", "LABELS" or "NOTHING".
+        minimum_norm: whether it looks for the nearest error at any distance.
+        single_step: whether it takes one step.
+        noise_only: whether it only draws noise.
+        reach: how far its steps lead together, as a fraction of ε; None where that does not apply.
+        stride: length of its shortest step, as a fraction of ε; None where that does not apply.
+        third_party: whether its class comes from outside the library.
+    """
+
+    access: str = "GRADIENT"
+    minimum_norm: bool = False
+    single_step: bool = False
+    noise_only: bool = False
+    reach: float | None = None
+    stride: float | None = None
+    third_party: bool = False
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Traits:
+        """The traits of an attack from its entry in the record."""
+        return cls(
+            access=record["access"],
+            minimum_norm=record["minimum_norm"],
+            single_step=record["single_step"],
+            noise_only=record["noise_only"],
+            reach=_number(record["reach"]),
+            stride=_number(record["stride"]),
+            third_party=":" in record["class"],
+        )
+
+    @property
+    def gradient(self) -> bool:
+        """Whether it follows gradients."""
+        return self.access == "GRADIENT"
+
+    @property
+    def one_step(self) -> bool:
+        """Whether it takes one step along a gradient inside the ball."""
+        return self.gradient and self.single_step and not self.minimum_norm
+
+    @property
+    def many_steps(self) -> bool:
+        """Whether it takes several steps along gradients inside the ball."""
+        return self.gradient and not self.single_step and not self.minimum_norm
+
+    @property
+    def black_box(self) -> bool:
+        """Whether it searches without gradients."""
+        return not self.gradient and not self.noise_only
+
+
+def _number(value: Any) -> float | None:
+    """A number of the record, where infinity is "inf"."""
+    return None if value is None else float(value)
+
+
+@dataclass(frozen=True)
+class Group:
+    """On which of n samples some attacks were run, and on which of them they succeeded within ε."""
+
+    names: tuple[str, ...]
+    queried: NDArray[np.bool_]
+    success: NDArray[np.bool_]
+
+    def __str__(self) -> str:
+        return ", ".join(self.names)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A finished run over n samples.
+
+    Args:
+        ids: of the samples (n,).
+        label: true labels (n,).
+        clean: labels predicted on the clean inputs (n,).
+        robust: whether the sample is correct and no error was found within ε (n,); at ε = inf whether it is correct.
+        eps: the budget in data units.
+        attacks: the rows of every attack, by its name.
+        traits: the traits of every attack, by its name.
+        dropped: ids of reported successes that do not count, by attack and reason ("moved", "label").
+        success_rates: of every success that counts, the fraction of repeated passes in which it held (k,).
+        passes: how many passes that were.
+    """
+
+    when: ClassVar[str] = "after"
+
+    ids: NDArray[np.int64]
+    label: NDArray[np.int64]
+    clean: NDArray[np.int64]
+    robust: NDArray[np.bool_]
+    eps: float
+    attacks: Mapping[str, AttackRows]
+    traits: Mapping[str, Traits]
+    dropped: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
+    success_rates: NDArray[np.float64] = field(default_factory=lambda: np.ones(0))
+    passes: int = 1
+
+    def group(self, belongs: Callable[[Traits], bool]) -> Group:
+        """The attacks whose traits say so, together."""
+        names = tuple(name for name in self.attacks if belongs(self.traits[name]))
+        queried, success = np.zeros(len(self.ids), np.bool_), np.zeros(len(self.ids), np.bool_)
+        for name in names:
+            rows = self.attacks[name]
+            queried |= np.isin(self.ids, rows.id)
+            success |= np.isin(self.ids, rows.id[rows.within(self.eps)])
+        return Group(names, queried, success)
