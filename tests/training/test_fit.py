@@ -15,9 +15,10 @@ import epsball as eb
 from epsball.errors import InputError, ModelError
 from epsball.models.adapters.zoo import build
 from epsball.training.augment import Shift
-from epsball.training.fit import accuracy, fit
+from epsball.training.fit import fit
 from epsball.training.objectives import adversarial, standard
 from epsball.training.recipe import Recipe, sgd
+from epsball.training.validation import accuracy
 
 if TYPE_CHECKING:
     from pathlib import Path
