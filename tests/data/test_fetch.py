@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from epsball.data import public
+from epsball.data import cifar10, mnist
 from epsball.data.fetch import Remote, cache_folder, fetch
 from epsball.data.load import load_data
 from epsball.errors import InputError
@@ -137,7 +137,7 @@ def idx(array: np.ndarray[Any, Any]) -> bytes:
 def test_mnist_comes_from_its_home(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (7, 28, 28))
     files = home.publish("images.gz", idx(pixels)), home.publish("labels.gz", idx(np.arange(7)))
-    monkeypatch.setitem(public.MNIST, "test", files)
+    monkeypatch.setitem(mnist.MNIST, "test", files)
     x, y = load_data("mnist", n=5)
     assert y.tolist() == [0, 1, 2, 3, 4]
     assert np.array_equal((x.numpy()[:, 0] * 255).round(), pixels[:5])
@@ -156,7 +156,7 @@ def test_cifar_comes_from_its_home(home: Home, monkeypatch: pytest.MonkeyPatch, 
             member.size = records[name].size
             archive.addfile(member, io.BytesIO(records[name].tobytes()))
         archive.addfile(tarfile.TarInfo("cifar-10-batches-bin/readme.html"))
-    monkeypatch.setattr(public, "CIFAR10", home.publish("cifar.tar.gz", stream.getvalue()))
+    monkeypatch.setattr(cifar10, "CIFAR10", home.publish("cifar.tar.gz", stream.getvalue()))
     x, y = load_data("cifar10", split)
     names = ["test_batch"] if split == "test" else [f"data_batch_{number}" for number in range(1, 6)]
     expected = np.concatenate([records[name] for name in names])
@@ -165,6 +165,6 @@ def test_cifar_comes_from_its_home(home: Home, monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_the_public_homes_are_pinned() -> None:
-    remotes = [*public.MNIST["train"], *public.MNIST["test"], public.CIFAR10]
+    remotes = [*mnist.MNIST["train"], *mnist.MNIST["test"], cifar10.CIFAR10]
     assert all(remote.url.startswith("https://") and len(remote.sha256) == 64 for remote in remotes)
     assert len({remote.sha256 for remote in remotes}) == 5

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from epsball.errors import InputError
+from epsball.registry import Registry
 
 Labels = NDArray[np.int64]
 Rows = NDArray[np.intp]
@@ -24,6 +26,31 @@ class Source:
 
     labels: Labels
     images: Callable[[Rows], Images]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A source that is found by its name.
+
+    Args:
+        description: what it holds, for lists.
+        classes: K.
+        read: split -> the source, where no folder of one's own has it.
+        home: "embedded" in an installed package, "public" on the web, or "none", so that one must bring it along.
+        size: photographs are cut to this side; None for images that are of one size already.
+    """
+
+    description: str
+    classes: int
+    read: Callable[[str], Source]
+    home: Literal["embedded", "public", "none"] = "public"
+    size: int | None = None
+
+
+SOURCES: Registry[Named] = Registry(
+    "data set", group="epsball.data", also="a Parquet file or folder, an image folder or an .npz"
+)
+"""The named sources; another package adds its own by the entry point group `epsball.data`."""
 
 
 def checked_labels(labels: NDArray[np.generic], origin: str, classes: int | None = None) -> Labels:
