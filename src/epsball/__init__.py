@@ -12,6 +12,7 @@ from epsball.attacks import (
     Found,
     MomentumPGD,
     Restarts,
+    Targeted,
     Worst,
 )
 from epsball.data.load import load_data
@@ -22,6 +23,7 @@ from epsball.goal import Goal
 from epsball.models.load import load_model
 from epsball.models.weights import save_weights
 from epsball.models.wrap import Model, wrap
+from epsball.oracle.access import Access
 from epsball.record import Evaluation
 from epsball.threat import Threat
 from epsball.verification.verify import verify
@@ -31,6 +33,7 @@ __all__ = [
     "FGSM",
     "LBFGS",
     "PGD",
+    "Access",
     "AdditiveNoise",
     "Attack",
     "BinaryDeepFool",
@@ -44,6 +47,7 @@ __all__ = [
     "MomentumPGD",
     "Norm",
     "Restarts",
+    "Targeted",
     "Threat",
     "UntrustworthyError",
     "Worst",

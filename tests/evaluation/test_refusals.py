@@ -33,13 +33,13 @@ def test_the_record_is_plain_json_and_says_it_all(run: Evaluation) -> None:
         "single_step": False,
         "noise_only": False,
         "reach": pytest.approx(1 + 0.5 ** (1 / 3) + 0.5 ** (2 / 3) + 0.5),
-        "stride": 0.5,
+        "longest_step": 1.0,
         "first": 1.0,
         "steps": 4,
         "rate": 0.5,
         "random_start": True,
         "loss": "sharpened_cross_entropy",
-        "rule": "plain",
+        "rule": "steepest",
     }
     assert spec["threat"] == {"norm": "linf", "eps": EPS, "low": 0.0, "high": 1.0}
     assert spec["data"]["shape"] == [1, 4, 4]

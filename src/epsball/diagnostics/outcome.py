@@ -25,7 +25,7 @@ class Traits:
         single_step: whether it takes one step.
         noise_only: whether it only draws noise.
         reach: how far its steps lead together, as a fraction of ε; None where that does not apply.
-        stride: length of its shortest step, as a fraction of ε; None where that does not apply.
+        longest_step: length of its longest step, as a fraction of ε; None where that does not apply.
         third_party: whether its class comes from outside the library.
     """
 
@@ -34,7 +34,7 @@ class Traits:
     single_step: bool = False
     noise_only: bool = False
     reach: float | None = None
-    stride: float | None = None
+    longest_step: float | None = None
     third_party: bool = False
 
     @classmethod
@@ -46,7 +46,7 @@ class Traits:
             single_step=record["single_step"],
             noise_only=record["noise_only"],
             reach=_number(record["reach"]),
-            stride=_number(record["stride"]),
+            longest_step=_number(record["longest_step"]),
             third_party=":" in record["class"],
         )
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 REACH = 1 - 1e-9
 """A step of 1/10 taken ten times is ε but for rounding."""
-STRIDE = 2
+LONGEST = 2
 """A step across the whole ball."""
 
 
@@ -21,17 +21,17 @@ STRIDE = 2
     "D13",
     "WARN",
     Outcome,
-    remedy="take steps that lead at least ε far together, the last of them no longer than 2 ε",
+    remedy="take steps that lead at least ε far together, none of them longer than 2 ε",
 )
 def step_reach(run: Outcome) -> Iterator[Observation]:
-    """An attack's steps must lead at least ε far together, and the shortest of them must not be longer than the ball is wide."""
+    """An attack's steps must lead at least ε far together, and none must be longer than the ball is wide."""
     for name in run.attacks:
-        reach, stride = run.traits[name].reach, run.traits[name].stride
+        reach, longest_step = run.traits[name].reach, run.traits[name].longest_step
         if reach is not None and reach < REACH:
             yield Observation(
                 f"{name} cannot search its ball with these steps", f"its steps reach {reach:g} ε together"
             )
-        elif stride is not None and math.isfinite(stride) and stride > STRIDE:
+        elif longest_step is not None and math.isfinite(longest_step) and longest_step > LONGEST:
             yield Observation(
-                f"{name} cannot search its ball with these steps", f"its shortest step is {stride:g} ε long"
+                f"{name} cannot search its ball with these steps", f"its longest step is {longest_step:g} ε long"
             )

@@ -75,7 +75,7 @@ def describe_attack(attack: Attack, position: int) -> dict[str, Any]:
         "single_step": attack.single_step,
         "noise_only": attack.noise_only,
     }
-    steps = {name: _rounded(getattr(attack, name, None)) for name in ("reach", "stride")}
+    steps = {"reach": _rounded(attack.reach), "longest_step": _rounded(attack.longest_step)}
     return {"class": _name(type(attack)), **facts, **_fields(attack), **steps}
 
 

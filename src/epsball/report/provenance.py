@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from epsball.record import Evaluation
 
-ATTACK_TRAITS = ("class", "minimum_norm", "position", "access", "single_step", "noise_only", "reach", "stride")
+ATTACK_TRAITS = ("class", "minimum_norm", "position", "access", "single_step", "noise_only", "reach", "longest_step")
 
 
 def configuration(run: Evaluation) -> list[dict[str, Any]]:
