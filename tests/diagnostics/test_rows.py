@@ -14,7 +14,7 @@ import epsball as eb
 from epsball.diagnostics import adaptive_attack, consistency, dropped_claims, lucky_draws, sample_size
 from epsball.record import AttackRows
 from epsball.record.evaluation import ATTACK_COLUMNS
-from epsball.record.metrics import wilson
+from epsball.record.statistics import wilson
 from toy import EPS, SUITE, Affine, samples, toy_run
 
 if TYPE_CHECKING:

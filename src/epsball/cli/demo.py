@@ -10,6 +10,7 @@ from epsball.cli.options import Json, Seed
 from epsball.cli.output import document, doubts, interval, note, say, table
 from epsball.cli.running import kept
 from epsball.record import metrics
+from epsball.record.statistics import wilson
 from epsball.report.text import number, percent, seconds
 
 if TYPE_CHECKING:
@@ -70,5 +71,5 @@ def accuracies(run: "Evaluation") -> "Table":
 
 
 def _row(shown: "Table", name: str, standing: "np.ndarray[tuple[int], np.dtype[np.bool_]]", *facts: str) -> None:
-    bounds = metrics.wilson(int(standing.sum()), len(standing))
+    bounds = wilson(int(standing.sum()), len(standing))
     shown.add_row(name, percent(float(standing.mean())), interval(*bounds), *facts)

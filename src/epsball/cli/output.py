@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from epsball.record import metrics
+from epsball.record.statistics import wilson
 from epsball.report.budget import budget
 from epsball.report.text import NORMS, count, epsilon, number, percent
 
@@ -81,13 +82,13 @@ def results(run: "Evaluation", title: str = "") -> "Table":
     title = title or f"{NORMS[threat['norm']]}, ε = {epsilon(threat)}, {count(len(run))} samples"
     shown = table(title, "", "accuracy", "95 % interval", "fooled", "distance", "|r|/|x|", "queries")
     right = int((run.clean == run.label).sum())
-    shown.add_row("clean", percent(run.clean_accuracy), interval(*metrics.wilson(right, len(run))), "", "", "", "")
+    shown.add_row("clean", percent(run.clean_accuracy), interval(*wilson(right, len(run))), "", "", "", "")
     for line in metrics.standings(run, budget(run)):
         standing = round(line.standing * len(run))
         shown.add_row(
             line.attack,
             percent(line.standing),
-            interval(*metrics.wilson(standing, len(run))),
+            interval(*wilson(standing, len(run))),
             f"{count(line.broken)} of {count(line.asked)}",
             number(metrics.median_distance(run, line.attack)),
             number(metrics.mean_relative(run, line.attack).mean),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from epsball.record.evaluation import Finding
-from epsball.record.metrics import wilson
+from epsball.record.statistics import wilson
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

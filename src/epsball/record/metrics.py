@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from epsball.errors import InputError
+from epsball.record.statistics import wilson
 from epsball.units import parse_budget
 
 if TYPE_CHECKING:
@@ -18,26 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from epsball.record.evaluation import AttackRows, Evaluation
-
-
-def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a share, (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n).
-
-    Source: Wilson 1927, J. Am. Stat. Assoc. 22, 209-212.
-
-    Raises:
-        InputError: there is no sample.
-    """
-    if n < 1:
-        raise InputError("an interval over 0 samples was asked for, expected at least 1; evaluate some samples")
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    share = successes / n
-    centre = share + z * z / (2 * n)
-    spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    low = 0.0 if successes == 0 else (centre - spread) / scale
-    high = 1.0 if successes == n else (centre + spread) / scale
-    return low, high
 
 
 def _right(run: Evaluation) -> NDArray[np.bool_]:
@@ -92,20 +72,29 @@ def interval(run: Evaluation, eps: float | str | None = None, level: float = 0.9
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Robust accuracy as a step function of ε: `accuracy[i]` holds from `eps[i]` up to `eps[i + 1]`."""
+    """Robust accuracy of n samples as a step function of ε: `accuracy[i]` holds from `eps[i]` up to `eps[i + 1]`."""
 
     eps: NDArray[np.float64]
-    accuracy: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
+    robust: NDArray[np.int64]
+    n: int
+
+    @property
+    def accuracy(self) -> NDArray[np.float64]:
+        """Fraction of the samples with no error found within each ε."""
+        return self.robust / self.n
+
+    def bounds(self, at: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Pointwise Wilson 95 % interval of the accuracy at some of the steps (k,): its lower and its upper ends (k,)."""
+        counts, place = np.unique(self.robust[at], return_inverse=True)
+        ends = np.array([wilson(int(count), self.n) for count in counts])[place]
+        return ends[:, 0], ends[:, 1]
 
 
 def step_curve(upper: NDArray[np.float64]) -> Curve:
-    """mean(upper > ε) at every ε where it changes, from 0 on, with its pointwise Wilson 95 % interval."""
+    """mean(upper > ε) at every ε where it changes, from 0 on."""
     steps = np.unique(np.concatenate([[0.0], upper[np.isfinite(upper)]]))
-    left = len(upper) - np.searchsorted(np.sort(upper), steps, side="right")
-    bounds = np.array([wilson(int(count), len(upper)) for count in left])
-    return Curve(steps, left / len(upper), bounds[:, 0], bounds[:, 1])
+    robust = len(upper) - np.searchsorted(np.sort(upper), steps, side="right")
+    return Curve(steps, robust.astype(np.int64), len(upper))
 
 
 def curve(run: Evaluation) -> Curve:

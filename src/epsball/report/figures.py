@@ -45,7 +45,7 @@ def accuracy_curve(run: Evaluation, width: float, height: float) -> Axes:
         grid = np.union1d(grid, [run.eps])
     at = np.searchsorted(curve.eps, grid, side="right") - 1
     plot = axes(width, height, f"ε ({NORMS[run.spec['threat']['norm']]}, data units)", "still classified correctly")
-    plot.fill_between(grid, curve.low[at], curve.high[at], step="post", color=BAND, linewidth=0)
+    plot.fill_between(grid, *curve.bounds(at), step="post", color=BAND, linewidth=0)
     plot.step(grid, curve.accuracy[at], where="post", color=ACCENT, linewidth=1.8)
     if np.any(run.lower > 0):
         certified = [run.certified_accuracy(float(eps)) for eps in grid]

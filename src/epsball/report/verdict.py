@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsball.record import Finding, metrics
+from epsball.record.statistics import wilson
 from epsball.report.text import DASH, MEANINGS, NO_BREAK, NORMS, count, epsilon, number, percent
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def headline(run: Evaluation) -> list[dict[str, Any]]:
     right, n = int(np.sum(run.clean == run.label)), len(run)
     threat, data = run.spec["threat"], run.spec["data"]
     norm = NORMS[threat["norm"]]
-    figures = [_share("clean", "Clean accuracy", run.clean_accuracy, metrics.wilson(right, n), "without an attack")]
+    figures = [_share("clean", "Clean accuracy", run.clean_accuracy, wilson(right, n), "without an attack")]
     if math.isfinite(run.eps):
         place = f"at {norm}, ε = {epsilon(threat)}"
         figures.append(_share("robust", "Robust accuracy", run.robust_accuracy(), run.interval(), place))
