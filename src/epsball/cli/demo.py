@@ -64,7 +64,7 @@ def accuracies(run: "Evaluation") -> "Table":
         own = metrics.attack_upper(run, name)
         facts = number(metrics.median_distance(run, name)), number(metrics.mean_relative(run, name).mean)
         _row(shown, name, own > run.eps, *facts)
-        if run.spec["attacks"][name]["minimum_norm"] and rows.success.any():
+        if run.plan.attacks[name].minimum_norm and rows.success.any():
             _row(shown, "  at any distance", np.isinf(own))
     _row(shown, "all together", run.upper > run.eps)
     return shown

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from epsball.record import metrics
+from epsball.record.plan import portable
 from epsball.record.statistics import wilson
 from epsball.report.budget import budget
 from epsball.report.text import NORMS, count, epsilon, number, percent
@@ -78,8 +79,8 @@ def interval(low: float, high: float) -> str:
 
 def results(run: "Evaluation", title: str = "") -> "Table":
     """Clean accuracy, then every attack with what it and all before it leave."""
-    threat = run.spec["threat"]
-    title = title or f"{NORMS[threat['norm']]}, ε = {epsilon(threat)}, {count(len(run))} samples"
+    threat = run.plan.threat
+    title = title or f"{NORMS[threat.norm]}, ε = {epsilon(threat)}, {count(len(run))} samples"
     shown = table(title, "", "accuracy", "95 % interval", "fooled", "distance", "|r|/|x|", "queries")
     right = int((run.clean == run.label).sum())
     shown.add_row("clean", percent(run.clean_accuracy), interval(*wilson(right, len(run))), "", "", "", "")
@@ -101,14 +102,15 @@ def document(run: "Evaluation", out: Path | None) -> dict[str, Any]:
     """The result as JSON; distances that were not found are null."""
     low, high = run.interval(budget(run))
     return {
-        **run.spec,
+        **portable(run.plan),
         "clean_accuracy": run.clean_accuracy,
         "robust_accuracy": run.robust_accuracy(budget(run)),
         "robust_interval": [low, high],
         "certified_accuracy": run.certified_accuracy(),
         "median_distance": metrics.median_distance(run),
         "trusted": run.trusted,
-        "findings": [vars(finding) for finding in run.findings],
+        "reused": run.reused,
+        "findings": [portable(finding) for finding in run.findings],
         "results": {
             line.attack: {
                 "asked": line.asked,

@@ -52,6 +52,8 @@ def conclude(
     """Evaluate, print the result, and exit 2 if it cannot be trusted, 1 if it is below the gate."""
     with kept(out):
         run = evaluate()
+    if run.reused:
+        note(f"{out} is finished already and was made with the same plan: its result is read, nothing is computed.")
     doubts(run)
     say(results(run, title), document(run, out), as_json=as_json)
     if out is not None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from epsball.record.evaluation import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from epsball.record.plan import AttackPlan
 
-def adaptive_attack(facts: Mapping[str, Mapping[str, Any]]) -> Finding:
+
+def adaptive_attack(attacks: Mapping[str, AttackPlan]) -> Finding:
     """Whether an attack that is not the library's own took part; only such a one can be written against a defence."""
-    own = [name for name, fact in facts.items() if ":" in str(fact["class"])]
+    own = [name for name, attack in attacks.items() if ":" in attack.kind]
     if own:
         return Finding(
             "adaptive",

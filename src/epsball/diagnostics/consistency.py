@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from epsball.record.evaluation import AttackRows
+    from epsball.record.plan import AttackPlan
 
 ONE_STEP = 0.005
 BLACK_BOX = 0.002
@@ -33,7 +34,7 @@ class _Group:
 
 
 def consistency(
-    ids: NDArray[np.int64], attacks: Mapping[str, AttackRows], facts: Mapping[str, Mapping[str, Any]], eps: float
+    ids: NDArray[np.int64], attacks: Mapping[str, AttackRows], plans: Mapping[str, AttackPlan], eps: float
 ) -> list[Finding]:
     """D06, D07, D08, D10, D13 and D17 from the rows of all attacks.
 
@@ -43,48 +44,40 @@ def consistency(
     Args:
         ids: all sample ids (n,).
         attacks: rows by attack.
-        facts: by attack what the run's specification says of it.
+        plans: by attack what the run's plan says of it.
         eps: the budget.
     """
 
-    def group(belongs: Callable[[Mapping[str, Any]], bool]) -> _Group:
-        names = tuple(name for name in attacks if belongs(facts[name]))
+    def group(belongs: Callable[[AttackPlan], bool]) -> _Group:
+        names = tuple(name for name in attacks if belongs(plans[name]))
         asked, broken = np.zeros(len(ids), np.bool_), np.zeros(len(ids), np.bool_)
         for name in names:
             asked |= np.isin(ids, attacks[name].id)
             broken |= np.isin(ids, attacks[name].id[attacks[name].within(eps)])
         return _Group(names, asked, broken)
 
-    steps = group(lambda fact: _gradient(fact) and not fact["minimum_norm"] and not _single(fact))
+    steps = group(lambda plan: _gradient(plan) and not plan.minimum_norm and not plan.single_step)
     found = [
-        _one_step(group(_single), steps),
+        _one_step(group(lambda plan: plan.single_step), steps),
         _black_box(group(_blind), group(_gradient), steps),
-        _noise(group(_noisy), group(_gradient), steps),
+        _noise(group(lambda plan: plan.noise), group(_gradient), steps),
         *(_idle(name, rows, eps) for name, rows in attacks.items()),
         *(
             _nothing_found(name, rows)
             for name, rows in attacks.items()
-            if _gradient(facts[name]) and facts[name]["minimum_norm"]
+            if _gradient(plans[name]) and plans[name].minimum_norm
         ),
-        *(_too_short(name, facts[name]) for name in attacks),
+        *(_too_short(name, plans[name]) for name in attacks),
     ]
     return [finding for finding in found if finding is not None]
 
 
-def _gradient(fact: Mapping[str, Any]) -> bool:
-    return bool(fact["access"] == "GRADIENT")
+def _gradient(plan: AttackPlan) -> bool:
+    return plan.access == "GRADIENT"
 
 
-def _single(fact: Mapping[str, Any]) -> bool:
-    return _gradient(fact) and not fact["minimum_norm"] and (fact["class"] == "FGSM" or fact.get("steps") == 1)
-
-
-def _noisy(fact: Mapping[str, Any]) -> bool:
-    return bool(fact["class"] == "AdditiveNoise")
-
-
-def _blind(fact: Mapping[str, Any]) -> bool:
-    return not _gradient(fact) and not _noisy(fact)
+def _blind(plan: AttackPlan) -> bool:
+    return not _gradient(plan) and not plan.noise
 
 
 def _one_step(single: _Group, steps: _Group) -> Finding | None:
@@ -159,15 +152,10 @@ def _nothing_found(name: str, rows: AttackRows) -> Finding | None:
     )
 
 
-def _too_short(name: str, fact: Mapping[str, Any]) -> Finding | None:
+def _too_short(name: str, plan: AttackPlan) -> Finding | None:
     """D13: `steps` steps of `rate` × ε must be able to cross the ball."""
-    steps, rate = fact.get("steps"), fact.get("rate")
-    if (
-        not isinstance(steps, int)
-        or not isinstance(rate, int | float)
-        or fact["minimum_norm"]
-        or not math.isfinite(rate)
-    ):
+    steps, rate = plan.settings.get("steps"), plan.settings.get("rate")
+    if not isinstance(steps, int) or not isinstance(rate, int | float) or plan.minimum_norm or not math.isfinite(rate):
         return None
     reach = steps * rate
     if reach >= 1 - 1e-9 and rate <= 2:  # noqa: PLR2004 (a step across the whole ball)

@@ -33,8 +33,7 @@ def clean_accuracy(run: Evaluation) -> float:
 def _asked(run: Evaluation, eps: float | str | None) -> float:
     """ε as a number, refused where no attack of the run was asked about it."""
     value = run.eps if eps is None else parse_budget(eps)
-    attacks = run.spec["attacks"]
-    if value > run.eps and attacks and not any(fields["minimum_norm"] for fields in attacks.values()):
+    if value > run.eps and run.plan.attacks and not run.plan.minimum_norm:
         raise InputError(
             f"robust accuracy at ε = {value:g} was asked of a run whose attacks stopped at ε = {run.eps:g}; "
             "evaluate with the larger ε, or with a minimum-norm attack such as deepfool"

@@ -70,7 +70,7 @@ def confusion(run: Evaluation) -> dict[str, Any]:
         traffic.update({before: times, after: times})
     classes = sorted(label for label, _ in traffic.most_common(SHOWN_CLASSES))
     most = max(pairs.values(), default=1)
-    names = class_names(run.spec["data"], max(classes, default=0) + 1)
+    names = class_names(run.plan.data, max(classes, default=0) + 1)
     caption = f"{count(sum(pairs.values()))} errors, row: class of the original, column: class it was changed to."
     if len(traffic) > len(classes):
         caption += f" The {len(classes)} busiest of {len(traffic)} classes are shown."
