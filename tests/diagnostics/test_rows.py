@@ -15,6 +15,7 @@ from epsball.diagnostics import adaptive_attack, consistency, dropped_claims, lu
 from epsball.record import AttackRows
 from epsball.record.evaluation import ATTACK_COLUMNS
 from epsball.record.statistics import wilson
+from plans import attack
 from toy import EPS, SUITE, Affine, samples, toy_run
 
 if TYPE_CHECKING:
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
     from epsball.record import Finding
 
 IDS = np.arange(100)
-FACTS: dict[str, dict[str, Any]] = {
-    "noise": {"class": "AdditiveNoise", "access": "LABELS", "minimum_norm": False, "draws": 10},
-    "fgsm": {"class": "FGSM", "access": "GRADIENT", "minimum_norm": False},
-    "square": {"class": "Square", "access": "SCORES", "minimum_norm": False, "steps": 100},
-    "pgd": {"class": "PGD", "access": "GRADIENT", "minimum_norm": False, "steps": 40, "rate": 0.1},
-    "deepfool": {"class": "DeepFool", "access": "GRADIENT", "minimum_norm": True, "steps": 50},
+PLANS = {
+    "noise": attack(kind="AdditiveNoise", access="LABELS", noise=True, settings={"draws": 10}),
+    "fgsm": attack(kind="FGSM", single_step=True, settings={}),
+    "square": attack(kind="Square", access="SCORES", settings={"steps": 100}),
+    "pgd": attack(kind="PGD", settings={"steps": 40, "rate": 0.1}),
+    "deepfool": attack(kind="DeepFool", minimum_norm=True, settings={"steps": 50}),
 }
 
 
@@ -40,7 +41,7 @@ def rows(broken: int, asked: int = 100, *, distance: float = EPS, queries: int =
 
 
 def found(**attacks: AttackRows) -> list[tuple[str, str]]:
-    return [(doubt.id, doubt.severity) for doubt in consistency(IDS, attacks, FACTS, EPS)]
+    return [(doubt.id, doubt.severity) for doubt in consistency(IDS, attacks, PLANS, EPS)]
 
 
 def test_one_step_must_not_beat_many() -> None:
@@ -69,7 +70,7 @@ def test_scores_must_not_beat_gradients() -> None:
 def test_an_attack_must_have_tried() -> None:
     assert found(pgd=rows(40, queries=0)) == [("D17", "FAIL")]
     assert found(pgd=rows(100, queries=0)) == []
-    assert consistency(IDS, {"pgd": rows(0, queries=0)}, FACTS, 0.0) == []
+    assert consistency(IDS, {"pgd": rows(0, queries=0)}, PLANS, 0.0) == []
 
 
 def test_an_unlimited_attack_must_reach_nearly_all() -> None:
@@ -81,8 +82,8 @@ def test_an_unlimited_attack_must_reach_nearly_all() -> None:
     ("steps", "rate", "fires"), [(10, 0.1, False), (5, 0.1, True), (40, 2.5, True), (1, 1.0, False)]
 )
 def test_steps_must_be_able_to_cross_the_ball(steps: int, rate: float, *, fires: bool) -> None:
-    facts = {"pgd": FACTS["pgd"] | {"steps": steps, "rate": rate}}
-    assert [doubt.id for doubt in consistency(IDS, {"pgd": rows(9)}, facts, EPS)] == ["D13"] * fires
+    plans = {"pgd": attack(settings={"steps": steps, "rate": rate})}
+    assert [doubt.id for doubt in consistency(IDS, {"pgd": rows(9)}, plans, EPS)] == ["D13"] * fires
 
 
 @dataclasses.dataclass(frozen=True)

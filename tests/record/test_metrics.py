@@ -61,11 +61,11 @@ uppers = st.lists(st.one_of(st.just(INF), st.integers(0, 50).map(lambda tenths: 
 
 @settings(deadline=None)  # the first interval loads SciPy
 @given(uppers, st.integers(0, 60).map(lambda tenths: tenths / 10))
-def test_robust_accuracy_counts_what_stands_beyond(upper: list[float], eps: float) -> None:
+def test_robust_accuracy_counts_the_errors_beyond(upper: list[float], eps: float) -> None:
     run = evaluation(upper)
-    standing = sum(value > eps for value in upper)
-    assert run.robust_accuracy(eps) == pytest.approx(standing / len(upper))
-    assert run.interval(eps) == wilson(standing, len(upper))
+    robust = sum(value > eps for value in upper)
+    assert run.robust_accuracy(eps) == pytest.approx(robust / len(upper))
+    assert run.interval(eps) == wilson(robust, len(upper))
 
 
 def test_the_runs_own_budget_is_the_default_and_fractions_are_read() -> None:
@@ -82,9 +82,9 @@ def test_an_infinite_budget_leaves_what_no_attack_found() -> None:
 def test_a_budgeted_run_knows_nothing_beyond_its_budget() -> None:
     run = evaluation([0.0, 0.5, INF], eps=1.0, minimum_norm=False)
     assert run.robust_accuracy(1.0) == pytest.approx(1 / 3)
-    for ask in (run.robust_accuracy, run.interval):
+    for measure in (run.robust_accuracy, run.interval):
         with pytest.raises(InputError, match=r"ε = 2 .* stopped at ε = 1"):
-            ask(2.0)
+            measure(2.0)
 
 
 def test_certified_accuracy_needs_a_right_answer() -> None:
@@ -117,19 +117,19 @@ def test_quantiles_and_medians() -> None:
 
 def test_the_papers_robustness_is_over_the_fooled() -> None:
     run = evaluation([0.0, 1.0, 3.0, INF], attacks={"one": rows([1, 2, 3], [1.0, 3.0, INF])})
-    assert metrics.mean_relative(run, "one") == metrics.Relative(mean=1.0, fooled=2, asked=3)
+    assert metrics.mean_relative(run, "one") == metrics.Relative(mean=1.0, fooled=2, attacked=3)
     with pytest.raises(InputError, match="no attack 'two'; it has one"):
         metrics.mean_relative(run, "two")
     nothing = evaluation([INF], attacks={"one": rows([0], [INF])})
     assert math.isnan(metrics.mean_relative(nothing, "one").mean)
 
 
-def test_every_attack_has_its_own_accuracy_and_adds_to_the_standing() -> None:
+def test_every_attack_has_its_own_accuracy_and_adds_to_the_errors() -> None:
     attacks = {"one": rows([1, 2, 3], [0.5, INF, INF]), "two": rows([2, 3], [2.0, 0.7])}
     run = evaluation([0.0, 0.5, 2.0, 0.7], attacks=attacks)
-    one, two = metrics.standings(run)
-    assert (one.asked, one.broken, one.own_accuracy, one.standing, one.queries) == (3, 1, 0.5, 0.5, 4.0)
-    assert (two.asked, two.broken, two.standing) == (2, 1, 0.25)
+    one, two = metrics.attack_summaries(run)
+    assert (one.attacked, one.successes, one.own_accuracy, one.remaining_accuracy, one.queries) == (3, 1, 0.5, 0.5, 4.0)
+    assert (two.attacked, two.successes, two.remaining_accuracy) == (2, 1, 0.25)
     assert math.isnan(two.own_accuracy)
     assert metrics.attack_upper(run, "two").tolist() == [0.0, INF, 2.0, 0.7]
     assert metrics.median_distance(run, "one") == INF

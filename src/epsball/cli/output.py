@@ -84,13 +84,13 @@ def results(run: "Evaluation", title: str = "") -> "Table":
     shown = table(title, "", "accuracy", "95 % interval", "fooled", "distance", "|r|/|x|", "queries")
     right = int((run.clean == run.label).sum())
     shown.add_row("clean", percent(run.clean_accuracy), interval(*wilson(right, len(run))), "", "", "", "")
-    for line in metrics.standings(run, budget(run)):
-        standing = round(line.standing * len(run))
+    for line in metrics.attack_summaries(run, budget(run)):
+        remaining = round(line.remaining_accuracy * len(run))
         shown.add_row(
             line.attack,
-            percent(line.standing),
-            interval(*wilson(standing, len(run))),
-            f"{count(line.broken)} of {count(line.asked)}",
+            percent(line.remaining_accuracy),
+            interval(*wilson(remaining, len(run))),
+            f"{count(line.successes)} of {count(line.attacked)}",
             number(metrics.median_distance(run, line.attack)),
             number(metrics.mean_relative(run, line.attack).mean),
             number(line.queries),
@@ -113,15 +113,15 @@ def document(run: "Evaluation", out: Path | None) -> dict[str, Any]:
         "findings": [portable(finding) for finding in run.findings],
         "results": {
             line.attack: {
-                "asked": line.asked,
-                "fooled": line.broken,
+                "attacked": line.attacked,
+                "successes": line.successes,
                 "own_accuracy": line.own_accuracy,
-                "accuracy_so_far": line.standing,
+                "remaining_accuracy": line.remaining_accuracy,
                 "median_distance": metrics.median_distance(run, line.attack),
                 "mean_relative": metrics.mean_relative(run, line.attack).mean,
                 "queries": line.queries,
             }
-            for line in metrics.standings(run, budget(run))
+            for line in metrics.attack_summaries(run, budget(run))
         },
         "seconds": run.seconds,
         "out": out,
