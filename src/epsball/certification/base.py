@@ -12,7 +12,7 @@ from torch import Tensor
 
 from epsball.errors import InputError
 from epsball.evaluation.samples import numpy_of
-from epsball.models.wrap import Model
+from epsball.models.model import Model
 from epsball.threat import Threat
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from epsball.cli.running import kept
 from epsball.report.text import count
 
 if TYPE_CHECKING:
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
 
 Folder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder that `epsball evaluate --out` wrote.")]
 

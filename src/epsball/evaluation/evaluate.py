@@ -14,7 +14,7 @@ from epsball.evaluation.replay_check import plain
 from epsball.evaluation.runner import Run
 from epsball.evaluation.samples import numpy_of, prepare
 from epsball.evaluation.selection import chosen
-from epsball.models.wrap import Model, wrap
+from epsball.models.wrap import wrap
 from epsball.progress import Progress, shown
 from epsball.record import RunFolder, read_run
 from epsball.record.in_memory import Nowhere
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from epsball.attacks.base import Attack
     from epsball.certification.base import Certifier
+    from epsball.models.model import Model
     from epsball.oracle.batching import Batching
     from epsball.record import Evaluation
 

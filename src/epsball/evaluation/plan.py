@@ -22,7 +22,7 @@ from epsball.geometry import Norm
 
 if TYPE_CHECKING:
     from epsball.attacks.base import Attack
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.oracle.batching import Batching
     from epsball.threat import Threat
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,15 @@ from epsball.errors import InputError
 from epsball.evaluation.plan import data_fingerprint
 from epsball.evaluation.samples import numpy_of
 from epsball.models.load import load_model
-from epsball.models.wrap import Model, wrap
+from epsball.models.wrap import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
     from torch import Tensor
+
+    from epsball.models.model import Model
 
 
 def model_of(spec: Mapping[str, Any], model: Callable[[Tensor], Any] | Model | None) -> Model:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from epsball.errors import ModelError
-from epsball.models.wrap import is_out_of_memory
+from epsball.models.memory import is_out_of_memory
 from epsball.validation import finite_logits
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
 
 SAME = 1e-6
 """Two computations of one distance may differ by this share of it."""

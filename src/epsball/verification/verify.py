@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.record import Finding
 
 SHOWN = 5
