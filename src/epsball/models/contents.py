@@ -15,7 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-MAX_DEPTH = 3
+from epsball.models.state import unwrapped
+
+MAX_DEPTH = 4
 """Objects within objects that are looked into."""
 _GROUND = frozenset({"torch", "numpy", "epsball", *sys.stdlib_module_names})
 _LOOKED_INTO = (types.SimpleNamespace, functools.partial)
@@ -24,7 +26,8 @@ _HOOKS = ("_forward_pre_hooks", "_forward_hooks")
 _OF_EVERY_MODULE = frozenset(vars(nn.Module())) | {"training"}
 _GLOBAL = {"LOAD_GLOBAL", "LOAD_NAME"}
 _ATTRIBUTE = {"LOAD_ATTR", "LOAD_METHOD"}
-Number = bool | int | float | complex | str | bytes | None
+_NUMBERS = (bool, int, float, complex, str, bytes, np.generic, torch.dtype)
+_MAX_ITEMS = 256
 
 
 @dataclass
@@ -64,6 +67,11 @@ def is_ground(thing: object) -> bool:
     return str(getattr(thing, "__module__", None) or "builtins").partition(".")[0] in _GROUND
 
 
+def name_of(thing: Any) -> str:
+    """Return the qualified name of a class or function, from the function on that it was made in."""
+    return str(thing.__qualname__).rpartition("<locals>.")[2]
+
+
 class _Walk:
     """Depth first, each object once."""
 
@@ -73,8 +81,8 @@ class _Walk:
 
     def visit(self, path: str, value: object, depth: int) -> None:
         """Note `value`, and visit what it holds."""
-        if value is None or isinstance(value, bool | int | float | complex | str | bytes):
-            self.found.values[path] = value
+        if value is None or isinstance(value, _NUMBERS):
+            self.found.values[path] = value.item() if isinstance(value, np.generic) else value
             return
         if id(value) in self.seen:
             return
@@ -99,8 +107,8 @@ class _Walk:
     def module(self, path: str, network: nn.Module, depth: int) -> None:
         """A network, its hooks, and what its parts hold outside parameters, buffers and submodules."""
         self.found.modules[path] = network
-        parts = list(network.named_modules())
-        self.seen |= {id(part): part for _, part in parts}
+        parts = list(unwrapped(network).named_modules())
+        self.seen |= {id(part): part for part in network.modules()}
         for name, part in parts:
             if isinstance(part, nn.DataParallel | nn.parallel.DistributedDataParallel) or hasattr(part, "_orig_mod"):
                 continue
@@ -118,7 +126,7 @@ class _Walk:
 
     def function(self, path: str, function: types.FunctionType, depth: int) -> None:
         """A function's name, its source, and the values its code and defaults name."""
-        self.found.values[f"{path}()"] = f"{function.__qualname__}"
+        self.found.values[f"{path}()"] = name_of(function)
         if is_ground(function) or function in self.found.code:
             return
         self.found.code.append(function)
@@ -143,7 +151,7 @@ class _Walk:
                 continue
             for name, member in vars(base).items():
                 if isinstance(member, types.FunctionType) and name != "__init__":
-                    self.names(f"{base.__qualname__}.{name}", member, depth)
+                    self.names(f"{name_of(base)}.{name}", member, depth)
 
     def collection(self, path: str, values: Any, depth: int) -> None:
         """Elements by position or key."""
@@ -153,6 +161,9 @@ class _Walk:
             items = [(f"[{place}]", each) for place, each in enumerate(sorted(values, key=repr))]
         else:
             items = [(f"[{place}]", each) for place, each in enumerate(values)]
+        if len(items) > _MAX_ITEMS and all(value is None or isinstance(value, _NUMBERS) for _, value in items):
+            self.found.values[path] = repr(items)
+            return
         for name, value in items:
             self.visit(f"{path}{name}", value, depth)
 
@@ -168,7 +179,7 @@ class _Walk:
         if named or skipped or closed or isinstance(value, types.ModuleType) or depth >= MAX_DEPTH:
             return
         if self.thorough:
-            self.found.values[f"{path}()"] = type(value).__qualname__
+            self.found.values[f"{path}()"] = name_of(type(value))
             self.methods(type(value), depth)
         slots = [name for base in type(value).__mro__ for name in getattr(base, "__slots__", ())]
         attributes = dict(getattr(value, "__dict__", {})) | {s: getattr(value, s) for s in slots if hasattr(value, s)}

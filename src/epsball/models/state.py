@@ -62,7 +62,7 @@ def _parts(name: str, value: Any) -> Iterator[tuple[str, Tensor | str]]:
     """A value of a state as dense tensors and texts."""
     if isinstance(value, Tensor):
         yield from _dense(name, value)
-    elif isinstance(value, np.ndarray):
+    elif isinstance(value, np.ndarray) and not value.dtype.hasobject:
         yield name, f"{value.dtype}{value.shape}{value.tobytes().hex()}"
     elif isinstance(value, Mapping):
         for key in sorted(value, key=str):

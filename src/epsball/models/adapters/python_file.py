@@ -29,6 +29,11 @@ def names_factory(spec: str) -> bool:
     return bool(ending) and named.partition("@")[0].isidentifier()
 
 
+def factory_file(spec: str) -> Path | None:
+    """Return the file that a text of that form names; None for any other text."""
+    return Path(f"{spec.partition(_ENDING)[0]}.py") if names_factory(spec) else None
+
+
 def read(rest: str, options: Options) -> Model:
     """Return what the factory returns, called without arguments and under its own random state.
 
