@@ -52,9 +52,7 @@ PLAN = Plan(
     certifiers=(),
     every_sample=False,
     seed=0,
-    batching=BatchingPlan(
-        chunk_size=2, batch_size=8, block_size=64, channels_last=False, bfloat16=False, tiles=False
-    ),
+    batching=BatchingPlan(chunk_size=2, batch_size=8, block_size=64, channels_last=False, bfloat16=False, tiles=False),
     environment=Environment(
         versions={"python": "3.11.7", "torch": "2.13.0", "numpy": "2.2.6", "epsball": "0.1.0"},
         machine=Machine(processor="x86_64", cores=2, threads=1, system="Linux", device="cpu"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, cast
 
@@ -100,7 +101,21 @@ def test_in_memory_on_disk_and_read_again_are_the_same(run: Evaluation, tmp_path
     kept = toy_run(tmp_path)
     assert same(run, kept)
     assert same(kept, read_run(tmp_path))
-    assert same(kept, toy_run(tmp_path))
+    again = toy_run(tmp_path)
+    assert same(kept, again)
+    assert (kept.reused, again.reused) == (False, True)
+
+
+def test_a_finished_run_of_another_version_is_read_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = toy_run(tmp_path)
+    monkeypatch.setattr(torch, "__version__", "9.9")
+    again = toy_run(tmp_path)
+    assert same(dataclasses.replace(first, findings=[]), dataclasses.replace(again, findings=[]))
+    assert again.findings[:-1] == first.findings
+    assert (again.findings[-1].id, again.findings[-1].severity) == ("environment", "INFO")
+    assert "torch 9.9" in again.findings[-1].evidence
+    assert f"torch {first.plan.environment.versions['torch']}; this is" in again.findings[-1].evidence
+    assert read_run(tmp_path).findings == first.findings
 
 
 def test_a_samples_result_does_not_depend_on_its_chunk(run: Evaluation) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -62,7 +61,10 @@ def test_a_missing_column_is_named(name: str, column: str, tmp_path: Path) -> No
         (lambda run: run.update(format=1), r"Invalid enum value 1 - at `\$\.format`"),
         (lambda run: run.update(findings=[{"id": "D02"}]), r"missing required field .* - at `\$\.findings\[0\]`"),
         (lambda run: run["plan"].pop("attacks"), r"missing required field `attacks` - at `\$\.plan`"),
-        (lambda run: run["plan"]["threat"].update(eps="wide"), r"Expected a number or 'inf', got 'wide' - at `\$\.plan\.threat\.eps`"),
+        (
+            lambda run: run["plan"]["threat"].update(eps="wide"),
+            r"Expected a number or 'inf', got 'wide' - at `\$\.plan\.threat\.eps`",
+        ),
         (lambda run: run["plan"]["threat"].update(low=[["x"]]), r"at `\$\.plan\.threat`"),
         (lambda run: run["files"].update({"../x": {"sha256": "", "rows": 1}}), r"regex .* - at `key` in `\$\.files`"),
     ],
@@ -91,25 +93,16 @@ def test_a_value_that_was_altered_and_still_fits_is_noticed_by_its_digest(tmp_pa
 
 def test_no_altered_value_ends_in_a_traceback(tmp_path: Path) -> None:
     write(tmp_path)
-    whole, refused, read = contents(tmp_path), 0, list[str]()
-    places = [place for place, _ in alterations(whole)]
-    for number, place in enumerate(places):
+    whole, refused = contents(tmp_path), 0
+    for number in range(len(list(alterations(whole)))):
         run = copy.deepcopy(whole)
-        list(alterations(run))[number][1]()
-        try:
-            content = json_bytes(run)
-        except ValueError:
-            continue
-        (tmp_path / "run.json").write_bytes(content)
-        try:
-            read_run(tmp_path)
-        except InputError as error:
-            refused += 1
-            assert not re.search("traceback", str(error), re.IGNORECASE), place
-        else:
-            read.append(place)
+        place, alter = list(alterations(run))[number]
+        alter()
+        (tmp_path / "run.json").write_bytes(json_bytes(run))
+        with pytest.raises(InputError):
+            pytest.fail(f"{place}: {read_run(tmp_path)}")
+        refused += 1
     assert refused > 500
-    assert read == []
 
 
 def test_what_is_written_is_read_back_as_the_same_value(tmp_path: Path) -> None:

@@ -234,7 +234,9 @@ def test_a_half_done_run_of_another_version_is_refused_and_a_finished_one_is_not
     versions = PLAN.environment.versions
     other = plan(environment__versions=versions | {package: "9.9"})
     write(tmp_path, 3)
-    with pytest.raises(OtherConfigurationError, match=rf"begun under {package} {versions[package]}, this is {package} 9.9"):
+    with pytest.raises(
+        OtherConfigurationError, match=rf"begun under {package} {versions[package]}, this is {package} 9.9"
+    ):
         RunFolder.open(tmp_path, other)
     write(tmp_path)
     assert RunFolder.open(tmp_path, other).complete

@@ -44,7 +44,11 @@ def test_a_store_gives_back_what_was_written(store: Store) -> None:
         store.write_chunk(STAGE, 1, SECOND, (np.array([2]), X[:1]), 2.0, {"moved": [7], "label": []})
         store.write_columns(CERTIFICATE, 0, {"id": IDS, "lower": np.ones(3)}, 0.25)
         store.write_samples(table(FIRST))
-        samples, first, lower = store.read_samples(), store.read_chunk(STAGE, 0), store.read_columns(CERTIFICATE, 0, KINDS)
+        samples, first, lower = (
+            store.read_samples(),
+            store.read_chunk(STAGE, 0),
+            store.read_columns(CERTIFICATE, 0, KINDS),
+        )
         assert samples is not None
         assert first is not None
         assert lower is not None

@@ -52,7 +52,9 @@ def build(folder: Path, made: MadeUp) -> Evaluation:
     for position, (name, strength) in enumerate(made.strength.items()):
         attacked = np.flatnonzero((clean == label) if name == "deepfool" else robust)
         success = random.random(len(attacked)) < strength
-        budget = random.gamma(4, 0.03, len(attacked)) if name == "deepfool" else np.full(len(attacked), min(made.eps, 1.0))
+        budget = (
+            random.gamma(4, 0.03, len(attacked)) if name == "deepfool" else np.full(len(attacked), min(made.eps, 1.0))
+        )
         change = random.choice([-1.0, 1.0], (len(attacked), *made.shape)).astype(np.float32)
         change *= budget.reshape(-1, *[1] * len(made.shape)).astype(np.float32)
         after = np.where(

@@ -128,7 +128,10 @@ def examples(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]], n
     ("change", "sentence"),
     [
         (lambda found: {"ids": found["ids"][1:], "x": found["x"][1:]}, "successes and stored examples do not match"),
-        (lambda found: {"ids": np.append(found["ids"], 0), "x": np.concatenate([found["x"], found["x"][:1]])}, "do not match"),
+        (
+            lambda found: {"ids": np.append(found["ids"], 0), "x": np.concatenate([found["x"], found["x"][:1]])},
+            "do not match",
+        ),
         (lambda found: {"ids": found["ids"][::-1], "x": found["x"][::-1]}, "do not match"),
         (lambda found: {"ids": found["ids"], "x": found["x"][:-1]}, "examples have shape"),
         (lambda found: {"ids": found["ids"], "x": found["x"].astype(np.float64)}, "type float64"),

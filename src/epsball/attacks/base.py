@@ -13,7 +13,7 @@ from torch import Tensor
 
 from epsball.errors import InputError
 from epsball.goal import Goal
-from epsball.models.wrap import Model, wrap
+from epsball.models.wrap import wrap
 from epsball.oracle.batching import Batching, choose_batching
 from epsball.oracle.forward import Access
 from epsball.oracle.oracle import Oracle
@@ -30,6 +30,7 @@ from epsball.validation import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from epsball.models.model import Model
     from epsball.threat import Threat
 
 

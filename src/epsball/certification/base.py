@@ -12,7 +12,7 @@ from torch import Tensor
 
 from epsball.errors import InputError
 from epsball.models.forward import numpy_of
-from epsball.models.wrap import Model
+from epsball.models.model import Model
 from epsball.registry import Registry
 from epsball.threat import Threat
 

@@ -7,7 +7,7 @@ import numpy as np
 import typer
 
 from epsball.cli.options import Json, Seed
-from epsball.cli.output import document, doubts, interval, note, say, table
+from epsball.cli.output import document, doubts, interval, note, reuse, say, table
 from epsball.cli.running import kept
 from epsball.record import metrics
 from epsball.record.statistics import wilson
@@ -32,6 +32,7 @@ def demo(*, data: Digits = "mnist-5k", out: Out = Path("epsball-demo"), seed: Se
 
     with kept(out):
         made = demonstrate(out, data=data, seed=seed, say=note)
+    reuse(made.run, made.folder)
     doubts(made.run)
     eps, left = made.fgsm
     paths = {"report": made.report, "weights": made.weights, "fgsm": {"eps": eps, "accuracy": left}}

@@ -128,6 +128,12 @@ def document(run: "Evaluation", out: Path | None) -> dict[str, Any]:
     }
 
 
+def reuse(run: "Evaluation", out: Path | None) -> None:
+    """A line on stderr if the result was read from a run that was finished already."""
+    if run.reused:
+        note(f"{out} is finished already and was made with the same plan: its result is read, nothing is computed.")
+
+
 def doubts(run: "Evaluation") -> None:
     """The findings on stderr, one line each; what is only for the record stands in the report."""
     for finding in run.findings:

@@ -14,7 +14,7 @@ from epsball.record.plan import portable
 from epsball.report.text import count
 
 if TYPE_CHECKING:
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
 
 Folder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder that `epsball evaluate --out` wrote.")]
 

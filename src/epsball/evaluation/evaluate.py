@@ -17,7 +17,8 @@ from epsball.evaluation.reuse import read_again
 from epsball.evaluation.runner import Run
 from epsball.evaluation.samples import prepare
 from epsball.models.forward import numpy_of
-from epsball.models.wrap import Model, wrap
+from epsball.models.model import Model
+from epsball.models.wrap import wrap
 from epsball.progress import Progress, shown
 from epsball.record import RunFolder
 from epsball.record.in_memory import InMemory
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from epsball.attacks.base import Attack
     from epsball.certification.base import Certifier
+    from epsball.models.model import Model
     from epsball.oracle.batching import Batching
     from epsball.record import Evaluation, Store
 

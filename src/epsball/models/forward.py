@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from epsball.errors import ModelError
-from epsball.models.wrap import is_out_of_memory
+from epsball.models.memory import halved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
 
 
 def forward(
@@ -52,21 +51,6 @@ def forward(
                     continue
                 visit(number, rows, logits)
                 start = rows.stop
-
-
-def halved(batch_size: int, error: BaseException) -> int:
-    """Return half the batch size if the error says that memory ran out, and raise the error otherwise.
-
-    Raises:
-        ModelError: memory ran out with a single input.
-    """
-    if not is_out_of_memory(error):
-        raise error
-    if batch_size == 1:
-        raise ModelError(
-            f"memory ran out with a single input: {error}; use a smaller model, or another device"
-        ) from error
-    return batch_size // 2
 
 
 def logits_of(

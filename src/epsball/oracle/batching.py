@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from epsball.oracle.convolution import InTiles, tiles_pay
 
 if TYPE_CHECKING:
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
 
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 _PROCESSOR_BYTES = 4 * 2**20

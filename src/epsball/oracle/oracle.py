@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from epsball.errors import InputError, ModelError
-from epsball.models.wrap import Model, is_out_of_memory
+from epsball.models.memory import is_out_of_memory
 from epsball.oracle.batching import arranged, asked, precision
 from epsball.oracle.best import Best
 from epsball.oracle.forward import Access, Answer, Local
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from epsball.goal import Goal
     from epsball.losses import Loss
+    from epsball.models.model import Model
     from epsball.oracle.batching import Batching
     from epsball.threat import Threat
 
@@ -257,8 +258,7 @@ class Oracle:
         if not is_out_of_memory(error):
             raise error
         if self.batching.batch_size == 1:
-            sentence = f"memory ran out with a single input: {error}; use a smaller model, or another device"
-            raise ModelError(sentence) from error
+            raise ModelError(f"memory ran out with a single input: {error}; use a smaller model") from error
         self.batching = replace(self.batching, batch_size=self.batching.batch_size // 2)
 
     def _ask(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.geometry import Norm
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.paper.lab import Data
 
 

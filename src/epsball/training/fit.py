@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from epsball.errors import InputError, ModelError
-from epsball.models.wrap import Model, wrap
+from epsball.models.wrap import wrap
 from epsball.oracle.batching import choose_batching, precision
 from epsball.training.batch_norm import fold, insert
 from epsball.training.checkpoint import Checkpoint, describe
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from torch import Tensor, nn, optim
+
+    from epsball.models.model import Model
 
 _ROWS = 512
 """Rows at once where nothing is trained."""

@@ -12,7 +12,7 @@ from epsball.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.threat import Threat
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.record import AttackRows
 
 CONFIDENCE = 1e-3

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from msgspec.structs import asdict
 
 from epsball.errors import InputError
 from epsball.models.forward import numpy_of
+from epsball.models.identity import ModelIdentity, differences, identify
 from epsball.models.load import load_model
-from epsball.models.wrap import Model, wrap
+from epsball.models.wrap import wrap
 from epsball.record.plan import data_fingerprint
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from epsball.models.model import Model
     from epsball.record import Plan
 
 
@@ -58,11 +61,11 @@ def device_of(plan: Plan, model: Model) -> torch.device:
     return torch.device(recorded if there else "cpu")
 
 
-def other_model(plan: Plan, model: Model) -> Iterator[str]:
-    """A sentence if the weights are not those of the run."""
-    recorded, given = plan.model.weights, model.fingerprint()
-    if recorded != given:
-        yield f"the model's fingerprint is {given[:12] or 'empty'}…, the run's is {recorded[:12] or 'empty'}…: it is another model"
+def other_model(plan: Plan, model: Model, x: Tensor) -> Iterator[str]:
+    """A sentence for every way in which the model is not the one of the run; x (n, …) are the run's inputs."""
+    low, high = (torch.tensor(bound, dtype=torch.float64).to(x) for bound in (plan.threat.low, plan.threat.high))
+    recorded, given = ModelIdentity(**asdict(plan.model)), identify(model, x, low=low, high=high)
+    yield from (f"it is another model than that of the run: {reason}" for reason in differences(recorded, given))
 
 
 def other_data(

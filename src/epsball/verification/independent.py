@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from epsball.models.forward import halved
+from epsball.models.memory import halved
 from epsball.validation import finite_logits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
 
 SAME = 1e-6
 """Two computations of one distance may differ by this fraction of it."""

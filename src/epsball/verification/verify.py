@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.record import Finding, Plan
 
 SHOWN = 5
@@ -77,12 +77,14 @@ def verify(
     _refuse(path, altered_files(path, manifest))
     x, label, ids = read_inputs(path)
     plan, given = manifest.plan, model_of(manifest.plan, model)
-    _refuse(path, [*other_model(plan, given), *other_data(plan, x, label, ids, data)])
+    _refuse(path, other_data(plan, x, label, ids, data))
+    inputs = torch.tensor(x, dtype=getattr(torch, plan.data.dtype), device=device_of(plan, given))
+    _refuse(path, other_model(plan, given, inputs))
     random = any(finding.id == "D02" for finding in manifest.findings)
     passes = passes or (independent.PASSES if random else 1)
     with shown(progress) as stage:
         stage("clean inputs (check)", 0, len(ids))
-        context, problems = _clean(path, plan, given, x, label, ids, passes=passes, exact=not random)
+        context, problems = _clean(path, plan, given, (inputs, x, label, ids), passes=passes, exact=not random)
         outcome = check_stages(path, manifest, context, ids, stage)
     _refuse(path, [*problems, *outcome.problems])
     finding = lucky_draws(outcome.success_rate, passes)
@@ -94,17 +96,18 @@ def _clean(
     path: Path,
     plan: Plan,
     model: Model,
-    x: NDArray[Any],
-    label: NDArray[np.int64],
-    ids: NDArray[np.int64],
+    data: tuple[Tensor, NDArray[Any], NDArray[np.int64], NDArray[np.int64]],
     *,
     passes: int,
     exact: bool,
 ) -> tuple[Context, list[str]]:
-    """What rows are checked against, and where the recorded clean labels are not what the model says."""
-    dtype, device = getattr(torch, plan.data.dtype), device_of(plan, model)
+    """What rows are checked against, and where the recorded clean labels are not what the model says.
+
+    `data` are the inputs (n, …) as the model takes them and as they are stored, their labels and ids (n,).
+    """
+    inputs, x, label, ids = data
     batch_size = plan.batching.batch_size
-    replayed = independent.replay(model, torch.tensor(x, dtype=dtype, device=device), batch_size=batch_size)
+    replayed = independent.replay(model, inputs, batch_size=batch_size)
     clean, problems = replayed.label[0], []
     if (path / SAMPLES).is_file():
         recorded = read_table(path / SAMPLES, SAMPLE_COLUMNS)
@@ -119,8 +122,8 @@ def _clean(
         label=label,
         clean=clean,
         confidence=replayed.confidence[0],
-        dtype=dtype,
-        device=device,
+        dtype=inputs.dtype,
+        device=inputs.device,
         norm=plan.threat.norm,
         low=np.asarray(plan.threat.low, np.float64),
         high=np.asarray(plan.threat.high, np.float64),
