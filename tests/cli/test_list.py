@@ -10,7 +10,7 @@ import pytest
 from epsball.attacks.registry import make_attack, registry
 from epsball.data import SOURCES
 from epsball.models.adapters.hub import HUB
-from epsball.models.adapters.zoo import NETWORKS
+from epsball.models.networks.catalogue import NETWORKS
 from epsball.paper import EXPERIMENTS
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from epsball.diagnostics import Outcome, Traits, after
 from epsball.diagnostics.adaptive_attack import adaptive_attack
 from epsball.diagnostics.sample_size import sample_size
 from epsball.diagnostics.success_rate import stochastic, success_rate
-from epsball.evaluation.plan import describe_attack
+from epsball.evaluation.plan import attack_plan
 from epsball.record import AttackRows
 from epsball.record.evaluation import ATTACK_COLUMNS
-from epsball.record.metrics import wilson
+from epsball.record.statistics import wilson
 from toy import EPS, SUITE, Affine, samples, toy_run
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def test_an_unlimited_attack_must_reach_nearly_all() -> None:
     ],
 )
 def test_steps_must_be_able_to_cross_the_ball(attack: eb.Attack, evidence: str) -> None:
-    traits = {"mine": Traits.of(describe_attack(attack, 0))}
+    traits = {"mine": Traits.of(attack_plan(attack, 0))}
     seen = [(finding.id, finding.evidence) for finding in findings(attacks={"mine": rows(96)}, traits=traits)]
     assert seen == [("D13", evidence)] * bool(evidence)
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import epsball as eb
 from epsball.errors import InputError, ModelError
-from epsball.models.adapters.zoo import build
+from epsball.models.networks.catalogue import build
 from epsball.training.augment import Shift
 from epsball.training.fit import fit
 from epsball.training.objectives import adversarial, standard

@@ -8,7 +8,7 @@ from torch import nn
 
 from epsball.data import SOURCES
 from epsball.errors import InputError
-from epsball.models.adapters.zoo import NETWORKS
+from epsball.models.networks.catalogue import NETWORKS
 from epsball.training.recipe import RECIPES, Recipe, adam, constant, one_cycle, recipe_for, sgd
 
 

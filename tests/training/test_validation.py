@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import epsball as eb
-from epsball.models.adapters.zoo import build
+from epsball.models.networks.catalogue import build
 from epsball.training.fit import fit
 from epsball.training.objectives import adversarial, standard
 from epsball.training.recipe import Recipe, constant, sgd

@@ -15,7 +15,7 @@ from epsball.report.text import DASH, count, percent, seconds
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.training.fit import Trained
     from epsball.training.objectives import Objective
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from epsball.record.evaluation import AttackRows
+    from epsball.record.plan import AttackPlan
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,16 @@ class Traits:
     third_party: bool = False
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> Traits:
-        """The traits of an attack from its entry in the record."""
+    def of(cls, attack: AttackPlan) -> Traits:
+        """The traits of an attack of the record's plan."""
         return cls(
-            access=record["access"],
-            minimum_norm=record["minimum_norm"],
-            single_step=record["single_step"],
-            noise_only=record["noise_only"],
-            reach=_number(record["reach"]),
-            longest_step=_number(record["longest_step"]),
-            third_party=":" in record["class"],
+            access=attack.access,
+            minimum_norm=attack.minimum_norm,
+            single_step=attack.single_step,
+            noise_only=attack.noise_only,
+            reach=attack.reach,
+            longest_step=attack.longest_step,
+            third_party=":" in attack.kind,
         )
 
     @property
@@ -69,11 +70,6 @@ class Traits:
     def black_box(self) -> bool:
         """Whether it searches without gradients."""
         return not self.gradient and not self.noise_only
-
-
-def _number(value: Any) -> float | None:
-    """A number of the record, where infinity is "inf"."""
-    return None if value is None else float(value)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
 
 SAMPLES = 64
 PASSES = 5

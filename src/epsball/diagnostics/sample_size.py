@@ -8,7 +8,7 @@ import numpy as np
 
 from epsball.diagnostics.base import Observation, check
 from epsball.diagnostics.outcome import Outcome
-from epsball.record.metrics import wilson
+from epsball.record.statistics import wilson
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -26,7 +26,7 @@ DASHES = (0, (3, 2))
 
 def asks_how_close(run: Evaluation) -> bool:
     """Whether an attack of the run looks for the nearest error, so that distances beyond ε mean something."""
-    return any(fields["minimum_norm"] for fields in run.spec["attacks"].values())
+    return run.plan.minimum_norm
 
 
 def horizon(run: Evaluation) -> float:
@@ -44,8 +44,8 @@ def accuracy_curve(run: Evaluation, width: float, height: float) -> Axes:
     if run.eps < asked:
         grid = np.union1d(grid, [run.eps])
     at = np.searchsorted(curve.eps, grid, side="right") - 1
-    plot = axes(width, height, f"ε ({NORMS[run.spec['threat']['norm']]}, data units)", "still classified correctly")
-    plot.fill_between(grid, curve.low[at], curve.high[at], step="post", color=BAND, linewidth=0)
+    plot = axes(width, height, f"ε ({NORMS[run.plan.threat.norm]}, data units)", "still classified correctly")
+    plot.fill_between(grid, *curve.bounds(at), step="post", color=BAND, linewidth=0)
     plot.step(grid, curve.accuracy[at], where="post", color=ACCENT, linewidth=1.8)
     if np.any(run.lower > 0):
         certified = [run.certified_accuracy(float(eps)) for eps in grid]

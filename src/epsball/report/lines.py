@@ -25,15 +25,15 @@ STRONG = 65
 def attack_lines(run: Evaluation, spent: Mapping[str, float]) -> list[dict[str, Any]]:
     """One line per attack in the order of asking; `spent` holds the seconds of each where they are known."""
     lines = []
-    for line in metrics.standings(run, budget(run)):
+    for line in metrics.attack_summaries(run, budget(run)):
         rho = metrics.mean_relative(run, line.attack)
         lines.append(
             {
                 "name": line.attack,
                 "own": percent(line.own_accuracy),
-                "cumulative": percent(line.standing),
-                "bar": f"{100 * line.standing:.1f}",
-                "fooled": f"{count(line.broken)} of {count(line.asked)}",
+                "cumulative": percent(line.remaining_accuracy),
+                "bar": f"{100 * line.remaining_accuracy:.1f}",
+                "fooled": f"{count(line.successes)} of {count(line.attacked)}",
                 "median": number(metrics.median_distance(run, line.attack)),
                 "rho": number(rho.mean),
                 "queries": number(line.queries),
@@ -70,7 +70,7 @@ def confusion(run: Evaluation) -> dict[str, Any]:
         traffic.update({before: times, after: times})
     classes = sorted(label for label, _ in traffic.most_common(SHOWN_CLASSES))
     most = max(pairs.values(), default=1)
-    names = class_names(run.spec["data"], max(classes, default=0) + 1)
+    names = class_names(run.plan.data, max(classes, default=0) + 1)
     caption = f"{count(sum(pairs.values()))} errors, row: class of the original, column: class it was changed to."
     if len(traffic) > len(classes):
         caption += f" The {len(classes)} busiest of {len(traffic)} classes are shown."

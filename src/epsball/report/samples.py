@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsball.record.files import damaged
-from epsball.record.reading import attack_stages, part_files
-from epsball.record.run_folder import INPUTS, read_manifest
+from epsball.record.manifest import INPUTS, attack_stages, chunk_files, read_manifest
 from epsball.report.pictures import triptych
 from epsball.report.text import class_names, number, percent
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from epsball.record import Evaluation
+    from epsball.record.plan import ThreatPlan
 
 SHOWN = 12
 CHANNELS = (1, 3)
@@ -29,7 +29,7 @@ def gallery(run: Evaluation, folder: Path) -> list[dict[str, Any]]:
     """About twelve hits spread over attacks and classes; none where the inputs are no pictures."""
     if not (folder / INPUTS).is_file():
         return []
-    threat, shown = run.spec["threat"], []
+    threat, shown = run.plan.threat, []
     with _open(folder / INPUTS) as inputs:
         place = {int(identity): row for row, identity in enumerate(inputs.get_tensor("ids"))}
         source = inputs.get_slice("x")
@@ -38,9 +38,14 @@ def gallery(run: Evaluation, folder: Path) -> list[dict[str, Any]]:
         for attack, wanted in choose(run).items():
             for identity, adversarial in _rows(folder, attack, wanted):
                 clean = source[place[identity] : place[identity] + 1][0]
-                pictures = triptych(clean, adversarial, float(threat["low"]), float(threat["high"]))
+                pictures = triptych(clean, adversarial, *_range(threat))
                 shown.append({"pictures": pictures, **_caption(run, attack, identity)})
     return shown
+
+
+def _range(threat: ThreatPlan) -> tuple[float, float]:
+    """The least and the greatest value of a pixel."""
+    return float(np.min(threat.low)), float(np.max(threat.high))
 
 
 def choose(run: Evaluation) -> dict[str, list[int]]:
@@ -66,13 +71,13 @@ def choose(run: Evaluation) -> dict[str, list[int]]:
 
 def _rows(folder: Path, attack: str, wanted: list[int]) -> Iterator[tuple[int, NDArray[Any]]]:
     manifest = read_manifest(folder)
-    for file in part_files(manifest, attack_stages(manifest["spec"])[attack], ".safetensors"):
-        with _open(folder / file) as part:
-            ids = part.get_tensor("ids").tolist()
+    for file in chunk_files(manifest, attack_stages(manifest.plan)[attack], ".safetensors"):
+        with _open(folder / file) as chunk:
+            ids = chunk.get_tensor("ids").tolist()
             for identity in wanted:
                 if identity in ids:
                     row = ids.index(identity)
-                    yield identity, part.get_slice("x")[row : row + 1][0]
+                    yield identity, chunk.get_slice("x")[row : row + 1][0]
 
 
 @contextmanager
@@ -90,7 +95,7 @@ def _caption(run: Evaluation, attack: str, identity: int) -> dict[str, Any]:
     rows = run.attacks[attack]
     row = int(np.flatnonzero(rows.id == identity)[0])
     before, after = int(rows.before[row]), int(rows.after[row])
-    names = class_names(run.spec["data"], max(before, after) + 1)
+    names = class_names(run.plan.data, max(before, after) + 1)
     return {
         "id": identity,
         "attack": attack,

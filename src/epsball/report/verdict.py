@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsball.record import Finding, metrics
+from epsball.record.statistics import wilson
 from epsball.report.text import DASH, MEANINGS, NO_BREAK, NORMS, count, epsilon, number, percent
 
 if TYPE_CHECKING:
@@ -35,16 +36,16 @@ def _checks(number_of_checks: int) -> str:
 
 def _headline(run: Evaluation) -> str:
     right, n = int(np.sum(run.clean == run.label)), len(run)
-    threat = run.spec["threat"]
+    threat = run.plan.threat
     start = f"The model classifies {count(right)} of {count(n)} images correctly ({percent(run.clean_accuracy)})."
     if math.isinf(run.eps):
         median = metrics.median_distance(run)
-        norm = NORMS[threat["norm"]]
+        norm = NORMS[threat.norm]
         if math.isfinite(median):
             return f"{start} A change of {norm} length {number(median)} is enough to turn half of those into an error."
         return f"{start} No error was found for most of those at any {norm} distance."
     standing = int(np.sum(run.upper > run.eps))
-    meaning = MEANINGS[threat["norm"]].format(eps=f"ε = {epsilon(threat)}")
+    meaning = MEANINGS[threat.norm].format(eps=f"ε = {epsilon(threat)}")
     return f"{start} If {meaning}, {count(standing)} are left ({percent(run.robust_accuracy())})."
 
 
@@ -63,20 +64,20 @@ def _meaning(run: Evaluation) -> str:
 def headline(run: Evaluation) -> list[dict[str, Any]]:
     """The figures a reader takes away."""
     right, n = int(np.sum(run.clean == run.label)), len(run)
-    threat, data = run.spec["threat"], run.spec["data"]
-    norm = NORMS[threat["norm"]]
-    figures = [_share("clean", "Clean accuracy", run.clean_accuracy, metrics.wilson(right, n), "without an attack")]
+    threat, data = run.plan.threat, run.plan.data
+    norm = NORMS[threat.norm]
+    figures = [_share("clean", "Clean accuracy", run.clean_accuracy, wilson(right, n), "without an attack")]
     if math.isfinite(run.eps):
         place = f"at {norm}, ε = {epsilon(threat)}"
         figures.append(_share("robust", "Robust accuracy", run.robust_accuracy(), run.interval(), place))
     median = number(metrics.median_distance(run))
-    origin = data.get("source") or "given arrays"
+    origin = data.source or "given arrays"
     return [
         *figures,
         _figure(
             "median", "Median distance to an error", median, f"{norm}, in data units", "of images classified correctly"
         ),
-        _figure("samples", "Images", count(n), f"from {origin}", f"split {data['split']}" if data.get("split") else ""),
+        _figure("samples", "Images", count(n), f"from {origin}", f"split {data.split}" if data.split else ""),
     ]
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn, optim
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.training.objectives import Objective
     from epsball.training.recipe import Recipe
 

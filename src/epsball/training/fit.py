@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from epsball.errors import InputError, ModelError
-from epsball.models.wrap import Model, wrap
+from epsball.models.wrap import wrap
 from epsball.oracle.batching import choose_batching
 from epsball.oracle.forward import precision
 from epsball.progress import Progress, shown
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch import Tensor, nn, optim
+
+    from epsball.models.model import Model
 
 
 @dataclass(frozen=True)

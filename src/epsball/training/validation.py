@@ -12,7 +12,7 @@ from epsball.attacks.pgd import PGD
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.threat import Threat
 
 _ROWS = 512

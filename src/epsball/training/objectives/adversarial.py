@@ -16,7 +16,7 @@ from epsball.training.objectives.base import OBJECTIVES, Named, needed
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.threat import Threat
     from epsball.training.objectives.base import Objective
 

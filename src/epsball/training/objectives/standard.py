@@ -11,7 +11,7 @@ from epsball.training.objectives.base import OBJECTIVES, Named
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
 
 
 def standard(model: Model, x: Tensor, y: Tensor, *, seed: int, ids: Tensor) -> Tensor:
