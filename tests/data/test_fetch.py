@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 class Quiet(SimpleHTTPRequestHandler):
     """Serves a folder, keeps count, and breaks off in the middle of files that are named so."""
 
-    asked: list[str]
+    requested: list[str]
 
     def do_GET(self) -> None:
-        self.asked.append(self.path)
+        self.requested.append(self.path)
         if "broken" in self.path:
             self.send_response(200)
             self.send_header("Content-Length", "1000")
@@ -47,8 +47,8 @@ class Quiet(SimpleHTTPRequestHandler):
 class Home:
     """A public home on this machine."""
 
-    def __init__(self, folder: Path, url: str, asked: list[str]) -> None:
-        self.folder, self.url, self.asked = folder, url, asked
+    def __init__(self, folder: Path, url: str, requested: list[str]) -> None:
+        self.folder, self.url, self.requested = folder, url, requested
 
     def publish(self, name: str, content: bytes) -> Remote:
         (self.folder / name).write_bytes(content)
@@ -59,12 +59,12 @@ class Home:
 def home(tmp_path: Path) -> Iterator[Home]:
     folder = tmp_path / "home"
     folder.mkdir()
-    asked: list[str] = []
-    handler = type("Handler", (Quiet,), {"asked": asked})
+    requested: list[str] = []
+    handler = type("Handler", (Quiet,), {"requested": requested})
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder))) as server:
         thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.01))
         thread.start()
-        yield Home(folder, f"http://127.0.0.1:{server.server_address[1]}", asked)
+        yield Home(folder, f"http://127.0.0.1:{server.server_address[1]}", requested)
         server.shutdown()
         thread.join()
 
@@ -75,7 +75,7 @@ def test_a_file_is_fetched_once(home: Home) -> None:
     assert path == cache_folder() / "some" / "a.bin"
     assert path.read_bytes() == bytes(range(256)) * 9000
     assert fetch("some", remote) == path
-    assert home.asked == ["/a.bin"]
+    assert home.requested == ["/a.bin"]
     assert [entry.name for entry in path.parent.iterdir()] == ["a.bin"]
 
 
@@ -111,7 +111,7 @@ def test_nobody_there_names_both_ways() -> None:
         fetch("some", Remote("http://127.0.0.1:9/a.bin", "0" * 64, 1))
 
 
-def test_only_the_web_is_asked() -> None:
+def test_only_the_web_is_reached() -> None:
     with pytest.raises(InputError, match="https"):
         fetch("some", Remote("file:///etc/hostname", "0" * 64, 1))
 

@@ -42,12 +42,12 @@ def outcome(**changed: Any) -> Outcome:
     return Outcome(**{"ids": IDS, "label": label, "clean": label, **given, **changed})
 
 
-def rows(broken: int, asked: int = 100, *, distance: float = EPS, queries: int = 3) -> AttackRows:
-    """An attack that broke the first few of the samples it was asked about."""
-    hit = np.arange(asked) < broken
-    columns = {name: np.zeros(asked, kind) for name, kind in ATTACK_COLUMNS.items()}
-    columns |= {"id": IDS[:asked], "success": hit, "distance": np.where(hit, distance, np.inf)}
-    return AttackRows.of(columns | {"queries": np.full(asked, queries)})
+def rows(broken: int, attacked: int = 100, *, distance: float = EPS, queries: int = 3) -> AttackRows:
+    """An attack that broke the first few of the samples it was run on."""
+    success = np.arange(attacked) < broken
+    columns = {name: np.zeros(attacked, kind) for name, kind in ATTACK_COLUMNS.items()}
+    columns |= {"id": IDS[:attacked], "success": success, "distance": np.where(success, distance, np.inf)}
+    return AttackRows.of(columns | {"queries": np.full(attacked, queries)})
 
 
 def findings(**changed: Any) -> list[Finding]:
@@ -66,7 +66,7 @@ def test_one_step_must_not_beat_many() -> None:
     assert found(fgsm=rows(2), deepfool=rows(100)) == []
 
 
-def test_samples_that_only_one_side_was_asked_about_prove_nothing() -> None:
+def test_samples_on_which_only_one_side_was_run_prove_nothing() -> None:
     rest = AttackRows.of({name: values[50:] for name, values in rows(100).columns().items()})
     assert found(fgsm=rows(50), pgd=rest) == []
 
@@ -74,7 +74,7 @@ def test_samples_that_only_one_side_was_asked_about_prove_nothing() -> None:
 def test_noise_must_not_succeed_where_gradients_fail() -> None:
     assert found(noise=rows(1), pgd=rows(0)) == [("D10", "FAIL")]
     assert found(noise=rows(1), pgd=rows(0), deepfool=rows(100)) == []
-    assert found(noise=rows(1, asked=100), deepfool=rows(100, distance=2 * EPS)) == []
+    assert found(noise=rows(1, attacked=100), deepfool=rows(100, distance=2 * EPS)) == []
 
 
 def test_scores_must_not_beat_gradients() -> None:
@@ -182,7 +182,7 @@ def test_successes_on_a_part_of_the_draws_are_reported() -> None:
     rates = np.array([1.0, 0.6, 0.8])
     (finding,) = findings(success_rates=rates, passes=20)
     assert (finding.id, finding.severity) == ("D22", "WARN")
-    assert finding.evidence == "2 of 3 successes held in fewer than all of 20 passes: least 60%, median 80%"
+    assert finding.evidence == "2 of 3 successes held in fewer than all of 20 passes: lowest 60%, median 80%"
     assert stochastic(rates, 20) == success_rate(outcome(success_rates=rates, passes=20)) == [finding]
 
 

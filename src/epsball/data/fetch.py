@@ -1,4 +1,4 @@
-"""Public files, fetched once: checked by their sha256, kept in the user's cache."""
+"""Public files, fetched once: checked by their sha256, stored in the user's cache."""
 
 import hashlib
 import http.client

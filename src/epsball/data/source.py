@@ -1,4 +1,4 @@
-"""What every source of data gives: labels at once, images only for the rows asked for."""
+"""What every source of data gives: labels at once, images only for the rows that are read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Images = NDArray[np.float32] | NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A labelled set whose images are read when asked for.
+    """A labelled set whose images are read on demand.
 
     Args:
         labels: (N,) whole numbers from 0, in the order of the source.
@@ -90,7 +90,7 @@ def choose(labels: Labels, n: int | None, seed: int | None, origin: str) -> Rows
         InputError: n below 1, or above the size of the set.
     """
     if n is not None and not 1 <= n <= len(labels):
-        raise InputError(f"{origin} has {len(labels)} rows and n={n} were asked for; give n from 1 to {len(labels)}")
+        raise InputError(f"{origin} has {len(labels)} rows and n was given as {n}; give n from 1 to {len(labels)}")
     if seed is not None:
         return np.random.default_rng(seed).permutation(len(labels))[:n]
     if n is not None and n < len(labels) and bool(np.all(np.diff(labels) >= 0)):

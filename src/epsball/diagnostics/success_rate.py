@@ -38,5 +38,5 @@ def _observed(rates: NDArray[np.float64], passes: int) -> Iterator[Observation]:
         yield Observation(
             "Some successes hold only for some of the model's random draws",
             f"{int((rates < 1).sum())} of {len(rates)} successes held in fewer than all of {passes} passes: "
-            f"least {rates.min():.0%}, median {np.median(rates):.0%}",
+            f"lowest {rates.min():.0%}, median {np.median(rates):.0%}",
         )

@@ -54,7 +54,7 @@ class Epoch:
 
     @property
     def merit(self) -> float:
-        """What the best epoch has most of: robust accuracy where it was measured, else accuracy."""
+        """What the best epoch has the highest figure of: robust accuracy where it was measured, else accuracy."""
         known = self.accuracy if self.robust is None else self.robust
         return -math.inf if known is None else known
 
