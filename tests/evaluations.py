@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from epsball.record import AttackRows, Evaluation
+from epsball.record.plan import Real
+from plans import attack, plan
 
 INF = math.inf
 
@@ -32,7 +34,7 @@ def rows(ids: list[int], distance: list[float], after: list[int] | None = None) 
 def evaluation(upper: list[float], eps: float = 1.0, *, minimum_norm: bool = True, **fields: Any) -> Evaluation:
     n = len(upper)
     given: dict[str, Any] = {
-        "spec": {"threat": {"eps": eps}, "attacks": {"one": {"minimum_norm": minimum_norm, "position": 0}}},
+        "plan": plan(threat__eps=Real(eps), attacks={"one": attack(minimum_norm=minimum_norm)}),
         "ids": np.arange(n),
         "label": np.zeros(n, np.int64),
         "clean": np.where(np.array(upper) == 0, 1, 0),

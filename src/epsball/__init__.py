@@ -21,8 +21,9 @@ from epsball.evaluation.evaluate import evaluate
 from epsball.geometry import Norm, l0, l1, l2, linf
 from epsball.goal import Goal
 from epsball.models.load import load_model
+from epsball.models.model import Model
 from epsball.models.weights import save_weights
-from epsball.models.wrap import Model, wrap
+from epsball.models.wrap import wrap
 from epsball.oracle.access import Access
 from epsball.record import Evaluation
 from epsball.threat import Threat

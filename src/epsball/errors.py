@@ -9,6 +9,10 @@ class OtherConfigurationError(InputError):
     """A folder or checkpoint belongs to another configuration than the one asked for."""
 
 
+class FolderLostError(InputError):
+    """A run folder was moved or deleted while it was written."""
+
+
 class ModelError(RuntimeError):
     """The user's model failed, or answered something that is no classification."""
 

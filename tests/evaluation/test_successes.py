@@ -11,7 +11,7 @@ from torch import Tensor
 
 import epsball as eb
 from epsball.attacks.base import Found
-from epsball.evaluation.replay_check import Confirmed, confirm
+from epsball.evaluation.replay_check import Checked, check_successes
 from epsball.evaluation.samples import Samples, prepare
 
 X = torch.tensor([[0.1, 0.5], [0.2, 0.5], [0.3, 0.5], [0.9, 0.5]], dtype=torch.float64)
@@ -40,12 +40,12 @@ def found(**changes: Tensor) -> Found:
     return replace(made, **changes)
 
 
-def confirmed(claim: Found, threat: eb.Threat = THREAT) -> Confirmed:
-    return confirm(cases(), EVERY, claim, threat, 1)
+def checked(claim: Found, threat: eb.Threat = THREAT) -> Checked:
+    return check_successes(cases(), EVERY, claim, threat, 1)
 
 
 def test_an_honest_claim_is_kept_with_all_its_columns() -> None:
-    made = confirmed(found())
+    made = checked(found())
     rows = made.rows
     assert rows.id.tolist() == [10, 11, 12, 13]
     assert rows.success.tolist() == [True, True, True, False]
@@ -58,7 +58,7 @@ def test_an_honest_claim_is_kept_with_all_its_columns() -> None:
     assert rows.confidence_after.tolist() == pytest.approx([*after.tolist()[:3], clean[3].item()])
     assert made.examples[0].tolist() == [10, 11, 12]
     assert np.array_equal(made.examples[1], found().x[:3].numpy())
-    assert made.remarks == {"moved": [], "label": [], "held": []}
+    assert made.notes == {"moved": [], "label": [], "success_rate": []}
 
 
 @pytest.mark.parametrize(
@@ -67,35 +67,35 @@ def test_an_honest_claim_is_kept_with_all_its_columns() -> None:
 def test_a_distance_may_be_off_by_a_millionth(factor: float, kept: bool) -> None:  # noqa: FBT001 - parametrised
     claim = found()
     claim.distance[1] *= factor
-    made = confirmed(claim)
+    made = checked(claim)
     assert made.rows.success.tolist() == [True, kept, True, False]
-    assert made.remarks["moved"] == ([] if kept else [11])
+    assert made.notes["moved"] == ([] if kept else [11])
     assert made.rows.distance[1] == pytest.approx(0.3 if kept else np.inf, rel=1e-12)
 
 
 def test_beyond_the_ball_or_the_box_nothing_counts() -> None:
-    narrow = confirmed(found(), eb.Threat("linf", 0.3))
+    narrow = checked(found(), eb.Threat("linf", 0.3))
     assert narrow.rows.success.tolist() == [False, True, True, False]
-    assert narrow.remarks["moved"] == [10]
+    assert narrow.notes["moved"] == [10]
     assert narrow.rows.distance[1] <= 0.3
-    boxed = confirmed(found(), eb.Threat("linf", 0.4, high=torch.tensor([0.9, 0.49], dtype=torch.float64)))
+    boxed = checked(found(), eb.Threat("linf", 0.4, high=torch.tensor([0.9, 0.49], dtype=torch.float64)))
     assert not boxed.rows.success.any()
     assert (boxed.rows.relative[0], boxed.rows.after[0]) == (np.inf, 0)
     assert boxed.examples[1].shape == (0, 2)
 
 
 def test_what_was_not_claimed_is_not_counted() -> None:
-    made = confirmed(found(success=torch.tensor([True, False, True, False])))
+    made = checked(found(success=torch.tensor([True, False, True, False])))
     assert made.rows.success.tolist() == [True, False, True, False]
-    assert made.remarks == {"moved": [], "label": [], "held": []}
+    assert made.notes == {"moved": [], "label": [], "success_rate": []}
 
 
 def test_a_point_that_is_classified_correctly_is_no_error() -> None:
     claim = found()
     claim.x[2], claim.distance[2] = X[2] + torch.tensor([0.1, 0.0]), 0.1
-    made = confirmed(claim)
+    made = checked(claim)
     assert made.rows.success.tolist() == [True, True, False, False]
-    assert made.remarks == {"moved": [], "label": [12], "held": []}
+    assert made.notes == {"moved": [], "label": [12], "success_rate": []}
     assert (made.rows.distance[2], made.rows.after[2]) == (np.inf, 0)
 
 
@@ -114,10 +114,12 @@ def test_on_a_random_model_half_of_the_passes_must_hold(wrong: int, kept: bool) 
         )
 
     asked = cases(eb.wrap(random))
-    made = confirm(asked, EVERY[:3], Found(*(getattr(found(), name)[:3] for name in Found.__annotations__)), THREAT, 4)
+    made = check_successes(
+        asked, EVERY[:3], Found(*(getattr(found(), name)[:3] for name in Found.__annotations__)), THREAT, 4
+    )
     assert made.rows.success.tolist() == [kept] * 3
-    assert made.remarks["held"] == ([wrong / 4] * 3 if kept and wrong < 4 else [])
-    assert made.remarks["label"] == ([] if kept else [10, 11, 12])
+    assert made.notes["success_rate"] == ([wrong / 4] * 3 if kept and wrong < 4 else [])
+    assert made.notes["label"] == ([] if kept else [10, 11, 12])
     assert made.rows.after.tolist() == [int(kept)] * 3
     if kept:
         assert made.rows.confidence_after.tolist() == pytest.approx([1 / (1 + np.exp(-0.5))] * 3)

@@ -9,28 +9,29 @@ import pytest
 
 from epsball.errors import InputError
 from epsball.record import AttackRows, metrics
+from epsball.record.plan import Real
+from epsball.record.statistics import wilson
 from evaluations import INF, evaluation, rows
+from plans import attack, plan
 
 
 def test_wilsons_interval_of_eight_in_ten() -> None:
     z = 1.959963984540054
     centre, spread = 0.8 + z * z / 20, z * math.sqrt(0.016 + z * z / 400)
-    assert metrics.wilson(8, 10) == pytest.approx(
-        ((centre - spread) / (1 + z * z / 10), (centre + spread) / (1 + z * z / 10))
-    )
-    assert metrics.wilson(0, 1) == pytest.approx((0.0, z * z / (1 + z * z)), abs=0)
-    assert metrics.wilson(1, 1) == pytest.approx((1 / (1 + z * z), 1.0))
+    assert wilson(8, 10) == pytest.approx(((centre - spread) / (1 + z * z / 10), (centre + spread) / (1 + z * z / 10)))
+    assert wilson(0, 1) == pytest.approx((0.0, z * z / (1 + z * z)), abs=0)
+    assert wilson(1, 1) == pytest.approx((1 / (1 + z * z), 1.0))
 
 
 def test_an_error_at_epsilon_itself_is_within_it() -> None:
     run = evaluation([0.0, 0.5, 1.0, 1.5], eps=1.0, attacks={"one": rows([1, 2, 3], [0.5, 1.0, 1.5])})
-    assert metrics.standing(run).tolist() == [False, False, False, True]
+    assert metrics.robust(run).tolist() == [False, False, False, True]
     assert metrics.robust_accuracy(run, 0.999) == 0.5
-    assert metrics.interval(run, level=0.5) == metrics.wilson(1, 4, 0.5)
-    (one,) = metrics.standings(run)
-    assert (one.attack, one.broken, one.own_accuracy, one.standing) == ("one", 2, 0.25, 0.25)
-    (one,) = metrics.standings(run, 0.5)
-    assert (one.broken, one.own_accuracy, one.standing) == (1, 0.5, 0.5)
+    assert metrics.interval(run, level=0.5) == wilson(1, 4, 0.5)
+    (one,) = metrics.attack_summaries(run)
+    assert (one.attack, one.successes, one.own_accuracy, one.remaining_accuracy) == ("one", 2, 0.25, 0.25)
+    (one,) = metrics.attack_summaries(run, 0.5)
+    assert (one.successes, one.own_accuracy, one.remaining_accuracy) == (1, 0.5, 0.5)
     assert metrics.confusion(run.attacks["one"], 1.0) == {(0, 1): 2}
 
 
@@ -41,15 +42,15 @@ def test_a_certificate_of_epsilon_itself_is_enough() -> None:
 
 
 def test_without_any_attack_every_budget_may_be_asked() -> None:
-    run = evaluation([0.0, INF], spec={"threat": {"eps": 1.0}, "attacks": {}})
+    run = evaluation([0.0, INF], plan=plan(threat__eps=Real(1.0), attacks={}))
     assert metrics.robust_accuracy(run, 5.0) == 0.5
 
 
 def test_one_minimum_norm_attack_among_others_answers_beyond_the_budget() -> None:
-    kinds = {"one": {"minimum_norm": False}, "two": {"minimum_norm": True}}
-    run = evaluation([0.0, 2.0, INF], spec={"threat": {"eps": 1.0}, "attacks": kinds})
+    one, two = attack(minimum_norm=False), attack(minimum_norm=True)
+    run = evaluation([0.0, 2.0, INF], plan=plan(threat__eps=Real(1.0), attacks={"one": one, "two": two}))
     assert metrics.robust_accuracy(run, 3.0) == pytest.approx(1 / 3)
-    kinds["two"] = {"minimum_norm": False}
+    run = evaluation([0.0, 2.0, INF], plan=plan(threat__eps=Real(1.0), attacks={"one": one, "two": one}))
     with pytest.raises(InputError, match="minimum-norm attack such as deepfool"):
         metrics.robust_accuracy(run, 3.0)
 
@@ -71,15 +72,15 @@ def test_a_distance_counts_only_with_success() -> None:
     columns = rows([1, 2], [0.5, 0.7]).columns() | {"success": np.array([True, False])}
     run = evaluation([0.0, 0.5, INF, INF], attacks={"one": AttackRows.of(columns)})
     assert metrics.attack_upper(run, "one").tolist() == [0.0, 0.5, INF, INF]
-    assert metrics.mean_relative(run, "one") == metrics.Relative(mean=0.25, fooled=1, asked=2)
+    assert metrics.mean_relative(run, "one") == metrics.Relative(mean=0.25, fooled=1, attacked=2)
     assert run.attacks["one"].within(1.0).tolist() == [True, False]
 
 
 def test_an_attack_that_was_asked_nothing_cost_nothing() -> None:
     run = evaluation([0.0, 0.5], attacks={"one": rows([1], [0.5]), "two": rows([], [])})
-    one, two = metrics.standings(run)
-    assert (one.asked, one.queries) == (1, 4.0)
-    assert (two.asked, two.broken, two.standing, two.queries) == (0, 0, 0.0, 0.0)
+    one, two = metrics.attack_summaries(run)
+    assert (one.attacked, one.queries) == (1, 4.0)
+    assert (two.attacked, two.successes, two.remaining_accuracy, two.queries) == (0, 0, 0.0, 0.0)
     assert math.isnan(two.own_accuracy)
 
 
@@ -87,4 +88,4 @@ def test_a_curve_starts_at_0_and_steps_at_every_error() -> None:
     curve = metrics.step_curve(np.array([0.5, INF, 0.5, 2.0]))
     assert curve.eps.tolist() == [0.0, 0.5, 2.0]
     assert curve.accuracy.tolist() == [1.0, 0.5, 0.25]
-    assert (curve.low[1], curve.high[1]) == metrics.wilson(2, 4)
+    assert [float(ends[0]) for ends in curve.bounds(np.array([1]))] == pytest.approx(wilson(2, 4))

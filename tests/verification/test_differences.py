@@ -9,7 +9,7 @@ import pytest
 
 from epsball.record import AttackRows
 from epsball.verification.differences import differences
-from epsball.verification.sample_rows import Ledger
+from epsball.verification.sample_rows import ExpectedColumns
 
 IDS = np.array([7, 8, 9, 10])
 
@@ -42,24 +42,24 @@ def rows(ids: list[int], distance: list[float]) -> AttackRows:
     return AttackRows.of(columns | {"queries": np.full(n, 3), "gradients": np.full(n, 2)})
 
 
-def ledger() -> Ledger:
-    return Ledger(IDS, np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0]))
+def expected() -> ExpectedColumns:
+    return ExpectedColumns(IDS, np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0]))
 
 
-def test_attacks_are_asked_about_what_stands() -> None:
-    book = ledger()
-    assert book.asked(0.5, everyone=False).tolist() == [0, 1, 2]
-    assert list(book.enter("one", rows([7, 8, 9], [0.5, 0.6, np.inf]))) == []
-    assert book.asked(0.5, everyone=False).tolist() == [1, 2]
-    assert book.asked(0.5, everyone=True).tolist() == [0, 1, 2]
+def test_attacks_are_run_on_what_is_robust_so_far() -> None:
+    columns_of_rows = expected()
+    assert columns_of_rows.attacked(0.5, everyone=False).tolist() == [0, 1, 2]
+    assert list(columns_of_rows.add_attack("one", rows([7, 8, 9], [0.5, 0.6, np.inf]))) == []
+    assert columns_of_rows.attacked(0.5, everyone=False).tolist() == [1, 2]
+    assert columns_of_rows.attacked(0.5, everyone=True).tolist() == [0, 1, 2]
 
 
 def test_the_samples_columns_are_what_the_rows_say() -> None:
-    book = ledger()
-    book.certify(np.array([7, 8]), np.array([0.2, 0.3]))
-    book.certify(np.array([7, 10]), np.array([0.1, 0.4]))
-    list(book.enter("one", rows([7, 8, 9], [0.5, 0.6, np.inf])))
-    list(book.enter("two", rows([8, 7], [0.4, 0.5])))
+    columns_of_rows = expected()
+    columns_of_rows.add_certificate(np.array([7, 8]), np.array([0.2, 0.3]))
+    columns_of_rows.add_certificate(np.array([7, 10]), np.array([0.1, 0.4]))
+    list(columns_of_rows.add_attack("one", rows([7, 8, 9], [0.5, 0.6, np.inf])))
+    list(columns_of_rows.add_attack("two", rows([8, 7], [0.4, 0.5])))
     columns: dict[str, Any] = {
         "id": IDS,
         "label": np.array([0, 0, 1, 1]),
@@ -70,17 +70,17 @@ def test_the_samples_columns_are_what_the_rows_say() -> None:
         "queries": np.array([6, 6, 3, 0]),
         "gradients": np.array([4, 4, 2, 0]),
     }
-    assert list(book.compare("samples", columns)) == []
+    assert list(columns_of_rows.compare("samples", columns)) == []
     for column in columns:
         other = columns | {column: columns[column][:3]}
-        assert list(book.compare("samples", other)) == ["samples has 3 rows, expected 4"]
+        assert list(columns_of_rows.compare("samples", other)) == ["samples has 3 rows, expected 4"]
 
 
 @pytest.mark.parametrize(("distance", "problem"), [(0.3, False), (0.3 * (1 - 0.9e-6), False), (0.3 * (1 - 2e-6), True)])
 def test_an_error_within_a_certificate_is_a_problem(distance: float, problem: bool) -> None:  # noqa: FBT001 - parametrised
-    book = ledger()
-    book.certify(np.array([8]), np.array([0.3]))
-    sentences = list(book.enter("one", rows([7, 8], [0.1, distance])))
+    columns_of_rows = expected()
+    columns_of_rows.add_certificate(np.array([8]), np.array([0.3]))
+    sentences = list(columns_of_rows.add_attack("one", rows([7, 8], [0.1, distance])))
     assert len(sentences) == problem
     if problem:
         assert sentences[0].startswith("sample 8: one found an error at 0.2999")

@@ -57,16 +57,15 @@ def test_a_box_holds_its_limits_and_nothing_beyond() -> None:
 
 @pytest.mark.parametrize("rows", [1, 2, 5, 99])
 def test_answers_are_labels_and_their_probabilities(rows: int) -> None:
-    answers = independent.ask(eb.wrap(net), X, rows=rows, passes=2)
+    answers = independent.replay(eb.wrap(net), X, batch_size=rows, passes=2)
     assert answers.label.tolist() == [[0, 0, 0, 1, 1]] * 2
-    assert answers.classes == 3
     expected = net(X).double().softmax(1).amax(1).tolist()
     assert answers.confidence.tolist() == [pytest.approx(expected)] * 2
-    assert answers.wrong(np.array([0, 1, 1, 1, 0])).tolist() == [0, 1, 1, 0, 1]
+    assert answers.success_rate(np.array([0, 1, 1, 1, 0])).tolist() == [0, 1, 1, 0, 1]
 
 
-def test_every_pass_is_a_fresh_one_and_the_first_is_inspected() -> None:
-    calls, seen = 0, []
+def test_every_pass_is_a_fresh_one() -> None:
+    calls = 0
 
     def turning(x: Tensor) -> Tensor:
         """Class 1 in the first two of five passes."""
@@ -74,12 +73,9 @@ def test_every_pass_is_a_fresh_one_and_the_first_is_inspected() -> None:
         calls += 1
         return torch.cat((0 * x, 0 * x + (1.0 if calls <= 2 else -1.0)), 1)
 
-    answers = independent.ask(
-        eb.wrap(turning), X, rows=99, passes=5, inspect=lambda logits, at: seen.append((len(logits), at))
-    )
+    answers = independent.replay(eb.wrap(turning), X, batch_size=99, passes=5)
     assert answers.label[:, 0].tolist() == [1, 1, 0, 0, 0]
-    assert answers.wrong(np.zeros(5, np.int64)).tolist() == [0.4] * 5
-    assert seen == [(5, slice(0, 5))]
+    assert answers.success_rate(np.zeros(5, np.int64)).tolist() == [0.4] * 5
 
 
 def test_memory_that_runs_out_halves_the_rows() -> None:
@@ -91,14 +87,14 @@ def test_memory_that_runs_out_halves_the_rows() -> None:
             raise torch.OutOfMemoryError("out of memory")
         return net(x)
 
-    assert independent.ask(eb.wrap(tight), X, rows=5).label.tolist() == [[0, 0, 0, 1, 1]]
+    assert independent.replay(eb.wrap(tight), X, batch_size=5).label.tolist() == [[0, 0, 0, 1, 1]]
     assert sizes == [5, 2, 2, 1]
     with pytest.raises(eb.ModelError, match="single input"):
-        independent.ask(eb.wrap(lambda x: tight(x.repeat(3, 1))), X, rows=2)
+        independent.replay(eb.wrap(lambda x: tight(x.repeat(3, 1))), X, batch_size=2)
     with pytest.raises(eb.ModelError, match="no disk"):
-        independent.ask(eb.wrap(_raises), X, rows=2)
+        independent.replay(eb.wrap(_raises), X, batch_size=2)
     with pytest.raises(eb.ModelError, match="sample 3"):
-        independent.ask(eb.wrap(lambda x: torch.where(x > 0.35, math.nan, net(x))), X, rows=2)
+        independent.replay(eb.wrap(lambda x: torch.where(x > 0.35, math.nan, net(x))), X, batch_size=2)
 
 
 def _raises(_: Tensor) -> Tensor:
@@ -106,6 +102,5 @@ def _raises(_: Tensor) -> Tensor:
 
 
 def test_no_input_is_no_question() -> None:
-    answers = independent.ask(eb.wrap(_raises), X[:0], rows=2)
+    answers = independent.replay(eb.wrap(_raises), X[:0], batch_size=2)
     assert answers.label.shape == (1, 0)
-    assert answers.classes == 0

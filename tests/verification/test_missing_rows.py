@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +11,10 @@ import pytest
 import epsball as eb
 from epsball.record import read_run
 from epsball.record.evaluation import ATTACK_COLUMNS, SAMPLE_COLUMNS
-from epsball.record.files import array_bytes, json_bytes, read_arrays, read_table, sha256, table_bytes
-from epsball.record.run_folder import digest
+from epsball.record.files import array_bytes, read_arrays, read_table, table_bytes
 from epsball.verification.verify import verify
+from forgery import contents, seal
+from forgery import forge as forge_file
 from toy import Affine, toy_run
 
 if TYPE_CHECKING:
@@ -41,16 +41,14 @@ def folder(honest: Path, tmp_path: Path) -> Path:
 
 def forge(folder: Path, files: dict[str, bytes | None]) -> None:
     """Replace or delete files and make the manifest agree."""
-    manifest = json.loads((folder / "run.json").read_text())
     for name, content in files.items():
-        if content is None:
-            (folder / name).unlink()
-            del manifest["parts"][name]
-        else:
-            (folder / name).write_bytes(content)
-            manifest["parts"][name]["sha256"] = sha256(content)
-    manifest["digest"] = digest(manifest)
-    (folder / "run.json").write_bytes(json_bytes(manifest))
+        if content is not None:
+            forge_file(folder, name, content)
+    manifest = contents(folder)
+    for name in [name for name, content in files.items() if content is None]:
+        (folder / name).unlink()
+        del manifest["files"][name]
+    seal(folder, manifest)
 
 
 def last_part(folder: Path, stage: str) -> str:
@@ -92,7 +90,7 @@ def test_a_last_part_that_is_missing_is_noticed(folder: Path) -> None:
             SAMPLES: without(folder, rows),
         },
     )
-    with pytest.raises(eb.UntrustworthyError, match="does not hold what it claims"):
+    with pytest.raises(eb.UntrustworthyError, match="01-fgsm holds 32 rows, expected 48"):
         verify(folder, Affine())
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import typer
 
 from epsball.cli.options import Json, Seed
-from epsball.cli.output import document, doubts, interval, note, say, table
+from epsball.cli.output import document, doubts, interval, note, reuse, say, table
 from epsball.cli.running import kept
 from epsball.record import metrics
+from epsball.record.statistics import wilson
 from epsball.report.text import number, percent, seconds
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def demo(*, data: Digits = "mnist-5k", out: Out = Path("epsball-demo"), seed: Se
 
     with kept(out):
         made = demonstrate(out, data=data, seed=seed, say=note)
+    reuse(made.run, made.folder)
     doubts(made.run)
     eps, left = made.fgsm
     paths = {"report": made.report, "weights": made.weights, "fgsm": {"eps": eps, "accuracy": left}}
@@ -63,12 +65,12 @@ def accuracies(run: "Evaluation") -> "Table":
         own = metrics.attack_upper(run, name)
         facts = number(metrics.median_distance(run, name)), number(metrics.mean_relative(run, name).mean)
         _row(shown, name, own > run.eps, *facts)
-        if run.spec["attacks"][name]["minimum_norm"] and rows.success.any():
+        if run.plan.attacks[name].minimum_norm and rows.success.any():
             _row(shown, "  at any distance", np.isinf(own))
     _row(shown, "all together", run.upper > run.eps)
     return shown
 
 
 def _row(shown: "Table", name: str, standing: "np.ndarray[tuple[int], np.dtype[np.bool_]]", *facts: str) -> None:
-    bounds = metrics.wilson(int(standing.sum()), len(standing))
+    bounds = wilson(int(standing.sum()), len(standing))
     shown.add_row(name, percent(float(standing.mean())), interval(*bounds), *facts)

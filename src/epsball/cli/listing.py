@@ -79,7 +79,7 @@ def _attack(name: str, attack: "Attack", text: str) -> dict[str, Any]:
 def models() -> list[dict[str, Any]]:
     """One row per network of the zoo and of the hub."""
     from epsball.models.adapters.hub import HUB  # noqa: PLC0415 (torch is only loaded by commands that compute)
-    from epsball.models.adapters.zoo import NETWORKS  # noqa: PLC0415 (the same)
+    from epsball.models.networks.catalogue import NETWORKS  # noqa: PLC0415 (the same)
 
     untrained = [
         {
@@ -98,20 +98,19 @@ def models() -> list[dict[str, Any]]:
 
 def data_sets() -> list[dict[str, Any]]:
     """One row per named data set, and where it would come from now."""
-    from epsball.data.load import NAMES  # noqa: PLC0415 (torch is only loaded by commands that compute)
-    from epsball.data.public import read_imagenet_sample  # noqa: PLC0415 (the same)
+    from epsball.data import SOURCES  # noqa: PLC0415 (torch is only loaded by commands that compute)
 
-    home, private = os.environ.get("EPSBALL_DATA") or "$EPSBALL_DATA", {read_imagenet_sample}
+    home = os.environ.get("EPSBALL_DATA") or "$EPSBALL_DATA"
     return [
         {
             "name": name,
             "classes": entry.classes,
             "from": "embedded"
-            if entry.embedded
-            else f"{home}/{name}{'' if entry.read in private else ' or its public home'}",
+            if entry.home == "embedded"
+            else f"{home}/{name}{' or its public home' if entry.home == 'public' else ''}",
             "what": entry.description,
         }
-        for name, entry in NAMES.items()
+        for name, entry in SOURCES.items()
     ]
 
 

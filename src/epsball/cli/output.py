@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from epsball.record import metrics
+from epsball.record.plan import portable
+from epsball.record.statistics import wilson
 from epsball.report.budget import budget
 from epsball.report.text import NORMS, count, epsilon, number, percent
 
@@ -77,18 +79,18 @@ def interval(low: float, high: float) -> str:
 
 def results(run: "Evaluation", title: str = "") -> "Table":
     """Clean accuracy, then every attack with what it and all before it leave."""
-    threat = run.spec["threat"]
-    title = title or f"{NORMS[threat['norm']]}, ε = {epsilon(threat)}, {count(len(run))} samples"
+    threat = run.plan.threat
+    title = title or f"{NORMS[threat.norm]}, ε = {epsilon(threat)}, {count(len(run))} samples"
     shown = table(title, "", "accuracy", "95 % interval", "fooled", "distance", "|r|/|x|", "queries")
     right = int((run.clean == run.label).sum())
-    shown.add_row("clean", percent(run.clean_accuracy), interval(*metrics.wilson(right, len(run))), "", "", "", "")
-    for line in metrics.standings(run, budget(run)):
-        standing = round(line.standing * len(run))
+    shown.add_row("clean", percent(run.clean_accuracy), interval(*wilson(right, len(run))), "", "", "", "")
+    for line in metrics.attack_summaries(run, budget(run)):
+        remaining = round(line.remaining_accuracy * len(run))
         shown.add_row(
             line.attack,
-            percent(line.standing),
-            interval(*metrics.wilson(standing, len(run))),
-            f"{count(line.broken)} of {count(line.asked)}",
+            percent(line.remaining_accuracy),
+            interval(*wilson(remaining, len(run))),
+            f"{count(line.successes)} of {count(line.attacked)}",
             number(metrics.median_distance(run, line.attack)),
             number(metrics.mean_relative(run, line.attack).mean),
             number(line.queries),
@@ -100,29 +102,36 @@ def document(run: "Evaluation", out: Path | None) -> dict[str, Any]:
     """The result as JSON; distances that were not found are null."""
     low, high = run.interval(budget(run))
     return {
-        **run.spec,
+        **portable(run.plan),
         "clean_accuracy": run.clean_accuracy,
         "robust_accuracy": run.robust_accuracy(budget(run)),
         "robust_interval": [low, high],
         "certified_accuracy": run.certified_accuracy(),
         "median_distance": metrics.median_distance(run),
         "trusted": run.trusted,
-        "findings": [vars(finding) for finding in run.findings],
+        "reused": run.reused,
+        "findings": [portable(finding) for finding in run.findings],
         "results": {
             line.attack: {
-                "asked": line.asked,
-                "fooled": line.broken,
+                "attacked": line.attacked,
+                "successes": line.successes,
                 "own_accuracy": line.own_accuracy,
-                "accuracy_so_far": line.standing,
+                "remaining_accuracy": line.remaining_accuracy,
                 "median_distance": metrics.median_distance(run, line.attack),
                 "mean_relative": metrics.mean_relative(run, line.attack).mean,
                 "queries": line.queries,
             }
-            for line in metrics.standings(run, budget(run))
+            for line in metrics.attack_summaries(run, budget(run))
         },
         "seconds": run.seconds,
         "out": out,
     }
+
+
+def reuse(run: "Evaluation", out: Path | None) -> None:
+    """A line on stderr if the result was read from a run that was finished already."""
+    if run.reused:
+        note(f"{out} is finished already and was made with the same plan: its result is read, nothing is computed.")
 
 
 def doubts(run: "Evaluation") -> None:

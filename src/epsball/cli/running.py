@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from epsball.cli.group import GATE_FAILED, INTERRUPTED, UNUSABLE
-from epsball.cli.output import document, doubts, note, results, say
+from epsball.cli.output import document, doubts, note, results, reuse, say
 from epsball.errors import InputError
 from epsball.report.text import percent
 from epsball.units import parse_number
@@ -52,6 +52,7 @@ def conclude(
     """Evaluate, print the result, and exit 2 if it cannot be trusted, 1 if it is below the gate."""
     with kept(out):
         run = evaluate()
+    reuse(run, out)
     doubts(run)
     say(results(run, title), document(run, out), as_json=as_json)
     if out is not None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from epsball.errors import ModelError
-from epsball.models.wrap import is_out_of_memory
+from epsball.models.memory import is_out_of_memory
 from epsball.oracle.convolution import tiles_pay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
 
 IMAGE_DIMENSIONS = 4
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
