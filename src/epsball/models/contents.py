@@ -28,6 +28,8 @@ _GLOBAL = {"LOAD_GLOBAL", "LOAD_NAME"}
 _ATTRIBUTE = {"LOAD_ATTR", "LOAD_METHOD"}
 _NUMBERS = (bool, int, float, complex, str, bytes, np.generic, torch.dtype)
 _MAX_ITEMS = 256
+_QUICK = {bool, int, float, str, type(None)}
+_PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
 
 @dataclass
@@ -107,19 +109,16 @@ class _Walk:
     def module(self, path: str, network: nn.Module, depth: int) -> None:
         """A network, its hooks, and what its parts hold outside parameters, buffers and submodules."""
         self.found.modules[path] = network
-        parts = list(unwrapped(network).named_modules())
         self.seen |= {id(part): part for part in network.modules()}
-        for name, part in parts:
-            if isinstance(part, nn.DataParallel | nn.parallel.DistributedDataParallel) or hasattr(part, "_orig_mod"):
+        for name, part in unwrapped(network).named_modules():
+            if isinstance(part, _PARALLEL) or "_orig_mod" in part._modules:  # noqa: SLF001 getattr is slow where it fails
                 continue
-            place = ".".join(filter(None, (path, name)))
-            for hooks in _HOOKS:
-                if vars(part).get(hooks):
-                    self.visit(f"{place}.{hooks.strip('_')}", list(vars(part)[hooks].values()), depth + 1)
+            place, ground = f"{path}.{name}".strip("."), is_ground(type(part))
             for attribute, value in vars(part).items():
-                if attribute in _OF_EVERY_MODULE or (is_ground(type(part)) and attribute.startswith("_")):
-                    continue
-                if self.thorough or not isinstance(value, bool | int | float | str | None):
+                if attribute in _OF_EVERY_MODULE:
+                    if attribute in _HOOKS and value:
+                        self.visit(f"{place}.{attribute.strip('_')}".lstrip("."), list(value.values()), depth + 1)
+                elif not (ground and attribute.startswith("_")) and (self.thorough or type(value) not in _QUICK):
                     self.visit(f"{place}.{attribute}".lstrip("."), value, depth + 1)
             if self.thorough:
                 self.methods(type(part), depth)
