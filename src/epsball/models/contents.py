@@ -7,15 +7,17 @@ import functools
 import inspect
 import sys
 import types
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from epsball.models.state import unwrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_DEPTH = 4
 """Objects within objects that are looked into."""
@@ -101,7 +103,7 @@ class _Walk:
             self.visit(path, value.__func__, depth)
         elif isinstance(value, types.FunctionType):
             self.function(path, value, depth)
-        elif isinstance(value, Mapping | list | tuple | set | frozenset):
+        elif isinstance(value, dict | list | tuple | set | frozenset):
             self.collection(path, value, depth)
         else:
             self.thing(path, value, depth)
@@ -126,10 +128,12 @@ class _Walk:
     def function(self, path: str, function: types.FunctionType, depth: int) -> None:
         """A function's name, its source, and the values its code and defaults name."""
         self.found.values[f"{path}()"] = name_of(function)
-        if is_ground(function) or function in self.found.code:
-            return
-        self.found.code.append(function)
-        self.names(path, function, depth)
+        if is_ground(function):  # such as what a decorator returns
+            for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+                self.visit(f"{path}.{name}".lstrip("."), _cell(cell), depth + 1)
+        elif function not in self.found.code:
+            self.found.code.append(function)
+            self.names(path, function, depth)
 
     def names(self, path: str, function: types.FunctionType, depth: int) -> None:
         """The values that a function's code reads from outside, and its defaults."""
@@ -154,7 +158,7 @@ class _Walk:
 
     def collection(self, path: str, values: Any, depth: int) -> None:
         """Elements by position or key."""
-        if isinstance(values, Mapping):
+        if isinstance(values, dict):
             items = [(f"[{key!r}]", values[key]) for key in values if isinstance(key, str | int | float | tuple)]
         elif isinstance(values, set | frozenset):
             items = [(f"[{place}]", each) for place, each in enumerate(sorted(values, key=repr))]
