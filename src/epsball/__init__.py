@@ -12,6 +12,7 @@ from epsball.attacks import (
     Found,
     MomentumPGD,
     Restarts,
+    Targeted,
     Worst,
 )
 from epsball.data.load import load_data
@@ -23,6 +24,7 @@ from epsball.models.load import load_model
 from epsball.models.model import Model
 from epsball.models.weights import save_weights
 from epsball.models.wrap import wrap
+from epsball.oracle.access import Access
 from epsball.record import Evaluation
 from epsball.threat import Threat
 from epsball.verification.verify import verify
@@ -32,6 +34,7 @@ __all__ = [
     "FGSM",
     "LBFGS",
     "PGD",
+    "Access",
     "AdditiveNoise",
     "Attack",
     "BinaryDeepFool",
@@ -45,6 +48,7 @@ __all__ = [
     "MomentumPGD",
     "Norm",
     "Restarts",
+    "Targeted",
     "Threat",
     "UntrustworthyError",
     "Worst",

@@ -40,7 +40,7 @@ def test_the_plan_says_it_all(run: Evaluation) -> None:
             "rate": 0.5,
             "random_start": True,
             "loss": "sharpened_cross_entropy",
-            "rule": "plain",
+            "rule": "steepest",
         },
     )
     assert [name for name, attack in plan.attacks.items() if attack.single_step] == ["fgsm"]

@@ -97,14 +97,13 @@ def attack(
 
 
 def _attack(name: str, words: list[str], restarts: int, target: int | None) -> "Attack":
-    from epsball.attacks import Attack, Restarts  # noqa: PLC0415 (torch is only loaded by commands that compute)
-    from epsball.cli.towards import Towards  # noqa: PLC0415 (the same)
+    from epsball.attacks import Attack, Restarts, Targeted  # noqa: PLC0415 (torch is only loaded by commands that compute)
 
     made: Attack = configured(name, words)
     if not isinstance(made, Attack):
         raise InputError(f"{name} made a {type(made).__name__}; expected a subclass of epsball.Attack")
     made = Restarts(made, restarts) if restarts > 1 else made
-    return made if target is None else Towards(made, target)
+    return made if target is None else Targeted(made, target)
 
 
 def _without(given: Source, target: int | None) -> "tuple[Source, Tensor | None]":

@@ -83,8 +83,8 @@ def evaluate(
 
 def _suite(text: str) -> "str | dict[str, Attack]":
     """The name of a suite, or the attacks of a list, by name."""
-    from epsball.attacks.suites import ATTACKS, attack  # noqa: PLC0415 (torch is only loaded by commands that compute)
+    from epsball.attacks.registry import make_attack, registry  # noqa: PLC0415 (torch is only loaded by commands that compute)
 
     names = [name.strip() for name in text.split(",")]
-    listed = len(names) > 1 or names[0] in ATTACKS or ":" in names[0]
-    return {name: attack(name) for name in names} if listed else text
+    listed = len(names) > 1 or names[0] in registry() or ":" in names[0]
+    return {name: make_attack(name) for name in names} if listed else text

@@ -26,7 +26,7 @@ def configured(name: str, words: list[str]) -> "Attack":
         InputError: a flag that is no setting of the attack, or a value that does not fit.
     """
     from epsball.attacks.base import Attack  # noqa: PLC0415 (torch is only loaded by commands that compute)
-    from epsball.attacks.suites import attack, maker  # noqa: PLC0415 (the same)
+    from epsball.attacks.registry import make_attack, maker  # noqa: PLC0415 (the same)
 
     make = maker(name)
     if inspect.isclass(make) and not issubclass(make, Attack):
@@ -43,7 +43,7 @@ def configured(name: str, words: list[str]) -> "Attack":
     missing = [key for key, value in defaults.items() if value is inspect.Parameter.empty and key not in settings]
     if missing:
         raise InputError(f"{name} needs a value for --{missing[0].replace('_', '-')}; give one")
-    return attack(name, **settings)
+    return make_attack(name, **settings)
 
 
 def _key(flag: str) -> str:

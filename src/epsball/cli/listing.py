@@ -60,9 +60,9 @@ def _stacked(row: dict[str, Any]) -> list[str]:
 
 def attacks() -> list[dict[str, Any]]:
     """One row per named attack, from its class."""
-    from epsball.attacks.suites import ATTACKS, attack  # noqa: PLC0415 (torch is only loaded by commands that compute)
+    from epsball.attacks.registry import make_attack, registry  # noqa: PLC0415 (torch is only loaded by commands that compute)
 
-    return [_attack(name, attack(name), inspect.getdoc(make) or "") for name, make in ATTACKS.items()]
+    return [_attack(name, make_attack(name), inspect.getdoc(make) or "") for name, make in registry().items()]
 
 
 def _attack(name: str, attack: "Attack", text: str) -> dict[str, Any]:

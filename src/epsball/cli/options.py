@@ -139,7 +139,7 @@ def _model(spec: str, x: "Tensor", y: "Tensor", place: Any, mean: str | None, st
 def batching(given: Source, *, tune: bool, bfloat16: bool) -> "Batching | None":
     """The fastest batching on the first images if `tune`, a lower precision if `bfloat16`; None where the rule decides all."""
     from epsball.oracle.batching import choose_batching  # noqa: PLC0415 (torch is only loaded by commands that compute)
-    from epsball.oracle.batching import tune as fastest  # noqa: PLC0415 (the same)
+    from epsball.oracle.tuning import tune as fastest  # noqa: PLC0415 (the same)
 
     if not (tune or bfloat16):
         return None

@@ -78,16 +78,14 @@ def _name(thing: Any) -> str:
 
 def attack_plan(attack: Attack, position: int) -> AttackPlan:
     """An attack's class, its place in the order of the run, what it sees and all of its settings."""
-    kind, settings, access = _name(type(attack)), _fields(attack), attack.access.name
-    one_step = kind == "FGSM" or settings.get("steps") == 1
     return AttackPlan(
-        kind=kind,
+        kind=_name(type(attack)),
         position=position,
-        access=access,
+        access=attack.access.name,
         minimum_norm=bool(attack.minimum_norm),
-        single_step=access == "GRADIENT" and not attack.minimum_norm and one_step,
-        noise=kind == "AdditiveNoise",
-        settings=settings,
+        single_step=bool(attack.single_step),
+        noise=bool(attack.noise_only),
+        settings=_fields(attack),
     )
 
 
