@@ -95,7 +95,7 @@ def test_normalisation_is_part_of_the_model_and_of_the_record(call: Call) -> Non
     words = evaluate("--json", "--mean", "0.5", "--std", "0.5", "--out", "run", model="nets.py:centred")
     centred = json.loads(call(*words).stdout)
     assert centred["robust_accuracy"] == plain["robust_accuracy"]
-    assert centred["model"]["mean"] == 0.5
+    assert centred["model"]["mean"] == [0.5]
     assert call("verify", "run").exit_code == 0
     Path("nets.py").rename("moved.py")
     assert call("verify", "run").exit_code == 2
