@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from epsball.errors import InputError, OtherConfigurationError
+from epsball.errors import InputError, LostError, OtherConfigurationError
 from epsball.record.evaluation import ATTACK_COLUMNS, SAMPLE_COLUMNS, AttackRows, Finding
 from epsball.record.files import (
     TEMPORARY,
@@ -83,14 +83,27 @@ class RunFolder:
             )
         manifest = {"format": 1, "status": "running", "spec": dict(spec), "parts": {}, "seconds": {}, "findings": []}
         folder = cls(path, manifest)
-        folder._commit()
+        folder._write_manifest()
         return folder
 
     def _commit(self) -> None:
+        self._check_place()
+        self._write_manifest()
+
+    def _check_place(self) -> None:
+        """Raise LostError where `run.json` has gone since it was last written: no folder is made anew under a run."""
+        if not (self.path / MANIFEST).is_file():
+            raise LostError(
+                f"{self.path} was moved or deleted while the run was written into it, so that only a part is left; "
+                "restore the folder, or evaluate again into another one"
+            )
+
+    def _write_manifest(self) -> None:
         self._manifest["digest"] = digest(self._manifest)
         write_whole(self.path / MANIFEST, json_bytes(self._manifest))
 
     def _write(self, name: str, content: bytes, rows: int) -> None:
+        self._check_place()
         write_whole(self.path / name, content)
         self._manifest["parts"][name] = {"sha256": sha256(content), "rows": rows}
 
@@ -182,6 +195,7 @@ class RunFolder:
 
     def write_samples(self, columns: Mapping[str, NDArray[Any]]) -> None:
         """Store the per-sample columns as they stand; listed with a digest only once the run is complete."""
+        self._check_place()
         write_whole(self.path / SAMPLES, table_bytes(columns))
 
     def finish(self, columns: Mapping[str, NDArray[Any]], findings: Sequence[Finding]) -> None:
