@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from epsball.geometry import NORMS
-from epsball.oracle.batching import arranged, choose_batching
+from epsball.oracle.batching import choose_batching
+from epsball.oracle.forward import arranged
 from harness import Line, publish, race, read_options
 from subjects import subject
 

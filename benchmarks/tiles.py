@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from epsball.oracle.batching import Batching, arranged
+from epsball.oracle.batching import Batching
 from epsball.oracle.convolution import input_gradient, tile_side
+from epsball.oracle.forward import arranged
 from harness import Line, publish, race, read_options
 
 if TYPE_CHECKING:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from epsball import attacks
-from epsball.attacks import Attack, Restarts, Worst
+from epsball.attacks.registry import registry
 from epsball.geometry import NORMS
-from epsball.oracle.forward import Access
+from epsball.oracle.access import Access
+
+if TYPE_CHECKING:
+    from epsball.attacks import Attack
 
 PAGE = Path(__file__).with_name("threat-models.md")
 
@@ -29,15 +31,13 @@ Written by `docs/threat_models.py` from the classes.
 - **Wants**: any wrong label, `Goal(y)`, or a chosen one, `Goal(target, targeted=True)`.
 - **May do**: move each input within a ball of radius ε around it, inside the valid pixels, `Threat(norm, eps, low, high)`.
 
-`Restarts(attack, n)` and `Worst(a, b, …)` know and may do what their members do.
+`Restarts(attack, n)`, `Worst(a, b, …)` and `Targeted(attack, class)` know and may do what their members do.
 """
 
 
 def members() -> dict[str, Attack]:
     """Every attack with its default settings, by its public name; presets too, ensembles not."""
-    made = {name: getattr(attacks, name) for name in attacks.__all__}
-    callables = {n: m for n, m in made.items() if not inspect.isabstract(m) and m not in (Restarts, Worst)}
-    found = {n: m() for n, m in callables.items() if not inspect.isclass(m) or issubclass(m, Attack)}
+    found = {make.__name__: make() for make in registry().values()}
     return dict(sorted(found.items(), key=lambda item: (-item[1].access, item[1].minimum_norm, item[0].lower())))
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from epsball.models.weights import save_weights as save_weights
     from epsball.models.wrap import Model as Model
     from epsball.models.wrap import wrap as wrap
-    from epsball.oracle.forward import Access as Access
+    from epsball.oracle.access import Access as Access
     from epsball.record import Evaluation as Evaluation
     from epsball.record import read_run as load_run  # noqa: F401 (public by this name)
     from epsball.threat import Threat as Threat
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     """The installed version, "0.1.0"."""
 else:
     _PLACES = {
-        "Access": "oracle.forward:Access",
+        "Access": "oracle.access:Access",
         "Evaluation": "record:Evaluation",
         "Goal": "goal:Goal",
         "InputError": "errors:InputError",

@@ -51,8 +51,8 @@ class Goal:
 
     def met(self, logits: Tensor) -> Tensor:
         """Whether the decision on `logits` `(N, K)` is what the attacker wants, `(N,)`."""
-        hit: Tensor = logits.argmax(1) == self.labels
-        return hit if self.targeted else ~hit
+        same: Tensor = logits.argmax(1) == self.labels
+        return same if self.targeted else ~same
 
     def margin(self, logits: Tensor) -> Tensor:
         """Return by how much the goal is missed, `(N,)`; negative once it is met.

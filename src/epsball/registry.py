@@ -1,13 +1,19 @@
-"""Named things that the library finds by their names: its own, and those that other packages announce by entry points."""
+"""Named things: the library's own, those that other packages announce by entry points, and what stands in a user's own file."""
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import metadata
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from epsball.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Entry = TypeVar("Entry")
 
@@ -69,3 +75,39 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
     def __len__(self) -> int:
         return len(list(iter(self)))
+
+
+def attribute_of(path: Path, name: str) -> Any:
+    """Run the Python file that the user named, which may import its neighbours, and return what it calls `name`.
+
+    Raises:
+        InputError: no such file, an error in it, or no such name.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no file {path}; give path/to/file.py:name")
+    module_name = f"epsball_user_{path.stem}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"{path} is no Python file; give path/to/file.py:name")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module  # dataclasses and pickle look a class's module up by name
+    with neighbours(path):
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            raise InputError(f"{path} raised {type(error).__name__}: {error}; run it on its own and mend it") from error
+    if name not in vars(module):
+        public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        raise InputError(f"{path} defines no {name!r}; it has {', '.join(public) or 'no functions'}")
+    return vars(module)[name]
+
+
+@contextmanager
+def neighbours(path: Path) -> Iterator[None]:
+    """Let the file import what lies beside it, as it may when Python runs it."""
+    entry = str(path.parent.resolve())
+    sys.path.insert(0, entry)
+    try:
+        yield
+    finally:
+        sys.path.remove(entry)

@@ -15,10 +15,9 @@ from epsball.threat import Threat
 if TYPE_CHECKING:
     from epsball.goal import Goal
 
+_LEAST = "may be 0"
 _ROUNDING = 1e-6
 _PROBABILITY = 1e-5
-_POSITIVE = frozenset({"candidates", "draws", "first", "memory", "n", "rate", "searches", "steps"})
-"""Settings that mean nothing at 0; the other numbers may be 0 but not negative."""
 _ROWS_OF_FEATURES = 2
 
 
@@ -63,17 +62,38 @@ def _inside_box(x: Tensor, threat: Threat) -> Tensor:
     return clipped
 
 
-def checked_settings(attack: Any) -> None:
-    """Check the hyper-parameters of an attack, a dataclass.
+def positive(default: Any) -> Any:
+    """Return the field of a setting that must be above 0.
+
+    An attack writes `steps: int = positive(40)` in its class.
+    """
+    return dataclasses.field(default=default, metadata={_LEAST: False})
+
+
+def nonnegative(default: Any) -> Any:
+    """Return the field of a setting that may be 0 and not negative.
+
+    An attack writes `decay: float = nonnegative(1.0)` in its class.
+    """
+    return dataclasses.field(default=default, metadata={_LEAST: True})
+
+
+def checked_settings(settings: Any) -> None:
+    """Check the numbers among the fields of a dataclass, such as an attack, by the bounds that stand on them.
+
+    A field without a bound may be 0 and not negative; a whole number whose default is above 0 is a count, which may not be 0.
 
     Raises:
-        InputError: a number that is negative or NaN, or a count or length of 0.
+        InputError: a number that is negative or NaN, or 0 where that means nothing.
     """
-    for field in dataclasses.fields(attack):
-        value = getattr(attack, field.name)
-        if isinstance(value, int | float) and not (value > 0 or (value == 0 and field.name not in _POSITIVE)):
-            least = "a number above 0" if field.name in _POSITIVE else "0 or more"
-            raise InputError(f"{type(attack).__name__} was given {field.name}={value}; expected {least}")
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        count = type(field.default) is int and field.default > 0
+        if not (value > 0 or (value == 0 and field.metadata.get(_LEAST, not count))):
+            least = "0 or more" if field.metadata.get(_LEAST, not count) else "a number above 0"
+            raise InputError(f"{type(settings).__name__} was given {field.name}={value}; expected {least}")
 
 
 def checked_goal(goal: Goal, n: int, device: torch.device) -> Goal:
@@ -135,6 +155,37 @@ def checked_seed(seed: Any) -> int:
         return operator.index(seed)
     except TypeError as error:
         raise InputError(f"the seed was given as {seed!r}; expected a whole number, such as 0") from error
+
+
+def checked_queries(queries: Any) -> int | None:
+    """Return the budget of queries as a whole number of at least 1; None for any number.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if queries is None:
+        return None
+    if isinstance(queries, bool) or not isinstance(queries, int) or queries < 1:
+        raise InputError(
+            f"queries was given as {queries!r}; expected a whole number of at least 1, the forward passes of one sample"
+        )
+    return queries
+
+
+def checked_start(start: Any, x: Tensor) -> Tensor | None:
+    """Return starting points `(N, …)` for inputs `x`; None where there are none.
+
+    Raises:
+        InputError: no tensor, another shape, NaN or infinite values.
+    """
+    if start is None:
+        return None
+    if not isinstance(start, Tensor) or start.shape != x.shape or not bool(start.isfinite().all()):
+        given = f"shape {tuple(start.shape)}" if isinstance(start, Tensor) else type(start).__name__
+        raise InputError(
+            f"the starting points have {given}; expected finite points of the shape of the inputs, {tuple(x.shape)}"
+        )
+    return start.detach().to(x)
 
 
 def given_threat(threat: object) -> Threat:

@@ -169,8 +169,8 @@ def test_a_third_partys_attack_needs_no_registration(
         "class Centre(Attack):\n"
         '    """Towards grey."""\n'
         "    share: float = 0.1\n"
-        "    def run(self, ask, x0, threat):\n"
-        "        return threat.project(x0 + self.share * (0.5 - x0), x0)\n"
+        "    def run(self, ask):\n"
+        "        return ask.threat.project(ask.x0 + self.share * (0.5 - ask.x0), ask.x0)\n"
     )
     said = call(*attack("theirs:Centre", "--eps", "0.4", "--share", "0.9", "--json"))
     assert said.exit_code == 0, said.stderr

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from epsball.attacks.suites import ATTACKS, attack
+from epsball.attacks.registry import make_attack, registry
 from epsball.cli.commands import COMMANDS, Deferred
 from epsball.data.load import NAMES
 from epsball.models.adapters.hub import HUB
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 def test_attacks_are_described_by_their_classes(call: Call) -> None:
     rows = {row["name"]: row for row in json.loads(call("list", "attacks", "--json").stdout)["attacks"]}
-    assert list(rows) == list(ATTACKS)
+    assert list(rows) == list(registry())
     for name, row in rows.items():
-        made = attack(name)
+        made = make_attack(name)
         assert row["class"] == type(made).__name__
         assert row["norms"] == list(made.norms)
         assert row["access"] == made.access.name.lower()

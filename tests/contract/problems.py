@@ -9,26 +9,28 @@ import torch
 from torch import Tensor, nn
 
 import epsball as eb
+from epsball.attacks.registry import registry
 
 if TYPE_CHECKING:
     from epsball.geometry import Norm
 
-BUDGETED: dict[str, eb.Attack] = {
+CHEAP: dict[str, eb.Attack] = {
     "noise": eb.AdditiveNoise(draws=3),
-    "fgsm": eb.FGSM(),
     "pgd": eb.PGD(steps=6, rate=0.3),
     "bim": eb.BIM(steps=6, rate=0.3),
     "momentum-pgd": eb.MomentumPGD(steps=6, rate=0.3),
+    "lbfgs": eb.LBFGS(steps=12, searches=6),
+}
+"""Settings for tests; an attack that is not named here is tested with its defaults."""
+
+ATTACKS: dict[str, eb.Attack] = {
+    **{name: CHEAP.get(name) or make() for name, make in registry().items()},
+    "deepfool-boxed": eb.DeepFool(boxed=True),
     "restarts": eb.Restarts(eb.PGD(steps=4, rate=0.4), 2),
     "worst": eb.Worst(eb.FGSM(), eb.PGD(steps=4, rate=0.4)),
 }
-MINIMUM_NORM: dict[str, eb.Attack] = {
-    "deepfool": eb.DeepFool(),
-    "deepfool-boxed": eb.DeepFool(boxed=True),
-    "binary-deepfool": eb.BinaryDeepFool(),
-    "lbfgs": eb.LBFGS(steps=12, searches=6),
-}
-ATTACKS = {**BUDGETED, **MINIMUM_NORM}
+BUDGETED = {name: attack for name, attack in ATTACKS.items() if not attack.minimum_norm}
+MINIMUM_NORM = {name: attack for name, attack in ATTACKS.items() if attack.minimum_norm}
 PAIRS = [(name, norm) for name, attack in ATTACKS.items() for norm in attack.norms]
 
 

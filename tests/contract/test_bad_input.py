@@ -69,7 +69,7 @@ def with_value(value: float) -> torch.Tensor:
         (lambda: eb.DeepFool()(MODEL, X, Y, eb.Threat("l0", 3)), ["DeepFool", "l0", "linf, l2, l1"]),
         (eb.Worst, ["no attacks"]),
         (lambda: eb.Worst(eb.FGSM(), eb.DeepFool()), ["one kind"]),
-        (lambda: eb.Restarts(eb.PGD(), 0), ["given as 0"]),
+        (lambda: eb.Restarts(eb.PGD(), 0), ["n=0", "above 0"]),
         (lambda: attack(threat=cast("Any", None)), ["NoneType", "expected eb.Threat"]),
         (lambda: attack(threat=cast("Any", "linf")), ["str", "expected eb.Threat"]),
         (lambda: eb.PGD()(MODEL, X, Y, THREAT, seed=cast("Any", "a")), ["'a'", "whole number"]),

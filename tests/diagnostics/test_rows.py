@@ -89,13 +89,16 @@ def test_steps_must_be_able_to_cross_the_ball(steps: int, rate: float, *, fires:
 class Asleep(eb.Attack):
     """Asks nothing."""
 
-    def __call__(self, *arguments: Any, **settings: Any) -> Any:
-        found = super().__call__(*arguments, **settings)
-        return dataclasses.replace(found, queries=0 * found.queries)
+    def run(self, ask: Oracle) -> Tensor:
+        return ask.x0
 
-    def run(self, ask: Oracle, x0: Tensor, threat: eb.Threat) -> Tensor:
-        del ask, threat
-        return x0
+
+def _asleep(attack: Asleep, *arguments: Any, **settings: Any) -> Any:
+    found = eb.Attack.__call__(attack, *arguments, **settings)
+    return dataclasses.replace(found, queries=0 * found.queries)
+
+
+setattr(Asleep, "__call__", _asleep)  # noqa: B010 - an attack cannot override it; a fabricated result is what is tested
 
 
 def ids(findings: list[Finding]) -> list[str]:

@@ -35,7 +35,7 @@ def test_the_record_is_plain_json_and_says_it_all(run: Evaluation) -> None:
         "rate": 0.5,
         "random_start": True,
         "loss": "sharpened_cross_entropy",
-        "rule": "plain",
+        "rule": "steepest",
     }
     assert spec["threat"] == {"norm": "linf", "eps": EPS, "low": 0.0, "high": 1.0}
     assert spec["data"]["shape"] == [1, 4, 4]

@@ -32,11 +32,15 @@ class Liar(eb.Attack):
     lie: Callable[[Found, Tensor], Found]
     minimum_norm = True
 
-    def run(self, ask: Oracle, x0: Tensor, threat: eb.Threat) -> Tensor:
-        return eb.DeepFool().run(ask, x0, threat)
+    def run(self, ask: Oracle) -> Tensor:
+        return eb.DeepFool().run(ask)
 
-    def __call__(self, *arguments: Any, **settings: Any) -> Found:
-        return self.lie(super().__call__(*arguments, **settings), arguments[1])
+
+def _lying(attack: Liar, *arguments: Any, **settings: Any) -> Found:
+    return attack.lie(eb.Attack.__call__(attack, *arguments, **settings), arguments[1])
+
+
+setattr(Liar, "__call__", _lying)  # noqa: B010 - an attack cannot override it; a fabricated result is what is tested
 
 
 def liar(lie: Callable[[Found, Tensor], Found]) -> Evaluation:
@@ -77,10 +81,10 @@ def test_a_hit_outside_the_ball_does_not_count() -> None:
     class Bold(Liar):
         minimum_norm = False
 
-        def __call__(self, *arguments: Any, **settings: Any) -> Found:
-            model, x, y, threat = arguments
-            return super().__call__(model, x, y, eb.Threat(threat.norm, 0.3), **settings)
+    def bold(attack: Bold, model: Any, x: Tensor, y: Tensor, threat: eb.Threat, **settings: Any) -> Found:
+        return eb.Attack.__call__(attack, model, x, y, eb.Threat(threat.norm, 0.3), **settings)
 
+    setattr(Bold, "__call__", bold)  # noqa: B010 - as above
     run = toy_run(suite={"bold": Bold(lambda found, _: found)})
     rows = run.attacks["bold"]
     assert not (rows.distance[rows.success] > EPS).any()

@@ -16,8 +16,9 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 import epsball as eb
-from epsball.oracle.batching import asked, choose_batching
+from epsball.oracle.batching import choose_batching
 from epsball.oracle.convolution import InTiles, input_gradient, tile_side, tiles_pay
+from epsball.oracle.forward import kernels
 
 SIDES = st.integers(1, 20)
 KERNELS = st.integers(1, 7)
@@ -66,10 +67,10 @@ def test_tiles_are_used_on_a_processor_for_micro_batches_that_are_worth_it() -> 
     batching = choose_batching(net, x)
     assert batching.tiles
     assert not choose_batching(net, x.to("meta")).tiles
-    assert isinstance(asked(x.requires_grad_(), batching), InTiles)
+    assert isinstance(kernels(x.requires_grad_(), batching), InTiles)
     for few in (_images(32), _images(20).requires_grad_()):
-        assert not isinstance(asked(few, batching), InTiles)
-    assert not isinstance(asked(x, replace(batching, tiles=False)), InTiles)
+        assert not isinstance(kernels(few, batching), InTiles)
+    assert not isinstance(kernels(x, replace(batching, tiles=False)), InTiles)
 
 
 @pytest.mark.parametrize("settings", [{"dilation": 2}, {"groups": 2}, {"padding": "same"}, {"stride": (1, 2)}])

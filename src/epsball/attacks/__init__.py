@@ -1,25 +1,15 @@
-"""Attacks, one file each."""
+"""Attacks, one file each; what is imported here is public, named on the command line and held to the contract."""
 
-from epsball.attacks.additive_noise import AdditiveNoise
-from epsball.attacks.base import Attack, Found
-from epsball.attacks.binary_deepfool import BinaryDeepFool
-from epsball.attacks.combine import Restarts, Worst
-from epsball.attacks.deepfool import DeepFool
-from epsball.attacks.fgsm import FGSM
-from epsball.attacks.lbfgs import LBFGS
-from epsball.attacks.pgd import BIM, PGD, MomentumPGD
-
-__all__ = [
-    "BIM",
-    "FGSM",
-    "LBFGS",
-    "PGD",
-    "AdditiveNoise",
-    "Attack",
-    "BinaryDeepFool",
-    "DeepFool",
-    "Found",
-    "MomentumPGD",
-    "Restarts",
-    "Worst",
-]
+from epsball.attacks.additive_noise import AdditiveNoise as AdditiveNoise
+from epsball.attacks.base import Attack as Attack
+from epsball.attacks.base import Found as Found
+from epsball.attacks.binary_deepfool import BinaryDeepFool as BinaryDeepFool
+from epsball.attacks.combine import Restarts as Restarts
+from epsball.attacks.combine import Targeted as Targeted
+from epsball.attacks.combine import Worst as Worst
+from epsball.attacks.deepfool import DeepFool as DeepFool
+from epsball.attacks.fgsm import FGSM as FGSM
+from epsball.attacks.lbfgs import LBFGS as LBFGS
+from epsball.attacks.pgd import BIM as BIM
+from epsball.attacks.pgd import PGD as PGD
+from epsball.attacks.pgd import MomentumPGD as MomentumPGD

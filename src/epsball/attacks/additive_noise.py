@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from epsball.attacks.base import Attack
-from epsball.oracle.forward import Access
+from epsball.oracle.access import Access
+from epsball.validation import positive
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.oracle.oracle import Oracle
-    from epsball.threat import Threat
 
 
 @dataclass(frozen=True)
 class AdditiveNoise(Attack):
-    """x = x0 + r with r uniform in the ball of radius ε, cut to the pixel box; the first draw that is a hit counts.
+    """x = x0 + r with r uniform in the ball of radius ε, cut to the pixel box; the first draw that is a success counts.
 
     The control that Szegedy et al. 2014, arXiv:1312.6199, set beside their perturbations. Deviations: several draws.
 
@@ -25,13 +25,16 @@ class AdditiveNoise(Attack):
         draws: random points tried for every sample.
     """
 
+    name = "noise"
     access = Access.LABELS
+    noise_only = True
+    may_fail = True
 
-    draws: int = 10
+    draws: int = positive(10)
 
-    def run(self, ask: Oracle, x0: Tensor, threat: Threat) -> Tensor:
-        x = x0
+    def run(self, ask: Oracle) -> Tensor:
+        x = ask.x0
         for _ in ask.steps(self.draws):
-            x = threat.sample(x0, ask.draw())
+            x = ask.threat.sample(ask.x0, ask.draw())
             ask.met(x)
         return x

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import torch
-from torch import Tensor
 
+from epsball.attacks.call import Call
 from epsball.errors import InputError
-from epsball.goal import Goal
-from epsball.models.wrap import Model, wrap
-from epsball.oracle.batching import Batching, choose_batching
-from epsball.oracle.forward import Access
-from epsball.oracle.oracle import Oracle
-from epsball.validation import (
-    checked_goal,
-    checked_ids,
-    checked_inputs,
-    checked_seed,
-    checked_settings,
-    checked_threat,
-    given_threat,
-)
+from epsball.oracle.access import Access
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
+    from torch import Tensor
+
+    from epsball.goal import Goal
+    from epsball.models.wrap import Model
+    from epsball.oracle.batching import Batching
+    from epsball.oracle.oracle import Oracle
     from epsball.threat import Threat
 
-
 _PROBABLY_LABELS = 0.8
+_FINAL = ("__call__", "maximise")
 
 
 @dataclass(frozen=True)
@@ -59,19 +50,56 @@ class Found:
 
 @dataclass(frozen=True)
 class Attack(ABC):
-    """An attack's hyper-parameters. Subclasses write `run`; calling, bookkeeping and checks are the same for all."""
+    """An attack's hyper-parameters. Subclasses write `run`; calling, bookkeeping and checks are the same for all.
 
+    The class attributes are the attack's traits: everything that groups attacks (tests, diagnostics, tables, flags) reads them.
+    """
+
+    name: ClassVar[str] = ""
+    """Name on the command line; the class's own, in lower case with hyphens, when empty."""
     access: ClassVar[Access] = Access.GRADIENT
+    """What it may see of the model."""
+    norms: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1", "l0")
     minimum_norm: ClassVar[bool] = False
     """Whether it asks "how close is the nearest error?" instead of "is there one within ε?"."""
+    single_step: ClassVar[bool] = False
+    """Whether it follows one gradient only, so that an attack of many steps must do at least as well."""
+    noise_only: ClassVar[bool] = False
+    """Whether its points do not depend on the model's answers."""
+    images_only: ClassVar[bool] = False
+    """Whether it needs images `(N, C, H, W)`."""
+    may_fail: ClassVar[bool] = False
+    """Whether it may miss errors of an affine model that are within reach."""
+    measures: ClassVar[str] = ""
+    """The norm that it minimises whatever the threat's; the threat's own when empty."""
     starts_at_input: ClassVar[bool] = False
     """Whether its first question is about the clean input, which then needs no question of its own."""
-    norms: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1", "l0")
+    accepts_start: ClassVar[bool] = False
+    """Whether it begins at `ask.start()`, so that a caller may give starting points."""
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        super().__init_subclass__(**settings)
+        for closed in _FINAL:
+            if closed in vars(cls):
+                raise TypeError(
+                    f"{cls.__name__} defines {closed}, which is the same for all attacks; write run(self, ask) instead"
+                )
+
+    @property
+    def reach(self) -> float | None:
+        """How far its steps can carry it together, in units of ε; None where that is not known beforehand."""
+        return None
+
+    @property
+    def longest_step(self) -> float | None:
+        """The longest of its steps, in units of ε; None where that is not known beforehand."""
+        return None
 
     @abstractmethod
-    def run(self, ask: Oracle, x0: Tensor, threat: Threat) -> Tensor:
-        """Search around `x0` `(n, …)` and return the last iterate; every point asked about is remembered by the oracle."""
+    def run(self, ask: Oracle) -> Tensor:
+        """Search around `ask.x0` `(n, …)` and return the last iterate; every point queried is remembered by the oracle."""
 
+    @final
     def __call__(
         self,
         model: Callable[[Tensor], Any] | Model,
@@ -81,6 +109,8 @@ class Attack(ABC):
         *,
         seed: int = 0,
         ids: Sequence[int] | Tensor | None = None,
+        queries: int | None = None,
+        start: Tensor | None = None,
         batching: Batching | None = None,
     ) -> Found:
         """Attack every sample.
@@ -92,23 +122,29 @@ class Attack(ABC):
             threat: where the attack may move, in data units.
             seed: seed of all random draws.
             ids: the samples' ids `(N,)`; a sample's draws depend on (seed, id) only. Row numbers when left out.
-            batching: how the model is asked; chosen by rule when left out.
+            queries: forward passes that a sample may cost; its search ends when they are spent. Any number when left out.
+            start: starting points `(N, …)`, put into the threat; for attacks with the trait `accepts_start`.
+            batching: how the model is queried; chosen by rule when left out.
 
         Raises:
             InputError: arguments that cannot be used; the sentence says what was expected and how to get there.
             ModelError: the model raised or answered nonsense. It is given back as it was, here too.
         """
-        call = _Call.prepare(self, model, x, y, threat, seed, ids, batching)
+        call = Call.prepare(
+            self, model, x, y, threat, seed=seed, ids=ids, queries=queries, start=start, batching=batching
+        )
         with call.frozen():
-            found = [self._found(prepared) for prepared in call.oracles(remember=True)]
-        there = torch.cat([f.distance for f in found]) == 0
+            found = [_search(self, ask) for ask in call.oracles(remember=True)]
+        whole = Found(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+        there = whole.distance == 0
         if call.goal.targeted and len(there) > 1 and there.double().mean().item() > _PROBABLY_LABELS:
             raise InputError(
                 f"the model already predicts the target of {int(there.sum())} of {len(there)} samples; the targets are probably "
                 "the true labels: give other classes, or an untargeted goal"
             )
-        return Found(*(torch.cat([getattr(f, field.name) for f in found]) for field in dataclasses.fields(Found)))
+        return whole
 
+    @final
     def maximise(
         self,
         model: Callable[[Tensor], Any] | Model,
@@ -118,102 +154,30 @@ class Attack(ABC):
         *,
         seed: int = 0,
         ids: Sequence[int] | Tensor | None = None,
+        start: Tensor | None = None,
         batching: Batching | None = None,
     ) -> Tensor:
-        """Return the last iterates `(N, …)` without stopping at hits: the inner maximisation of adversarial training (eq. 9).
+        """Return the last iterates `(N, …)` without stopping at successes: the inner maximisation of adversarial training (eq. 9).
 
-        Arguments and errors are those of a call.
+        An attack that is made of several searches returns, of every sample, the end with the largest cross entropy. Arguments and
+        errors are those of a call.
         """
         if self.minimum_norm:
             raise InputError(
                 f"{type(self).__name__} looks for the nearest error and maximises nothing within ε; "
                 "use an attack inside a ball, such as PGD"
             )
-        call = _Call.prepare(self, model, x, y, threat, seed, ids, batching)
+        call = Call.prepare(self, model, x, y, threat, seed=seed, ids=ids, queries=None, start=start, batching=batching)
         with call.frozen():
-            return torch.cat([self.run(*prepared) for prepared in call.oracles(remember=False)]).detach()
-
-    def _found(self, prepared: tuple[Oracle, Tensor, Threat]) -> Found:
-        ask, x0, threat = prepared
-        if not self.starts_at_input:
-            ask.met(x0)
-        last = self.run(ask, x0, threat)
-        if len(last) != len(ask.held):
-            raise InputError(
-                f"{type(self).__name__}.run returned {len(last)} rows and holds {len(ask.held)}; "
-                "return the last iterate of every row held"
-            )
-        ask.met(last)
-        x, distance = ask.found()
-        length = threat.norm(x0.double())
-        relative = torch.where(distance == 0, distance, distance / length)
-        return Found(x, distance.isfinite(), distance, relative, ask.queries, ask.gradients)
+            return torch.cat([self.run(ask) for ask in call.oracles(remember=False)]).detach()
 
 
-@dataclass(frozen=True)
-class _Call:
-    """One call's arguments after the border."""
-
-    attack: Attack
-    model: Model
-    x: Tensor
-    goal: Goal
-    threat: Threat
-    seed: int
-    ids: Tensor
-    batching: Batching
-
-    @classmethod
-    @torch.inference_mode(mode=False)
-    def prepare(
-        cls,
-        attack: Attack,
-        net: Callable[[Tensor], Any] | Model,
-        x: Tensor,
-        y: Tensor | Goal,
-        threat: Threat,
-        seed: int,
-        ids: Sequence[int] | Tensor | None,
-        batching: Batching | None,
-    ) -> _Call:
-        name = type(attack).__name__
-        checked_settings(attack)
-        seed, threat = checked_seed(seed), given_threat(threat)
-        if threat.norm.name not in attack.norms:
-            raise InputError(f"{name} was asked for {threat.norm.name}; it is defined for {', '.join(attack.norms)}")
-        threat = threat.to(x.device) if isinstance(x, Tensor) else threat
-        model, x = wrap(net), checked_inputs(x, threat)
-        checked_threat(threat, len(x), need_budget=not attack.minimum_norm, attack=name)
-        goal = checked_goal(y if isinstance(y, Goal) else Goal(y), len(x), x.device)
-        ids = checked_ids(ids, len(x), x.device)
-        return cls(attack, model, x, goal, threat, seed, ids, batching or choose_batching(model, x))
-
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Freeze the model and make gradients possible, whatever mode the caller is in."""
-        channels_last = self.batching.channels_last
-        with torch.inference_mode(mode=False), torch.enable_grad(), self.model.frozen(channels_last=channels_last):
-            yield
-
-    def oracles(self, *, remember: bool) -> Iterator[tuple[Oracle, Tensor, Threat]]:
-        """Yield an oracle, its inputs and its threat for every block of rows; without hits to remember nothing is ever packed."""
-        size = self.batching.block_size if remember else self.batching.batch_size
-        for start in range(0, len(self.x), size):
-            block = slice(start, start + size)
-            x0, threat = self.x[block], self.threat[block]
-            yield (
-                Oracle(
-                    self.model,
-                    x0,
-                    self.goal[block],
-                    threat,
-                    access=self.attack.access,
-                    batching=self.batching,
-                    seed=self.seed,
-                    ids=self.ids[block],
-                    minimise=self.attack.minimum_norm,
-                    remember=remember,
-                ),
-                x0,
-                threat,
-            )
+def _search(attack: Attack, ask: Oracle) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """The fields of `Found` for one block of rows."""
+    x0, threat = ask.x0, ask.threat
+    if not attack.starts_at_input:
+        ask.check_inputs()
+    ask.finish(attack.run(ask))
+    x, distance, queries, gradients = ask.found()
+    relative = torch.where(distance == 0, distance, distance / threat.norm(x0.double()))
+    return x, distance.isfinite(), distance, relative, queries, gradients

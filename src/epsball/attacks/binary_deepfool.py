@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from epsball.attacks.base import Attack
 from epsball.attacks.parts.boundary import AIM
 from epsball.losses import margin
+from epsball.validation import nonnegative, positive
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.goal import Goal
     from epsball.oracle.oracle import Oracle
-    from epsball.threat import Threat
 
 
 @dataclass(frozen=True)
@@ -32,20 +32,21 @@ class BinaryDeepFool(Attack):
         boxed: step onto the hyperplane within the pixel box; None does so in l1 only, see `Threat.cross`.
     """
 
+    name = "binary-deepfool"
     minimum_norm = True
     starts_at_input = True
     norms = ("linf", "l2", "l1")
 
-    steps: int = 50
-    overshoot: float = 1e-3
+    steps: int = positive(50)
+    overshoot: float = nonnegative(1e-3)
     boxed: bool | None = None
 
-    def run(self, ask: Oracle, x0: Tensor, threat: Threat) -> Tensor:
-        s = ask.keep(x=x0)
+    def run(self, ask: Oracle) -> Tensor:
+        s = ask.keep(x=ask.x0)
         for _ in ask.steps(self.steps):
             f, w = ask.gradient(s.x, _beyond_rounding)
-            s.x = s.threat.cross(s.x, w, f, boxed=self.boxed)
-            ask.retire(ask.met(threat.clip(s.x0 + (1 + self.overshoot) * (s.x - s.x0))))
+            s.x = ask.threat.cross(s.x, w, f, boxed=self.boxed)
+            ask.retire(ask.met(ask.threat.clip(ask.x0 + (1 + self.overshoot) * (s.x - ask.x0))))
         return s.x
 
 

@@ -1,39 +1,86 @@
-"""Ensembles are attacks."""
+"""Attacks made of attacks: repeated, one after the other, towards one class."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from epsball.attacks.base import Attack
 from epsball.errors import InputError
-from epsball.validation import checked_settings
+from epsball.goal import Goal
+from epsball.validation import checked_settings, positive
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from epsball.oracle.access import Access
     from epsball.oracle.oracle import Oracle
-    from epsball.threat import Threat
-
-
-def _take_after(ensemble: Attack, members: tuple[Attack, ...]) -> None:
-    """An ensemble sees what its members need, and asks the question that they all ask."""
-    if len({member.minimum_norm for member in members}) != 1:
-        raise InputError(
-            "an ensemble was given no attacks, or some inside a ball together with minimum-norm ones; "
-            "expected members of one kind: run the two kinds one after the other"
-        )
-    for member in members:
-        checked_settings(member)
-    object.__setattr__(ensemble, "access", max(member.access for member in members))
-    object.__setattr__(ensemble, "minimum_norm", members[0].minimum_norm)
-    object.__setattr__(
-        ensemble, "norms", tuple(n for n in members[0].norms if all(n in member.norms for member in members))
-    )
 
 
 @dataclass(frozen=True)
-class Restarts(Attack):
+class Wrapper(Attack):
+    """An attack with the traits of its members: it sees what they need, and asks the question that they all ask.
+
+    Raises:
+        InputError: no members, members of two kinds, or settings that mean nothing.
+    """
+
+    @property
+    @abstractmethod
+    def members(self) -> tuple[Attack, ...]:
+        """The attacks that are run, in this order."""
+
+    def __post_init__(self) -> None:
+        if len({member.minimum_norm for member in self.members}) != 1:
+            raise InputError(
+                "an ensemble was given no attacks, or some inside a ball together with minimum-norm ones; "
+                "expected members of one kind: run the two kinds one after the other"
+            )
+        for member in self.members:
+            checked_settings(member)
+
+    # A trait is a class attribute of an attack; a wrapper's depends on what it wraps, hence the properties.
+    @property
+    def access(self) -> Access:  # type: ignore[override]
+        return max(member.access for member in self.members)
+
+    @property
+    def norms(self) -> tuple[str, ...]:  # type: ignore[override]
+        first, *others = (member.norms for member in self.members)
+        return tuple(norm for norm in first if all(norm in norms for norms in others))
+
+    @property
+    def minimum_norm(self) -> bool:  # type: ignore[override]
+        return self.members[0].minimum_norm
+
+    @property
+    def single_step(self) -> bool:  # type: ignore[override]
+        return all(member.single_step for member in self.members)
+
+    @property
+    def noise_only(self) -> bool:  # type: ignore[override]
+        return all(member.noise_only for member in self.members)
+
+    @property
+    def images_only(self) -> bool:  # type: ignore[override]
+        return any(member.images_only for member in self.members)
+
+    @property
+    def may_fail(self) -> bool:  # type: ignore[override]
+        return all(member.may_fail for member in self.members)
+
+    @property
+    def starts_at_input(self) -> bool:  # type: ignore[override]
+        return self.members[0].starts_at_input
+
+    @property
+    def accepts_start(self) -> bool:  # type: ignore[override]
+        return all(member.accepts_start for member in self.members)
+
+
+@dataclass(frozen=True)
+class Restarts(Wrapper):
     """Run an attack `n` times with fresh random numbers and keep the best point of every sample.
 
     Args:
@@ -42,24 +89,26 @@ class Restarts(Attack):
     """
 
     attack: Attack
-    n: int = 10
+    n: int = positive(10)
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise InputError(f"restarts were given as {self.n}; expected at least 1")
-        _take_after(self, (self.attack,))
+        super().__post_init__()
+        checked_settings(self)
 
-    def run(self, ask: Oracle, x0: Tensor, threat: Threat) -> Tensor:
-        x = x0
+    @property
+    def members(self) -> tuple[Attack, ...]:
+        return (self.attack,)
+
+    def run(self, ask: Oracle) -> Tensor:
+        x = ask.x0
         for _ in range(self.n):
             ask.restart()
-            x = self.attack.run(ask, x0, threat)
-            ask.met(x)
+            x = ask.finish(self.attack.run(ask))
         return x
 
 
 @dataclass(frozen=True, init=False)
-class Worst(Attack):
+class Worst(Wrapper):
     """Run several attacks and keep the best point of every sample over all of them.
 
     Args:
@@ -70,12 +119,44 @@ class Worst(Attack):
 
     def __init__(self, *attacks: Attack) -> None:
         object.__setattr__(self, "attacks", attacks)
-        _take_after(self, attacks)
+        self.__post_init__()
 
-    def run(self, ask: Oracle, x0: Tensor, threat: Threat) -> Tensor:
-        x = x0
+    @property
+    def members(self) -> tuple[Attack, ...]:
+        return self.attacks
+
+    def run(self, ask: Oracle) -> Tensor:
+        x = ask.x0
         for attack in self.attacks:
             ask.restart()
-            x = attack.run(ask, x0, threat)
-            ask.met(x)
+            x = ask.finish(attack.run(ask))
         return x
+
+
+@dataclass(frozen=True)
+class Targeted(Wrapper):
+    """The same attack, where only one class counts as a success; the labels given are the samples' own.
+
+    Args:
+        attack: what searches.
+        target: the class to reach; no sample may have it as its label.
+    """
+
+    starts_at_input = True
+
+    attack: Attack
+    target: int
+
+    @property
+    def members(self) -> tuple[Attack, ...]:
+        return (self.attack,)
+
+    def run(self, ask: Oracle) -> Tensor:
+        if ask.goal.targeted:
+            raise InputError(
+                "a targeted goal was given to Targeted, which aims by itself; give the samples' own labels"
+            )
+        with ask.aim(Goal.towards(ask.labels.new_full(ask.labels.shape, self.target), ask.labels)):
+            if not self.attack.starts_at_input:
+                ask.check_inputs()
+            return ask.finish(self.attack.run(ask))

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.oracle.oracle import Oracle
-    from epsball.threat import Threat
 
 
 @dataclass(frozen=True)
@@ -26,10 +25,11 @@ class FGSM(Attack):
         loss: what is linearised.
     """
 
+    single_step = True
     starts_at_input = True
 
     loss: Loss = cross_entropy
 
-    def run(self, ask: Oracle, x0: Tensor, threat: Threat) -> Tensor:
-        _, g = ask.gradient(x0, self.loss)
-        return threat.furthest(g, x0)
+    def run(self, ask: Oracle) -> Tensor:
+        _, g = ask.gradient(ask.x0, self.loss)
+        return ask.threat.furthest(g, ask.x0)

@@ -14,11 +14,11 @@ from epsball.attacks.base import Attack
 from epsball.attacks.parts.boundary import Boundary, nearest_boundary
 from epsball.geometry import inner, l2, rows
 from epsball.geometry.base import TINY
+from epsball.validation import nonnegative, positive
 
 if TYPE_CHECKING:
     from epsball.oracle.forward import Local
     from epsball.oracle.oracle import Oracle
-    from epsball.threat import Threat
 
 _ARMIJO = 1e-4
 _SHARP = 20.0
@@ -26,71 +26,73 @@ _SHARP = 20.0
 
 @dataclass(frozen=True)
 class LBFGS(Attack):
-    """Minimise c |r|² + J(x0 + r) over the pixel box, with the largest c whose minimiser is a hit, by a search over c per sample.
+    """Minimise c |r|² + J(x0 + r) over the pixel box, with the largest c whose minimiser is a success, by a search over c per sample.
 
     Szegedy et al. 2014, arXiv:1312.6199, section 4.1. All samples run side by side: each has its own c, its own step length and its
     own pairs of curvature.
 
     Deviations: an untargeted goal heads for the class whose linearised boundary is nearest to x0 and J is the cross entropy between
-    the label and that class alone, -log sigmoid(z_k - z_y), while any wrong label is a hit; a targeted goal has the paper's J =
+    the label and that class alone, -log sigmoid(z_k - z_y), while any wrong label is a success; a targeted goal has the paper's J =
     -log p_t of a softmax at a twentieth of the first gap, so that at the boundary only the classes that hold it count; loss and
     gradient are rounded to 24 bits, so that a sample fares the same in any batch; the search over c begins where that linearisation
     puts the boundary; the box is kept by projected quasi-Newton steps on the free pixels (Bertsekas 1982) with backtracking; the
-    last hits are drawn back along their segment to the boundary; the length is always l2, the distance reported is the threat's.
+    last successes are drawn back along their segment to the boundary; the length is always l2, the distance reported is the threat's.
 
     Args:
         steps: gradients per constant.
         searches: constants tried per sample.
         memory: pairs of curvature kept.
-        checks: bisections of the segment from the input to the best hit.
+        checks: bisections of the segment from the input to the best success.
         candidates: how many of the likeliest classes may be the nearest one.
     """
 
     minimum_norm = True
+    measures = "l2"
     starts_at_input = True
     norms = ("l2", "linf", "l1")
 
-    steps: int = 30
-    searches: int = 9
-    memory: int = 8
-    checks: int = 10
-    candidates: int = 10
+    steps: int = positive(30)
+    searches: int = positive(9)
+    memory: int = positive(8)
+    checks: int = nonnegative(10)
+    candidates: int = positive(10)
 
-    def run(self, ask: Oracle, x0: Tensor, threat: Threat) -> Tensor:
-        start = Start.of(nearest_boundary(ask, x0, l2, self.candidates, screen=torch.inf), x0)
+    def run(self, ask: Oracle) -> Tensor:
+        start = Start.of(nearest_boundary(ask, ask.x0, l2, self.candidates, screen=torch.inf), ask.x0)
         c, x = start.c, start.x
         low, high = torch.zeros_like(c), torch.full_like(c, torch.inf)
         for _ in ask.steps(self.searches):
-            x, won = self._minimise(ask, x, c, start, threat)
+            x, won = self._minimise(ask, x, c, start)
             low, high = torch.where(won, c, low), torch.where(won, high, c)
             c = torch.where(high.isinf(), 4 * c, torch.where(low == 0, c / 4, (low * high).sqrt()))
-        return self._drawn_back(ask, x0, threat)
+        return self._drawn_back(ask)
 
-    def _drawn_back(self, ask: Oracle, x0: Tensor, threat: Threat) -> Tensor:
-        """Bisect the segment from every input to its best hit and return the last point tried."""
-        far, low, high = ask.best, x0.new_zeros(len(x0)), x0.new_ones(len(x0))
+    def _drawn_back(self, ask: Oracle) -> Tensor:
+        """Bisect the segment from every input to its best success and return the last point tried."""
+        x0, far = ask.x0, ask.best
+        low, high = x0.new_zeros(len(x0)), x0.new_ones(len(x0))
         x, found = far, ask.distance.isfinite()
         for _ in ask.steps(self.checks):
             middle = (low + high) / 2
-            x = threat.clip(x0 + rows(middle, x0) * (far - x0))
-            hit = ask.met(x, where=found)
-            low, high = torch.where(hit, low, middle), torch.where(hit, middle, high)
+            x = ask.threat.clip(x0 + rows(middle, x0) * (far - x0))
+            success = ask.met(x, where=found)
+            low, high = torch.where(success, low, middle), torch.where(success, middle, high)
         return x
 
-    def _minimise(self, ask: Oracle, x: Tensor, c: Tensor, start: Start, threat: Threat) -> tuple[Tensor, Tensor]:
-        """Return the minimisers for the constants `c` `(n,)` and whether they are hits."""
+    def _minimise(self, ask: Oracle, x: Tensor, c: Tensor, start: Start) -> tuple[Tensor, Tensor]:
+        """Return the minimisers for the constants `c` `(n,)` and whether they are successes."""
         value, g = _objective(ask, x, c, start)
-        won, pairs = ask.hit, Pairs(self.memory)
+        won, pairs = ask.success, Pairs(self.memory)
         d, t = l2.lmo(-g, start.distance), torch.ones_like(c)
         for _ in ask.steps(self.steps):
-            trial = threat.clip(x + rows(t, x) * d).to(start.x0.dtype).to(x.dtype)
+            trial = ask.threat.clip(x + rows(t, x) * d).to(start.x0.dtype).to(x.dtype)
             trial_value, trial_g = _objective(ask, trial, c, start)
             accepted = trial_value <= value + _ARMIJO * inner(g, trial - x)
             pairs.add(trial - x, trial_g - g, accepted)
             keep = rows(accepted, x).bool()
             x, g = torch.where(keep, trial, x), torch.where(keep, trial_g, g)
-            value, won = torch.where(accepted, trial_value, value), torch.where(accepted, ask.hit, won)
-            free = ~(((x <= threat.low) & (g > 0)) | ((x >= threat.high) & (g < 0)))
+            value, won = torch.where(accepted, trial_value, value), torch.where(accepted, ask.success, won)
+            free = ~(((x <= ask.threat.low) & (g > 0)) | ((x >= ask.threat.high) & (g < 0)))
             d, t = torch.where(keep, pairs.direction(g * free) * free, d), torch.where(accepted, 1.0, t / 4)
         return x, won
 
@@ -179,10 +181,10 @@ class Pairs:
         """Return -H g by the two-loop recursion, `(n, …)`."""
         q, passed = g, []
         for s, y, weight in reversed(self.pairs):
-            share = weight * inner(s, q)
-            q = q - rows(share, q) * y
-            passed.append(share)
+            factor = weight * inner(s, q)
+            q = q - rows(factor, q) * y
+            passed.append(factor)
         q = q if self.scale is None else rows(self.scale, q) * q
-        for (s, y, weight), share in zip(self.pairs, reversed(passed), strict=True):
-            q = q + rows(share - weight * inner(y, q), q) * s
+        for (s, y, weight), factor in zip(self.pairs, reversed(passed), strict=True):
+            q = q + rows(factor - weight * inner(y, q), q) * s
         return -q

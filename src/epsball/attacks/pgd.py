@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from epsball.attacks.base import Attack
-from epsball.attacks.parts.step_rules import Rule, momentum, plain
+from epsball.attacks.parts.step_rules import StepRule, momentum, steepest
 from epsball.losses import Loss, cross_entropy, sharpened_cross_entropy
+from epsball.validation import positive
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.oracle.oracle import Oracle
-    from epsball.threat import Threat
 
 
 @dataclass(frozen=True)
@@ -27,27 +27,44 @@ class PGD(Attack):
 
     Args:
         steps: number of gradients.
-        first: length of the first step as a share of ε.
-        rate: length of the last step as a share of ε.
+        first: length of the first step as a fraction of ε.
+        rate: length of the last step as a fraction of ε.
         random_start: whether to begin at a random point of the ball instead of the clean input.
         loss: what is ascended.
         rule: what is done with a gradient before the step; see `epsball.attacks.parts.step_rules`.
     """
 
-    steps: int = 40
-    first: float = 1.0
-    rate: float = 0.03
+    accepts_start = True
+
+    steps: int = positive(40)
+    first: float = positive(1.0)
+    rate: float = positive(0.03)
     random_start: bool = True
     loss: Loss = sharpened_cross_entropy
-    rule: Rule = plain
+    rule: StepRule = steepest
 
-    def run(self, ask: Oracle, x0: Tensor, threat: Threat) -> Tensor:
-        s = ask.keep(x=threat.sample(x0, ask.draw()) if self.random_start else x0, memory=x0.new_zeros(()))
+    @property
+    def single_step(self) -> bool:  # type: ignore[override] # with one step it is FGSM from another start
+        return self.steps == 1
+
+    @property
+    def reach(self) -> float:
+        return sum(self._length(step) for step in range(self.steps))
+
+    @property
+    def longest_step(self) -> float:
+        return max(self.first, self.rate)
+
+    def _length(self, step: int) -> float:
+        """Length of a step as a fraction of ε."""
+        return float(self.first * (self.rate / self.first) ** (step / max(self.steps - 1, 1)))
+
+    def run(self, ask: Oracle) -> Tensor:
+        s = ask.keep(x=ask.start(random=self.random_start), memory=None)
         for step in ask.steps(self.steps):
             _, g = ask.gradient(s.x, self.loss)
             g, s.memory = self.rule(g, s.memory)
-            share = self.first * (self.rate / self.first) ** (step / max(self.steps - 1, 1))
-            s.x = s.threat.ascend(s.x, g, share * s.threat.eps, s.x0)
+            s.x = ask.threat.ascend(s.x, g, self._length(step) * ask.threat.eps, ask.x0)
         return s.x
 
 

@@ -1,77 +1,19 @@
-"""Named attacks and named lists of them."""
+"""Named lists of attacks, cheap to strong."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from epsball import attacks, losses
 from epsball.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from epsball.attacks.base import Attack
 
-ATTACKS: dict[str, Callable[..., Attack]] = {
-    "noise": attacks.AdditiveNoise,
-    "fgsm": attacks.FGSM,
-    "bim": attacks.BIM,
-    "pgd": attacks.PGD,
-    "momentum-pgd": attacks.MomentumPGD,
-    "binary-deepfool": attacks.BinaryDeepFool,
-    "deepfool": attacks.DeepFool,
-    "lbfgs": attacks.LBFGS,
-}
-"""Name on the command line -> what makes the attack from its hyper-parameters."""
+SUITES = ("quick", "standard")
 
 SUITE_VERSION = 2
 """Written into every run; goes up whenever a suite's attacks or their settings change."""
-
-
-def names() -> list[str]:
-    """Return the names that `attack` knows."""
-    return list(ATTACKS)
-
-
-def attack(name: str, **fields: Any) -> Attack:
-    """Return the attack called `name`, or the class of a third party given as "module:Class".
-
-    Args:
-        name: one of `ATTACKS`, or "module:Class".
-        fields: its hyper-parameters.
-
-    Raises:
-        InputError: an unknown name or an unknown hyper-parameter.
-    """
-    make = maker(name)
-    known = inspect.signature(make).parameters
-    for field in fields:
-        if field not in known:
-            raise InputError(f"{name} has no setting {field!r}; it has {', '.join(known) or 'none'}")
-    return make(**fields)
-
-
-def maker(name: str) -> Callable[..., Attack]:
-    """Return what makes the attack called `name`; arguments and errors are those of `attack`."""
-    if ":" in name:
-        module, _, attribute = name.partition(":")
-        try:
-            found = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise InputError(
-                f"the attack {name!r} could not be imported: {error}; expected module:Class on the path"
-            ) from error
-        if not callable(found):
-            raise InputError(f"the attack {name!r} is a {type(found).__name__}; expected a subclass of eb.Attack")
-        return found  # type: ignore[no-any-return] # a third party's class is what its module says it is
-    if name not in ATTACKS:
-        close = get_close_matches(name, ATTACKS, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise InputError(f"there is no attack {name!r}; {hint}expected one of {', '.join(ATTACKS)}, or module:Class")
-    return ATTACKS[name]
 
 
 def suite(name: str) -> dict[str, Attack]:
@@ -101,4 +43,4 @@ def suite(name: str) -> dict[str, Attack]:
             "deepfool": attacks.DeepFool(),
             "lbfgs": attacks.LBFGS(),
         }
-    raise InputError(f"there is no suite {name!r}; expected quick or standard")
+    raise InputError(f"there is no suite {name!r}; expected {' or '.join(SUITES)}")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from torch import Tensor
 
-from epsball.attacks import Attack, Restarts
+from epsball.attacks import Attack, Restarts, Targeted
 from epsball.cli.fields import configured
 from epsball.cli.loading import Source, batching, source, threat
 from epsball.cli.options import (
@@ -27,7 +27,6 @@ from epsball.cli.options import (
 )
 from epsball.cli.output import note
 from epsball.cli.running import conclude
-from epsball.cli.towards import Towards
 from epsball.errors import InputError
 from epsball.evaluation.evaluate import evaluate
 
@@ -93,7 +92,7 @@ def _attack(name: str, words: list[str], restarts: int, target: int | None) -> A
     if not isinstance(made, Attack):
         raise InputError(f"{name} made a {type(made).__name__}; expected a subclass of epsball.Attack")
     made = Restarts(made, restarts) if restarts > 1 else made
-    return made if target is None else Towards(made, target)
+    return made if target is None else Targeted(made, target)
 
 
 def _without(given: Source, target: int | None) -> tuple[Source, Tensor | None]:

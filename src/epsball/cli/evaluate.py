@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from epsball.attacks.base import Attack
-from epsball.attacks.suites import ATTACKS, attack
+from epsball.attacks.registry import make_attack, registry
 from epsball.cli.loading import batching, source, threat
 from epsball.cli.options import (
     Bfloat16,
@@ -80,5 +80,5 @@ def evaluate(
 def _suite(text: str) -> str | dict[str, Attack]:
     """The name of a suite, or the attacks of a list, by name."""
     names = [name.strip() for name in text.split(",")]
-    listed = len(names) > 1 or names[0] in ATTACKS or ":" in names[0]
-    return {name: attack(name) for name in names} if listed else text
+    listed = len(names) > 1 or names[0] in registry() or ":" in names[0]
+    return {name: make_attack(name) for name in names} if listed else text

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from epsball.attacks.base import Attack
-from epsball.attacks.suites import attack, maker
+from epsball.attacks.registry import make_attack, maker
 from epsball.errors import InputError
 from epsball.units import parse_number
 
@@ -39,7 +39,7 @@ def configured(name: str, words: list[str]) -> Attack:
     missing = [key for key, value in defaults.items() if value is inspect.Parameter.empty and key not in settings]
     if missing:
         raise InputError(f"{name} needs a value for --{missing[0].replace('_', '-')}; give one")
-    return attack(name, **settings)
+    return make_attack(name, **settings)
 
 
 def _key(flag: str) -> str:

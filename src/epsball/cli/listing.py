@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from epsball.attacks.base import Attack
-from epsball.attacks.suites import ATTACKS, attack
+from epsball.attacks.registry import make_attack, registry
 from epsball.cli.options import Json
 from epsball.cli.output import print_result, table
 from epsball.data.load import NAMES
@@ -64,7 +64,7 @@ def _stacked(row: dict[str, Any]) -> list[str]:
 
 def attacks() -> list[dict[str, Any]]:
     """One row per named attack, from its class."""
-    return [_attack(name, attack(name), inspect.getdoc(make) or "") for name, make in ATTACKS.items()]
+    return [_attack(name, make_attack(name), inspect.getdoc(make) or "") for name, make in registry().items()]
 
 
 def _attack(name: str, attack: Attack, text: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from epsball.errors import InputError
 from epsball.models.load import load_model
 from epsball.models.wrap import wrap
 from epsball.oracle.batching import choose_batching
-from epsball.oracle.batching import tune as fastest
+from epsball.oracle.tuning import tune as fastest
 from epsball.threat import Threat
 from epsball.units import parse_number
 

@@ -53,8 +53,8 @@ class L0(Norm):
         reach = (room(g, low, high) * (g != 0)).flatten(1)
         gain, order = (g.flatten(1).abs() * reach).sort(dim=1, descending=True, stable=True)
         missing = (b.abs()[:, None] - (gain.cumsum(1) - gain)).clamp_min(0)
-        share = (missing / gain.clamp_min(TINY)).clamp_max(1) * (gain > 0)
-        moved = torch.zeros_like(reach).scatter(1, order, share * reach.gather(1, order))
+        fraction = (missing / gain.clamp_min(TINY)).clamp_max(1) * (gain > 0)
+        moved = torch.zeros_like(reach).scatter(1, order, fraction * reach.gather(1, order))
         return (moved * g.flatten(1).sign()).reshape(g.shape)
 
     def rounding(self, n: int) -> float:

@@ -64,9 +64,9 @@ def _spend(g: Tensor, space: Tensor, budget: Tensor, price: Callable[[Tensor], T
     """Fill the steepest coordinates first, each up to its space, until price times amount has used up the budget `(N,)`."""
     steepness, order = g.flatten(1).abs().sort(dim=1, descending=True, stable=True)
     unit = price(steepness).clamp_min(TINY)
-    share = space.flatten(1).gather(1, order).minimum(budget[:, None] / unit).masked_fill(steepness == 0, 0)
-    cost = share * unit
-    spent = ((budget[:, None] - (cost.cumsum(1) - cost)) / unit).clamp_min(0).minimum(share)
+    fraction = space.flatten(1).gather(1, order).minimum(budget[:, None] / unit).masked_fill(steepness == 0, 0)
+    cost = fraction * unit
+    spent = ((budget[:, None] - (cost.cumsum(1) - cost)) / unit).clamp_min(0).minimum(fraction)
     return (torch.zeros_like(spent).scatter(1, order, spent) * g.flatten(1).sign()).reshape(g.shape)
 
 

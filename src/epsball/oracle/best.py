@@ -1,8 +1,8 @@
-"""Best-so-far: which rows still matter, and the nearest hit of each."""
+"""Best-so-far: which rows still matter, and the nearest success of each."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
@@ -13,64 +13,108 @@ if TYPE_CHECKING:
     from epsball.threat import Threat
 
 _ROUNDING = 1e-4
-"""A hit counts as rounded out of the threat if putting it back moves it by less than this share of its length."""
+"""A success counts as rounded out of the threat if putting it back moves it by less than this fraction of its length."""
+
+
+class Recorded(NamedTuple):
+    """What the answers at m points gave.
+
+    Args:
+        success: whether each point is a success, `(m,)`.
+        unsure: which of the points are to be queried again, `(k,)` places; empty mostly.
+        x: where, `(k, …)`: moved into the threat, or the same points where the logits were not sure.
+    """
+
+    success: Tensor
+    unsure: Tensor
+    x: Tensor
 
 
 class Best:
-    """The nearest hit of every sample.
+    """The nearest success of every sample.
 
     Args:
         x0: clean inputs `(N, …)`.
-        goal: what counts as a hit.
-        threat: where it counts.
-        minimise: whether a row stays live after a hit, in search of a nearer one.
+        threat: where a success counts.
+        minimise: whether a row stays live after a success, in search of a nearer one.
     """
 
-    def __init__(self, x0: Tensor, goal: Goal, threat: Threat, *, minimise: bool) -> None:
+    def __init__(self, x0: Tensor, threat: Threat, *, minimise: bool) -> None:
         n, device = len(x0), x0.device
-        self.x0, self.goal, self.threat, self.minimise = x0, goal, threat, minimise
+        self.x0, self.threat, self.minimise = x0, threat, minimise
         self.x = x0.clone()
         self.distance = torch.full((n,), torch.inf, dtype=torch.float64, device=device)
-        self.hit = torch.zeros(n, dtype=torch.bool, device=device)
+        self.success = torch.zeros(n, dtype=torch.bool, device=device)
         self.alive = torch.ones(n, dtype=torch.bool, device=device)
 
-    def record(
-        self, x: Tensor, samples: Tensor | slice, logits: Tensor, *, sure: bool = True
-    ) -> tuple[Tensor, Tensor] | None:
-        """Note the answers `logits` `(n, K)` at points `x` `(n, …)` of `samples` `(n,)`.
+    def revive(self) -> None:
+        """Make all rows live again that another search may improve."""
+        self.alive = self.distance > 0 if self.minimise else self.distance.isinf()
 
-        Returns:
-            Points, and their samples, to ask about: those that met the goal just outside the threat and were moved inside, or,
-            where the logits are not `sure`, all that met it.
+    def record(
+        self,
+        x: Tensor,
+        samples: Tensor | slice,
+        goal: Goal,
+        logits: Tensor,
+        *,
+        sure: bool = True,
+        distinct: bool = True,
+    ) -> Recorded | None:
+        """Note the answers `logits` `(m, K)` at points `x` `(m, …)` of `samples` `(m,)`; None where no point met the goal.
+
+        Args:
+            x: the points.
+            samples: whose they are.
+            goal: of these points.
+            logits: the model's answers.
+            sure: whether they are in the model's own precision; otherwise no point counts before it is queried again.
+            distinct: whether no sample has several points among them.
         """
-        hit = self.goal[samples].met(logits)
-        self.hit[samples] = False
-        if not bool(hit.any()):
+        met = goal.met(logits)
+        self.success[samples] = False
+        if not bool(met.any()):
             return None
         if isinstance(samples, slice):
             samples = torch.arange(samples.start, samples.stop, device=x.device)
-        x, logits, samples = x[hit], logits[hit], samples[hit]
+        success, at = torch.zeros_like(met), met.nonzero().squeeze(1)
+        x, goal, logits, samples = x[at], goal[at], logits[at], samples[at]
         if not sure:
-            return x, samples
+            return Recorded(success, at, x)
         x0, threat = self.x0[samples], self.threat[samples]
         distance = threat.distance(x, x0)
-        goal = self.goal[samples]
         clear = (goal.margin(logits) < -goal.rounding(logits)) | (distance == 0)
         inside = threat.contains(x, x0)
-        self.hit[samples] = clear & (inside | self.minimise)
+        success[at] = clear & (inside | self.minimise)
+        self.success[samples[success[at]]] = True
         nearer = clear & inside & (distance < self.distance[samples])
+        if not distinct:
+            nearer = _nearest_of_each(nearer, samples, distance, len(self.x0))
         self.x[samples[nearer]] = x[nearer]
         self.distance[samples[nearer]] = distance[nearer]
         finished = clear & inside & ((distance == 0) | (not self.minimise))
         self.alive[samples[finished]] = False
-        return self._just_outside(x, samples, clear & ~inside)
+        outside = (clear & ~inside).nonzero().squeeze(1)
+        moved, slightly = self._just_outside(x[outside], samples[outside])
+        return Recorded(success, at[outside[slightly]], moved[slightly])
 
-    def _just_outside(self, x: Tensor, samples: Tensor, outside: Tensor) -> tuple[Tensor, Tensor] | None:
-        if not bool(outside.any()):
-            return None
-        x, samples = x[outside], samples[outside]
+    def _just_outside(self, x: Tensor, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the points put back into the threat, and which of them rounding alone had moved out of it."""
+        if not len(x):
+            return x, samples
         inside = self.threat[samples].project(x, self.x0[samples])
         moved = (inside.double() - x.double()).flatten(1).norm(dim=1)
         slightly = moved < _ROUNDING * x.double().flatten(1).norm(dim=1)
         slightly &= self.threat[samples].contains(inside, self.x0[samples])
-        return (inside[slightly], samples[slightly]) if bool(slightly.any()) else None
+        return inside, slightly.nonzero().squeeze(1)
+
+
+def _nearest_of_each(candidates: Tensor, samples: Tensor, distance: Tensor, n: int) -> Tensor:
+    """Keep one candidate a sample: the nearest, of equally near ones the first."""
+    at = candidates.nonzero().squeeze(1)
+    order = at[distance[at].argsort(stable=True)]
+    rank = torch.arange(len(order), device=order.device)
+    first = torch.full((n,), len(order), device=order.device).scatter_reduce(0, samples[order], rank, "amin")
+    kept = torch.zeros_like(candidates)
+    kept[order[first[samples[order]] == rank]] = True
+    return kept

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LANES = 16
 """Output channels that a processor computes at once; a convolution with fewer wastes the rest."""
 _WORTH = 0.4
-"""Tiles are used where they leave at most this share of the products."""
+"""Tiles are used where they leave at most this fraction of the products."""
 _TILES = (1, 2, 4)
 _TYPES = (torch.float32, torch.bfloat16)
 _IMAGES = 4

@@ -1,158 +1,150 @@
-"""The only object that calls the model: it answers an attack's questions on the rows that still matter, and remembers the best."""
+"""The only object that calls the model: the verbs an attack may use, answered on the rows that still matter."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from epsball.errors import InputError, ModelError
-from epsball.models.wrap import Model, is_out_of_memory
-from epsball.oracle.batching import arranged, asked, precision
-from epsball.oracle.best import Best
-from epsball.oracle.forward import Access, Answer, Local
-from epsball.oracle.rows import Kept
+from epsball.errors import InputError
+from epsball.goal import Goal
+from epsball.losses import cross_entropy
+from epsball.oracle.access import Access
+from epsball.oracle.batching import MicroBatches
+from epsball.oracle.queries import Queries
+from epsball.oracle.rows import State
 from epsball.randomness import Stream
-from epsball.validation import checked_logits, finite_logits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from epsball.goal import Goal
     from epsball.losses import Loss
+    from epsball.models.wrap import Model
     from epsball.oracle.batching import Batching
+    from epsball.oracle.forward import Answer, Local
+    from epsball.oracle.terms import Terms
     from epsball.threat import Threat
 
 _PACK_BELOW = 0.75
-"""Kept tensors are packed once less than this share of their rows is live: the copies cost at most four times the first size."""
+"""Row tensors are packed once less than this fraction of their rows is live: the copies cost at most four times the first size."""
 
 
 class Oracle:
-    """Answers questions about a set of samples `x0` `(N, …)`; dead rows are never sent to the model.
+    """Answers questions about the rows that an attack holds: all samples at first, fewer once `keep` drops finished ones.
 
-    An attack hands in and gets back tensors with one row per sample it holds: all N, or, once it has called `keep`, those that were
-    live when a step began.
+    Every tensor that goes in or comes out has one row for each row held, and `x0`, `threat`, `goal`, `labels`, `eps`, `live`,
+    `success`, `best` and `distance` are of these rows at any time. Finished rows are never sent to the model. Points may
+    also be given as `(n, m, …)`, m points a row in one question; the answers are `(n, m, …)` then.
 
-    Args:
-        model: the classifier, frozen by the caller.
-        x0: the clean inputs.
-        goal: what counts as a hit.
-        threat: where a hit counts.
-        access: what the attack declared to see.
-        batching: how the model is asked.
-        seed: seed of every draw.
-        ids: sample ids `(N,)`.
-        minimise: whether rows stay live after a hit, in search of a nearer one.
-        remember: whether hits are looked for at all; an inner maximisation for training has no use for them.
+    Attributes:
+        x0: the clean inputs `(n, …)`.
+        threat: where a success counts.
+        goal: what counts as one.
     """
 
     def __init__(
-        self,
-        model: Model,
-        x0: Tensor,
-        goal: Goal,
-        threat: Threat,
-        *,
-        access: Access,
-        batching: Batching,
-        seed: int,
-        ids: Tensor,
-        minimise: bool = False,
-        remember: bool = True,
+        self, model: Model, x0: Tensor, goal: Goal, threat: Threat, *, batching: Batching, terms: Terms
     ) -> None:
-        n, device = len(x0), x0.device
-        self._model, self._x0, self._goal, self._threat = model, x0, goal, threat
-        self._access, self._seed, self._ids, self._remember = access, seed, ids, remember
-        self.batching = batching
-        self._best = Best(x0, goal, threat, minimise=minimise)
-        self._queries = torch.zeros(n, dtype=torch.int64, device=device)
-        self._gradients = torch.zeros(n, dtype=torch.int64, device=device)
-        self._held = torch.arange(n, device=device)
-        self._kept: Kept | None = None
-        self._counter = 0
-        self._restarts = 0
-        self._classes = 0
+        self._terms = terms
+        self._all = (x0, threat)
+        self._goal = self._first_goal = goal
+        self._queries = Queries(model, x0, threat, MicroBatches(batching), terms)
+        self._states: list[State] = []
+        self._restarts = self._counter = 0
+        self._worst: tuple[Tensor, Tensor] | None = None
+        self._hold(torch.arange(len(x0), device=x0.device))
 
-    @property
-    def live(self) -> Tensor:
-        """Whether a row is still asked, one per held row."""
-        return self._best.alive[self._held]
-
-    @property
-    def hit(self) -> Tensor:
-        """Whether the last point asked was a hit, one per held row."""
-        return self._best.hit[self._held]
-
-    @property
-    def best(self) -> Tensor:
-        """The nearest hit so far, the clean input where there is none; one per held row."""
-        return self._best.x[self._held]
-
-    @property
-    def distance(self) -> Tensor:
-        """Its distance in float64, infinity where there is none; one per held row."""
-        return self._best.distance[self._held]
-
-    @property
-    def queries(self) -> Tensor:
-        """Model passes spent on each sample, `(N,)`."""
-        return self._queries.clone()
-
-    @property
-    def gradients(self) -> Tensor:
-        """Gradients taken for each sample, `(N,)`."""
-        return self._gradients.clone()
-
-    @property
-    def held(self) -> Tensor:
-        """The samples that the attack's tensors stand for, as places in `x0`."""
-        return self._held
+    def _hold(self, held: Tensor) -> None:
+        x0, threat = self._all
+        everything = len(held) == len(x0)
+        self._held = held
+        self.x0 = x0 if everything else x0[held]
+        self.threat = threat if everything else threat[held]
+        self.goal = self._goal if everything else self._goal[held]
 
     @property
     def labels(self) -> Tensor:
-        """The goal's labels, one per held row."""
-        return self._goal.labels[self._held]
+        """The goal's labels, `(n,)`."""
+        return self.goal.labels
+
+    @property
+    def eps(self) -> Tensor:
+        """The budgets in data units, `(n,)`."""
+        eps = torch.as_tensor(self.threat.eps, dtype=torch.promote_types(self.x0.dtype, torch.float32))
+        return eps.to(self.x0.device).expand(len(self.x0))
+
+    @property
+    def live(self) -> Tensor:
+        """Whether a row is still queried, `(n,)`."""
+        return self._queries.live(self._held)
+
+    @property
+    def success(self) -> Tensor:
+        """Whether the last point queried was a success, `(n,)`."""
+        return self._queries.best.success[self._held]
+
+    @property
+    def best(self) -> Tensor:
+        """The nearest success so far `(n, …)`, the clean input where there is none."""
+        return self._queries.best.x[self._held]
+
+    @property
+    def distance(self) -> Tensor:
+        """Its distance `(n,)` in float64, infinity where there is none."""
+        return self._queries.best.distance[self._held]
 
     def steps(self, n: int) -> Iterator[int]:
-        """Count to `n`, and end early once no row is live; kept tensors are packed in between."""
+        """Count to `n`, and end early once no row is live; kept row tensors are packed in between."""
         for step in range(n):
             if not bool(self.live.any()):
                 return
             self._pack()
             yield step
 
-    def keep(self, **tensors: Tensor) -> Kept:
-        """Hold the attack's row tensors, together with `x0` and `threat` of the same rows, and drop dead rows between steps."""
-        self._kept = Kept(self._x0[self._held], self._threat[self._held], **tensors)
-        self._pack()
-        return self._kept
+    def keep(self, **rows: Tensor | None) -> State:
+        """Hold row tensors `(n, …)` as attributes of what is returned, and drop finished rows from them between steps.
 
-    def restart(self) -> None:
-        """Hold all rows again; a minimising search may improve every one of them."""
-        self._kept, self._held = None, torch.arange(len(self._x0), device=self._x0.device)
-        self._best.alive = self._best.distance > 0 if self._best.minimise else self._best.distance.isinf()
-        self._restarts += 1
-        self._counter = self._restarts << 32
+        Raises:
+            InputError: a tensor of another number of rows.
+        """
+        state = State(len(self._held), rows)
+        self._states.append(state)
+        self._pack()
+        return state
 
     def retire(self, done: Tensor) -> None:
-        """Declare held rows dead: their attack cannot improve them."""
-        self._best.alive[self._held[done]] = False
+        """End the search for the rows `(n,)` that are done: it cannot improve them."""
+        self._queries.best.alive[self._held[done]] = False
 
     def draw(self) -> Stream:
-        """Return the next draw for the held rows."""
+        """Return the next draw of random numbers, one row of them for each row held."""
         self._counter += 1
-        return Stream(self._seed, self._ids[self._held], self._counter - 1)
+        return Stream(self._terms.seed, self._terms.ids[self._held], self._counter - 1)
 
-    def gradient(self, x: Tensor, loss: Loss) -> tuple[Tensor, Tensor]:
-        """Return the loss `(n,)` and its gradient `(n, …)` at `x`."""
+    def start(self, *, random: bool = False) -> Tensor:
+        """Return where to begin, `(n, …)`: the caller's starting points, else random points of the threat, else the inputs."""
+        if self._terms.start is not None:
+            return self.threat.project(self._terms.start[self._held].to(self.x0), self.x0)
+        return self.threat.sample(self.x0, self.draw()) if random else self.x0
 
-        def answer(local: Local) -> tuple[Tensor, ...]:
-            value = loss(local.logits, local.goal)
+    def gradient(self, x: Tensor, loss: Loss, towards: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the loss `(n,)` and its gradient `(n, …)` at `x`.
+
+        Args:
+            x: where.
+            loss: what is ascended.
+            towards: classes `(n,)` to head for; the loss is then that of a targeted goal, while a success is what it was.
+        """
+
+        def answer(local: Local, *classes: Tensor) -> tuple[Tensor, ...]:
+            goal = Goal(classes[0], targeted=True) if classes else local.goal
+            value = loss(local.logits, goal)
             return value.detach(), local.gradient(value)
 
-        value, gradient = self.local(x, answer) or (x.new_zeros(len(x)), torch.zeros_like(x))
+        blank = (x.new_zeros(x.shape[: self._lead(x)]), torch.zeros_like(x))
+        value, gradient = self.local(x, answer, *(() if towards is None else (towards,))) or blank
         return value, gradient
 
     def linearise(self, x: Tensor, classes: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -166,23 +158,30 @@ class Oracle:
             slopes = [local.gradient(chosen[:, k], again=k < last) for k in range(last + 1)]
             return logits.detach(), torch.stack(slopes, 1)
 
-        n, k, count = len(x), self._classes, self._classes if classes is None else classes.shape[1]
-        blank = (x.new_zeros(n, k), x.new_zeros(n, count, *x.shape[1:])) if k else None
+        known = self._queries.classes
+        lead, count = x.shape[: self._lead(x)], known if classes is None else classes.shape[1]
+        blank = (x.new_zeros(*lead, known), x.new_zeros(*lead, count, *self.x0.shape[1:])) if known else None
         logits, jacobian = self.local(x, answer, *(() if classes is None else (classes,)), into=blank)
         return logits, jacobian
 
+    def scores(self, x: Tensor, *, where: Tensor | None = None) -> Tensor:
+        """Return the logits at `x`, `(n, K)`; zeros for rows that are not queried. `where` `(n,)` limits the question to some rows."""
+        blank = (x.new_zeros(*x.shape[: self._lead(x)], self._queries.classes),) if self._queries.classes else None
+        answers = self._ask(Access.SCORES, x, _scores, (), into=blank, where=where)
+        return answers[0] if answers else x.new_zeros(*x.shape[: self._lead(x)], 0)
+
     def margin(self, x: Tensor, *, where: Tensor | None = None) -> Tensor:
-        """Return by how much the goal is missed at `x`, `(n,)`."""
-        self._require(Access.SCORES)
-        blank = (x.new_zeros(len(x)),)
-        return self._sweep(x, _margin, (), into=blank, differentiate=False, where=where)[0]
+        """Return by how much the goal is missed at `x`, `(n,)`; arguments are those of `scores`."""
+        blank = (x.new_zeros(x.shape[: self._lead(x)]),)
+        return self._ask(Access.SCORES, x, _margin, (), into=blank, where=where)[0]
 
     def met(self, x: Tensor, *, where: Tensor | None = None) -> Tensor:
-        """Whether the decision at `x` is a hit, `(n,)`; `where` `(n,)` limits the question to some rows."""
+        """Whether the decision at `x` is a success, `(n,)`; arguments are those of `scores`."""
         self._require(Access.LABELS)
-        blank = (torch.zeros(len(x), dtype=torch.bool, device=x.device),)
-        self._sweep(x, _met, (), into=blank, differentiate=False, where=where)
-        return self.hit if where is None else self.hit & where
+        success = self._queries.decisions(x, self._held, self.goal, where)
+        if self._lead(x) > 1:
+            return success
+        return self.success if where is None else self.success & where
 
     def local(
         self,
@@ -194,107 +193,106 @@ class Oracle:
     ) -> tuple[Tensor, ...]:
         """Return what `answer(local, *row_tensors)` says of each micro-batch of live rows, put together again, `(n, …)` each.
 
-        The general form of `gradient` and `linearise`: nothing larger than a micro-batch is ever held per class. `into` is written
-        in place and keeps its value for rows that are not asked; `where` `(n,)` limits the question to some rows.
+        The general form of `gradient` and `linearise`: nothing larger than a micro-batch is ever held per class. What an
+        answer needs to know of a row goes through `row_tensors`, never through a closure over tensors of all rows. `into` is
+        written in place and keeps its value for rows that are not queried; `where` `(n,)` limits the question to some rows.
         """
-        self._require(Access.GRADIENT)
-        return self._sweep(x, answer, row_tensors, into=into, differentiate=True, where=where)
+        return self._ask(Access.GRADIENT, x, answer, row_tensors, into=into, where=where)
 
-    def found(self) -> tuple[Tensor, Tensor]:
-        """Return the best points `(N, …)` and their distances `(N,)`; clean inputs and infinity where nothing was found."""
-        return self._best.x, self._best.distance
+    def check_inputs(self) -> None:
+        """Query the clean inputs, for a search that does not begin there: one that is wrong already needs no search."""
+        self._queries.decisions(self.x0, self._held, self.goal, None)
+
+    def restart(self) -> None:
+        """Hold all rows again with fresh random numbers; a minimising search may improve every one of them."""
+        self._states.clear()
+        self._queries.best.revive()
+        self._hold(torch.arange(len(self._all[0]), device=self.x0.device))
+        self._restarts += 1
+        self._counter = self._restarts << 32
+
+    @contextmanager
+    def aim(self, goal: Goal) -> Iterator[None]:
+        """Let another goal `(N,)` count within the context; all rows are held at its beginning and its end."""
+        before, self._goal = self._goal, goal
+        self._hold(torch.arange(len(goal.labels), device=self.x0.device))
+        try:
+            yield
+        finally:
+            self._goal = before
+            self._hold(self._held)
+
+    def finish(self, x: Tensor) -> Tensor:
+        """End a search at its last points `x` `(n, …)`: they are queried, unless they were the last ones queried anyway.
+
+        An inner maximisation gets back, of every row, the point with the largest cross entropy among all searches finished.
+
+        Raises:
+            InputError: another number of rows than the attack holds.
+        """
+        if len(x) != len(self._held):
+            raise InputError(
+                f"the attack returned {len(x)} rows and holds {len(self._held)}; return the last iterate of every row held"
+            )
+        if self._terms.remember:
+            self._queries.settle(x, self._held, self.goal)
+            return x
+        loss = self._queries.ask(x, self._held, self._first_goal, _cross_entropy, (), differentiate=False)[0]
+        if self._worst is not None:
+            before, largest = self._worst
+            worse = loss > largest
+            x = torch.where(worse.reshape(-1, *[1] * (x.ndim - 1)), x, before)
+            loss = torch.where(worse, loss, largest)
+        self._worst = (x, loss)
+        return x
+
+    def found(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return of all samples the best points, their distances, queries and gradients; inputs and infinity where none was found."""
+        return self._queries.best.x, self._queries.best.distance, self._queries.queries, self._queries.gradients
+
+    def _lead(self, x: Tensor) -> int:
+        return 1 + x.ndim - self.x0.ndim
 
     def _require(self, access: Access) -> None:
-        if access > self._access:
+        if access > self._terms.access:
             raise InputError(
-                f"the attack asked for {access.name.lower()} and declared {self._access.name.lower()}; "
+                f"the attack asked for {access.name.lower()} and declared {self._terms.access.name.lower()}; "
                 "declare what it needs with `access`"
             )
 
-    def _pack(self) -> None:
-        if self._kept is None:
-            return
-        live = self.live
-        count = int(live.sum())
-        if count < _PACK_BELOW * len(live):
-            self._kept.pack(live, len(live))
-            self._held = self._held[live]
-
-    def _sweep(
+    def _ask(
         self,
+        access: Access,
         x: Tensor,
         answer: Answer,
         row_tensors: tuple[Tensor, ...],
         *,
         into: tuple[Tensor, ...] | None,
-        differentiate: bool,
         where: Tensor | None,
     ) -> tuple[Tensor, ...]:
-        asked = self.live if where is None else self.live & where
-        places = None if bool(asked.all()) else asked.nonzero().squeeze(1)
-        count = len(x) if places is None else len(places)
-        all_held = places is None and len(self._held) == len(self._x0)
-        whole, start = into, 0
-        while start < count:
-            stop = start + self.batching.fitting(count - start)
-            at = slice(start, stop) if places is None else places[start:stop]
-            try:
-                samples = at if all_held else self._held[at]
-                part = self._ask(x[at], samples, answer, tuple(t[at] for t in row_tensors), differentiate=differentiate)
-            except (RuntimeError, MemoryError) as error:
-                self._halve(error)
-                continue
-            start = stop
-            if places is None and len(part[0]) == count:
-                return part
-            if whole is None:
-                whole = tuple(t.new_zeros((len(x), *t.shape[1:])) for t in part)
-            for target, piece in zip(whole, part, strict=True):
-                target[at] = piece.to(target.dtype)
-        return whole or ()
+        self._require(access)
+        differentiate = access is Access.GRADIENT
+        return self._queries.ask(
+            x, self._held, self.goal, answer, row_tensors, differentiate=differentiate, into=into, where=where
+        )
 
-    def _halve(self, error: BaseException) -> None:
-        if not is_out_of_memory(error):
-            raise error
-        if self.batching.batch_size == 1:
-            sentence = f"memory ran out with a single input: {error}; use a smaller model, or another device"
-            raise ModelError(sentence) from error
-        self.batching = replace(self.batching, batch_size=self.batching.batch_size // 2)
-
-    def _ask(
-        self,
-        x: Tensor,
-        samples: Tensor | slice,
-        answer: Answer,
-        row_tensors: tuple[Tensor, ...],
-        *,
-        differentiate: bool,
-    ) -> tuple[Tensor, ...]:
-        leaf = arranged(x, self.batching).requires_grad_(differentiate)
-        gradients = torch.zeros(len(x), dtype=torch.int64, device=x.device)
-        lowered = differentiate and self.batching.bfloat16
-        with torch.set_grad_enabled(differentiate), precision(leaf, bfloat16=lowered):
-            with asked(leaf, self.batching):
-                logits = self._model(leaf).to(leaf.dtype) if lowered else self._model(leaf)
-            self._check(logits.detach(), samples)
-            reply = answer(Local(leaf, logits, self._goal[samples], gradients), *row_tensors)
-        self._queries[samples] += 1
-        self._gradients[samples] += gradients
-        again = self._best.record(x.detach(), samples, logits.detach(), sure=not lowered) if self._remember else None
-        if again is not None:
-            self._ask(*again, _met, (), differentiate=False)
-        return tuple(t.detach() for t in reply)
-
-    def _check(self, logits: Tensor, samples: Tensor | slice) -> None:
-        finite_logits(logits, self._ids[samples])
-        if not self._classes:
-            checked_logits(logits, self._goal)
-            self._classes = logits.shape[1]
+    def _pack(self) -> None:
+        if not self._states:
+            return
+        live = self.live
+        if int(live.sum()) < _PACK_BELOW * len(live):
+            for state in self._states:
+                state.pack(live)
+            self._hold(self._held[live])
 
 
-def _met(local: Local) -> tuple[Tensor, ...]:
-    return (local.goal.met(local.logits),)
+def _scores(local: Local) -> tuple[Tensor, ...]:
+    return (local.logits,)
 
 
 def _margin(local: Local) -> tuple[Tensor, ...]:
     return (local.goal.margin(local.logits),)
+
+
+def _cross_entropy(local: Local) -> tuple[Tensor, ...]:
+    return (cross_entropy(local.logits, local.goal),)

@@ -4,32 +4,48 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torch import Tensor
+from epsball.errors import InputError
 
 if TYPE_CHECKING:
-    from epsball.threat import Threat
+    from torch import Tensor
 
 
-class Kept:
-    """An attack's own row tensors, packed by the oracle between steps together with the rows they belong to."""
+class State:
+    """The row tensors that an attack handed to `keep`, as attributes; the oracle drops finished rows from them between steps.
 
-    x0: Tensor
-    threat: Threat
+    What is assigned to their names later are row tensors too. Other attributes are left as they are.
 
-    def __init__(self, x0: Tensor, threat: Threat, **tensors: Tensor) -> None:
-        self.x0 = x0
-        self.threat = threat
-        for name, value in tensors.items():
-            setattr(self, name, value)
+    Args:
+        n: rows now held.
+        rows: tensors `(n, …)` by name; None for one that does not exist yet.
+
+    Raises:
+        InputError: a tensor of another number of rows.
+    """
+
+    def __init__(self, n: int, rows: dict[str, Tensor | None]) -> None:
+        object.__setattr__(self, "_names", tuple(rows))
+        vars(self).update(rows)
+        self._checked(n)
 
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Tensor: ...
-        def __setattr__(self, name: str, value: Tensor | Threat) -> None: ...
+        def __setattr__(self, name: str, value: Tensor | None) -> None: ...
 
-    def pack(self, places: Tensor, held: int) -> None:
-        """Keep the rows at `places` of every tensor that has `held` rows."""
-        self.threat = self.threat[places]
-        for name, value in vars(self).items():
-            if isinstance(value, Tensor) and value.ndim and len(value) == held:
-                setattr(self, name, value[places])
+    def pack(self, live: Tensor) -> None:
+        """Drop the rows of every row tensor that are not `live` `(n,)`."""
+        self._checked(len(live))
+        for name in self._names:
+            value = vars(self)[name]
+            if value is not None:
+                setattr(self, name, value[live])
+
+    def _checked(self, n: int) -> None:
+        for name in self._names:
+            value = vars(self)[name]
+            if value is not None and (not value.ndim or len(value) != n):
+                raise InputError(
+                    f"the row tensor {name!r} has shape {tuple(value.shape)} and the attack holds {n} rows; expected one row for each: "
+                    "hand constants to the loop as they are, not to keep"
+                )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from epsball.attacks import FGSM
-from epsball.oracle.batching import arranged, choose_batching
+from epsball.oracle.batching import choose_batching
+from epsball.oracle.forward import arranged
 from epsball.threat import Threat
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ import torch
 
 from epsball.errors import InputError, ModelError
 from epsball.models.wrap import Model, wrap
-from epsball.oracle.batching import choose_batching, precision
+from epsball.oracle.batching import choose_batching
+from epsball.oracle.forward import precision
 from epsball.training.batch_norm import fold, insert
 from epsball.training.checkpoint import Checkpoint, describe
 from epsball.training.objectives import Objective, standard

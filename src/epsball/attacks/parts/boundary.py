@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 AIM = 1.25
-"""Boundaries are drawn this many roundings behind the true ones, so that a step onto one is a hit beyond rounding."""
+"""Boundaries are drawn this many roundings behind the true ones, so that a step onto one is a success beyond rounding."""
 
 
 class Boundary(NamedTuple):
@@ -49,7 +49,7 @@ def nearest_boundary(
         x: where to linearise.
         norm: in which distance is measured.
         candidates: how many of the likeliest other classes are considered.
-        screen: a class is passed over if it could be nearest only if its gradient were longer by more than this share than when last
+        screen: a class is passed over if it could be nearest only if its gradient were longer by more than this fraction than when last
             seen; one never seen is linearised. Infinity linearises all candidates.
         lengths: what an earlier call returned as `lengths`.
     """

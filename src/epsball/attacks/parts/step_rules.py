@@ -1,10 +1,9 @@
-"""What is done with a gradient before the step: (gradient, memory) -> (direction, memory); the memory of a fresh run is 0."""
+"""What is done with a gradient before the step: (gradient, memory) -> (direction, memory); the memory of a fresh run is None."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import Tensor
@@ -12,26 +11,30 @@ from torch import Tensor
 from epsball.geometry import l1, rows
 from epsball.geometry.base import TINY
 
-Rule: TypeAlias = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+StepRule: TypeAlias = "Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]"
 
 
-def plain(g: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+def steepest(g: Tensor, memory: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """Return the gradient `(N, …)` itself."""
     return g, memory
 
 
 @dataclass(frozen=True)
-class momentum:  # noqa: N801 - used like the function `plain`, and printed with its decay
+class momentum:  # noqa: N801 - used like the function `steepest`, and printed with its decay
     """m <- decay m + g / |g|_1; the direction is m. Dong et al. 2017, arXiv:1710.06081, eq. 6.
 
     Args:
-        decay: share of the old direction that stays.
+        decay: fraction of the old direction that stays.
     """
 
     decay: float = 1.0
 
-    def __call__(self, g: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, g: Tensor, memory: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the new direction twice: as the step and as the memory, `(N, …)`."""
         wide = g.float() if g.dtype in {torch.float16, torch.bfloat16} else g
-        memory = self.decay * memory + wide / rows(l1(wide).clamp_min(TINY), wide)
+        fresh = wide / rows(l1(wide).clamp_min(TINY), wide)
+        memory = fresh if memory is None else self.decay * memory + fresh
         return memory, memory

@@ -1,0 +1,83 @@
+"""Attacks by name: those that `epsball.attacks` imports, those that other packages announce, and a user's own."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from epsball import attacks
+from epsball.attacks.base import Attack
+from epsball.attacks.combine import Wrapper
+from epsball.errors import InputError
+from epsball.registry import Registry, attribute_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@cache
+def registry() -> Registry[Callable[..., Attack]]:
+    """Return what makes each attack from its settings: its class, or a preset's function; ensembles have no name.
+
+    Installed packages add theirs by entry points of the group "epsball.attacks".
+    """
+    known: Registry[Callable[..., Attack]] = Registry("attack", also="module:Class or file.py:Class")
+    for name, made in vars(attacks).items():
+        if _is_named(made):
+            known.add(_command_name(name, made), made)
+    return known
+
+
+def make_attack(name: str, **settings: Any) -> Attack:
+    """Return an attack by its name.
+
+    Args:
+        name: of the registry, or "module:Class" or "path/to/file.py:Class".
+        settings: its hyper-parameters.
+
+    Raises:
+        InputError: an unknown name or an unknown hyper-parameter.
+    """
+    make = maker(name)
+    known = inspect.signature(make).parameters
+    for setting in settings:
+        if setting not in known:
+            raise InputError(f"{name} has no setting {setting!r}; it has {', '.join(known) or 'none'}")
+    return make(**settings)
+
+
+def maker(name: str) -> Callable[..., Attack]:
+    """Return what makes the attack called `name`; arguments and errors are those of `make_attack`."""
+    if ":" not in name:
+        return registry()[name]
+    home, _, attribute = name.rpartition(":")
+    found = attribute_of(Path(home), attribute) if home.endswith(".py") else _imported(name, home, attribute)
+    if not callable(found):
+        raise InputError(f"the attack {name!r} is a {type(found).__name__}; expected a subclass of eb.Attack")
+    return found  # type: ignore[no-any-return] # a third party's class is what its module says it is
+
+
+def _imported(name: str, module: str, attribute: str) -> Any:
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise InputError(
+            f"the attack {name!r} could not be imported: {error}; expected module:Class on the path"
+        ) from error
+
+
+def _is_named(made: object) -> bool:
+    """Whether it makes an attack by itself: a class that is neither abstract nor an ensemble, or a preset."""
+    if inspect.isclass(made):
+        return issubclass(made, Attack) and not inspect.isabstract(made) and not issubclass(made, Wrapper)
+    return inspect.isfunction(made)
+
+
+def _command_name(name: str, made: Callable[..., Attack]) -> str:
+    """The name on the command line: the class's own choice, or "momentum-pgd" for MomentumPGD."""
+    chosen = made.name if isinstance(made, type) and issubclass(made, Attack) else ""
+    return chosen or re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()

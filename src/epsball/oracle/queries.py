@@ -1,0 +1,208 @@
+"""Queries of the model: who is asked, what it costs, and what it says about success."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from epsball.errors import InputError
+from epsball.oracle.best import Best
+from epsball.oracle.forward import Local, forward
+from epsball.validation import checked_logits, finite_logits
+
+if TYPE_CHECKING:
+    from epsball.goal import Goal
+    from epsball.models.wrap import Model
+    from epsball.oracle.batching import MicroBatches
+    from epsball.oracle.forward import Answer
+    from epsball.oracle.terms import Terms
+    from epsball.threat import Threat
+
+
+class _Last(NamedTuple):
+    """The last question: its points, their version, and the rows that it was about."""
+
+    x: Tensor
+    version: int
+    held: Tensor
+    queried: Tensor
+
+
+class Queries:
+    """Sends points to the model and keeps count of queries, gradients and the best success of every sample.
+
+    Args:
+        model: the classifier, frozen by the caller.
+        x0: the clean inputs `(N, …)`.
+        threat: where a success counts.
+        batches: how rows are cut.
+        terms: the attack's terms.
+    """
+
+    def __init__(self, model: Model, x0: Tensor, threat: Threat, batches: MicroBatches, terms: Terms) -> None:
+        self._model, self._batches, self._terms = model, batches, terms
+        self.best = Best(x0, threat, minimise=terms.minimise)
+        self.queries = torch.zeros(len(x0), dtype=torch.int64, device=x0.device)
+        self.gradients = torch.zeros_like(self.queries)
+        self.classes = 0
+        self._last: _Last | None = None
+
+    def live(self, held: Tensor) -> Tensor:
+        """Whether each held row is still queried: its search goes on and its budget of queries is not spent."""
+        alive = self.best.alive[held]
+        return alive if self._terms.queries is None else alive & (self.queries[held] < self._terms.queries)
+
+    def settle(self, x: Tensor, held: Tensor, goal: Goal) -> None:
+        """Ask for the decisions at the last points of a search, `(n, …)`, but for those that the last question was about."""
+        last = self._last
+        known = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+        # PyTorch's count of in-place changes has no public name
+        if last is not None and last.held is held and last.x.shape == x.shape and last.x._version == last.version:  # noqa: SLF001
+            known = last.queried & (last.x == x).flatten(1).all(1)
+        self.decisions(x, held, goal, ~known)
+        self._last = _Last(x, x._version, held, known | (self.live(held) & ~known))  # noqa: SLF001 - as above
+
+    def decisions(self, x: Tensor, held: Tensor, goal: Goal, where: Tensor | None) -> Tensor:
+        """Whether each point `x` `(n, …)` or `(n, m, …)` is a success, of the same lead; arguments are those of `ask`."""
+        several = x.ndim > self.best.x0.ndim
+        into = (torch.zeros(x.shape[: 1 + several], dtype=torch.bool, device=x.device),)
+        return self.ask(x, held, goal, None, (), differentiate=False, into=into, where=where)[0]
+
+    def ask(
+        self,
+        x: Tensor,
+        held: Tensor,
+        goal: Goal,
+        answer: Answer | None,
+        row_tensors: tuple[Tensor, ...],
+        *,
+        differentiate: bool,
+        into: tuple[Tensor, ...] | None = None,
+        where: Tensor | None = None,
+    ) -> tuple[Tensor, ...]:
+        """Return what `answer` says at the points `x` of the live rows, put together again.
+
+        Args:
+            x: points `(n, …)`, or m points a row, `(n, m, …)`.
+            held: the rows' samples `(n,)`.
+            goal: of these rows.
+            answer: what is wanted of a micro-batch; None for whether its points are successes.
+            row_tensors: handed to `answer`, `(n, …)` each.
+            differentiate: whether gradients can be asked for.
+            into: written in place for the rows queried.
+            where: `(n,)` limits the question to some rows.
+
+        Raises:
+            InputError: points of another number of rows than the attack holds.
+        """
+        if len(x) != len(held):
+            raise InputError(
+                f"the attack asked about {len(x)} rows and holds {len(held)}; hand every row tensor to ask.keep, "
+                "so that finished rows are dropped from all of them alike"
+            )
+        live = self.live(held)
+        live = live if where is None else live & where
+        self._last = _Last(x, x._version, held, live)  # noqa: SLF001 - PyTorch's count of in-place changes has no public name
+        if x.ndim == self.best.x0.ndim:
+            return self._sweep(x, held, goal, answer, row_tensors, live, 1, into, differentiate=differentiate)
+        m = x.shape[1]
+        remaining = m if self._terms.queries is None else (self._terms.queries - self.queries[held])[:, None]
+        wanted = live[:, None] & (torch.arange(m, device=x.device) < remaining)
+        spread = torch.arange(len(x), device=x.device).repeat_interleave(m)
+        flat = self._sweep(
+            x.flatten(0, 1),
+            held[spread],
+            goal[spread],
+            answer,
+            tuple(t[spread] for t in row_tensors),
+            wanted.flatten(),
+            m,
+            None if into is None else tuple(t.flatten(0, 1) for t in into),
+            differentiate=differentiate,
+        )
+        return tuple(t.reshape(len(x), m, *t.shape[1:]) for t in flat)
+
+    def _sweep(
+        self,
+        x: Tensor,
+        held: Tensor,
+        goal: Goal,
+        answer: Answer | None,
+        row_tensors: tuple[Tensor, ...],
+        wanted: Tensor,
+        m: int,
+        into: tuple[Tensor, ...] | None,
+        *,
+        differentiate: bool,
+    ) -> tuple[Tensor, ...]:
+        """Ask about all points `x` `(n m, …)` that are `wanted`, micro-batch by micro-batch."""
+        places = None if bool(wanted.all()) else wanted.nonzero().squeeze(1)
+        everything = places is None and m == 1 and len(held) == len(self.best.x0)
+
+        def one(at: Tensor | slice) -> tuple[Tensor, ...]:
+            samples = at if everything else held[at]
+            rows = tuple(t[at] for t in row_tensors)
+            return self._pass(x[at], samples, goal[at], answer, rows, m, differentiate=differentiate)
+
+        return self._batches.gather(places, len(x), one, into)
+
+    def _pass(
+        self,
+        x: Tensor,
+        samples: Tensor | slice,
+        goal: Goal,
+        answer: Answer | None,
+        row_tensors: tuple[Tensor, ...],
+        m: int,
+        *,
+        differentiate: bool,
+    ) -> tuple[Tensor, ...]:
+        """One micro-batch through the model."""
+        gradients = torch.zeros(len(x), dtype=torch.int64, device=x.device)
+        with forward(self._model, x, self._batches.batching, differentiate=differentiate) as (leaf, logits):
+            self._check(logits.detach(), samples, goal)
+            reply = answer(Local(leaf, logits, goal, gradients), *row_tensors) if answer is not None else ()
+        self._count(samples, gradients)
+        logits = logits.detach()
+        sure = not (differentiate and self._batches.batching.bfloat16)
+        success = self._success(x.detach(), samples, goal, logits, m, sure=sure) if self._terms.remember else None
+        if answer is None:
+            return (goal.met(logits) if success is None else success,)
+        return tuple(t.detach() for t in reply)
+
+    def _count(self, samples: Tensor | slice, gradients: Tensor) -> None:
+        if isinstance(samples, slice):
+            self.queries[samples] += 1
+            self.gradients[samples] += gradients
+        else:
+            self.queries.index_add_(0, samples, torch.ones_like(gradients))
+            self.gradients.index_add_(0, samples, gradients)
+
+    def _success(self, x: Tensor, samples: Tensor | slice, goal: Goal, logits: Tensor, m: int, *, sure: bool) -> Tensor:
+        """Note what the answers say; points that rounding moved out of the threat, or that are not sure, are queried again."""
+        recorded = self.best.record(x, samples, goal, logits, sure=sure, distinct=m == 1)
+        if recorded is None:
+            return torch.zeros(len(x), dtype=torch.bool, device=x.device)
+        success, again = recorded.success, recorded.unsure
+        if len(again):
+            rows = torch.arange(samples.start, samples.stop, device=x.device) if isinstance(samples, slice) else samples
+            affordable = self.live(rows[again]) if m == 1 else self._first_affordable(rows[again])
+            again, points = again[affordable], recorded.x[affordable]
+            if len(again):
+                success[again] = self._pass(points, rows[again], goal[again], None, (), m, differentiate=False)[0]
+        return success
+
+    def _first_affordable(self, samples: Tensor) -> Tensor:
+        """Which of several points a sample `(k,)` its budget still allows, in their order."""
+        if self._terms.queries is None:
+            return torch.ones_like(samples, dtype=torch.bool)
+        earlier = (samples[:, None] == samples[None, :]).tril(-1).sum(1)
+        return self.queries[samples] + earlier < self._terms.queries
+
+    def _check(self, logits: Tensor, samples: Tensor | slice, goal: Goal) -> None:
+        finite_logits(logits, self._terms.ids[samples])
+        if not self.classes:
+            checked_logits(logits, goal)
+            self.classes = logits.shape[1]

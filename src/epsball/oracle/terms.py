@@ -1,0 +1,34 @@
+"""What a caller allows an attack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from epsball.oracle.access import Access
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a caller allows an attack.
+
+    Args:
+        access: what it may see of the model.
+        seed: of every draw.
+        ids: of the samples, `(N,)`.
+        queries: forward rows a sample may cost; None for any number.
+        start: starting points `(N, …)`, or None.
+        minimise: whether rows stay live after a success, in search of a nearer one.
+        remember: whether successes are looked for at all; an inner maximisation for training has no use for them.
+    """
+
+    access: Access
+    seed: int
+    ids: Tensor
+    queries: int | None = None
+    start: Tensor | None = None
+    minimise: bool = False
+    remember: bool = True

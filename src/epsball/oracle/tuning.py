@@ -1,0 +1,44 @@
+"""The fastest batching by the clock, for those who ask for it: a rule decides otherwise."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from epsball.oracle.batching import IMAGE_DIMENSIONS, choose_batching
+from epsball.oracle.forward import forward
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from epsball.models.wrap import Model
+    from epsball.oracle.batching import Batching
+
+
+def tune(model: Model, x: Tensor) -> Batching:
+    """Return the fastest of a few batchings, timed on the first rows of `x` `(N, …)`; the clock decides."""
+    start = choose_batching(model, x)
+    best, fastest = start, float("inf")
+    for channels_last in sorted({False, x.ndim == IMAGE_DIMENSIONS}):
+        for size in sorted({max(1, start.batch_size // 4), start.batch_size, start.batch_size * 2}):
+            candidate = replace(
+                start, batch_size=size, channels_last=channels_last, block_size=max(size, start.block_size)
+            )
+            seconds = min(_seconds(model, x[: start.batch_size * 2], candidate) for _ in range(3))
+            if seconds < fastest:
+                best, fastest = candidate, seconds
+    return best
+
+
+def _seconds(model: Model, x: Tensor, batching: Batching) -> float:
+    with model.frozen(channels_last=batching.channels_last):
+        started = time.perf_counter()
+        for start in range(0, len(x), batching.batch_size):
+            with forward(model, x[start : start + batching.batch_size], batching, differentiate=True) as (leaf, logits):
+                torch.autograd.grad(logits.logsumexp(1).sum(), leaf)
+        if x.device.type == "cuda":
+            torch.cuda.synchronize(x.device)
+        return time.perf_counter() - started

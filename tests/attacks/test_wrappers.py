@@ -1,0 +1,109 @@
+"""Attacks made of attacks: their traits, what they find, and what they maximise."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import epsball as eb
+from contract.problems import Affine, SmallNet, digits
+from epsball.losses import cross_entropy, margin
+from epsball.oracle.access import Access
+
+MODEL = Affine((1, 6, 6), 4)
+X = digits(40, (1, 6, 6))
+Y = MODEL(X).argmax(1).detach()
+THREAT = eb.Threat("linf", 0.05)
+NET = SmallNet().double().eval()
+XN = digits(40, (1, 8, 8))
+YN = NET(XN).argmax(1).detach()
+
+
+def losses(x: torch.Tensor) -> torch.Tensor:
+    return cross_entropy(NET(x), eb.Goal(YN)).detach()
+
+
+def test_the_worst_of_several_starts_is_trained_on() -> None:
+    attack, threat = eb.PGD(steps=5), eb.Threat("linf", 0.3)
+    several = losses(eb.Restarts(attack, 5).maximise(NET, XN, YN, threat))
+    alone = [losses(attack.maximise(NET, XN, YN, threat, seed=seed)) for seed in range(3)]
+    assert several.mean() > max(one.mean() for one in alone)
+    single = losses(eb.Restarts(attack, 1).maximise(NET, XN, YN, threat))
+    more = losses(eb.Restarts(attack, 4).maximise(NET, XN, YN, threat))
+    assert bool((more >= single).all())
+    assert bool((several >= more).all())
+
+
+def test_the_worst_of_several_attacks_is_trained_on() -> None:
+    members, threat = (eb.FGSM(), eb.BIM(steps=3), eb.PGD(steps=4, loss=margin)), eb.Threat("l2", 1.0)
+    together = losses(eb.Worst(*members).maximise(NET, XN, YN, threat))
+    apart = torch.stack([losses(member.maximise(NET, XN, YN, threat)) for member in members[:2]])
+    assert bool((together >= apart.amax(0) - 1e-9).all())
+    backwards = losses(eb.Worst(*members[::-1]).maximise(NET, XN, YN, threat))
+    assert float((backwards - together).abs().mean()) < 0.05
+
+
+def test_a_targeted_maximisation_heads_for_its_class() -> None:
+    threat = eb.Threat("linf", 0.3)
+    k = (int(YN.mode().values) + 1) % 5
+    own = k != YN
+    x, y = XN[own], YN[own]
+    aimed = eb.Targeted(eb.PGD(steps=8), k).maximise(NET, x, y, threat)
+    free = eb.PGD(steps=8).maximise(NET, x, y, threat)
+    assert not torch.equal(aimed, free)
+    assert torch.equal(aimed, eb.PGD(steps=8).maximise(NET, x, eb.Goal(torch.full_like(y, k), targeted=True), threat))
+
+
+@pytest.mark.parametrize(
+    "attack", [eb.PGD(steps=10), eb.FGSM(), eb.Restarts(eb.PGD(steps=4), 2), eb.DeepFool(), eb.LBFGS()]
+)
+def test_targeted_is_the_attack_with_a_targeted_goal(attack: eb.Attack) -> None:
+    own = Y != 1
+    x, y = X[own], Y[own]
+    threat = eb.Threat("l2") if attack.minimum_norm else eb.Threat("l2", 1.5)
+    found = eb.Targeted(attack, 1)(MODEL, x, y, threat)
+    reference = attack(MODEL, x, eb.Goal.towards(torch.ones_like(y), y), threat)
+    assert torch.equal(found.success, reference.success)
+    assert torch.equal(found.x, reference.x)
+    assert torch.equal(found.queries, reference.queries)
+    assert bool((MODEL(found.x).argmax(1)[found.success] == 1).all())
+
+
+def test_an_input_that_is_wrong_but_not_the_target_is_no_success_of_a_targeted_attack() -> None:
+    y = (Y + 1) % 4
+    own = (y != 2) & (Y != 2)
+    found = eb.Targeted(eb.PGD(steps=2), 2)(MODEL, X[own], y[own], eb.Threat("linf", 1e-6))
+    assert not bool(found.success.any())
+
+
+def test_targeted_among_others_leaves_their_goals_alone() -> None:
+    own = Y != 1
+    x, y = X[own], Y[own]
+    both = eb.Worst(eb.Targeted(eb.PGD(steps=6), 1), eb.PGD(steps=6))(MODEL, x, y, THREAT)
+    free = eb.Worst(eb.PGD(steps=1), eb.PGD(steps=6))(MODEL, x, y, THREAT)
+    assert torch.equal(both.success, both.success | free.success)
+
+
+def test_targets_that_are_labels_and_targets_twice_are_refused() -> None:
+    with pytest.raises(eb.InputError, match="targets equal the sample's own label"):
+        eb.Targeted(eb.PGD(), 1)(MODEL, X, Y, THREAT)
+    with pytest.raises(eb.InputError, match="aims by itself"):
+        eb.Targeted(eb.PGD(), 1)(MODEL, X, eb.Goal((Y + 1) % 4, targeted=True), THREAT)
+
+
+def test_traits_are_those_of_the_members() -> None:
+    mixed = eb.Worst(eb.AdditiveNoise(), eb.FGSM())
+    assert (mixed.access, mixed.noise_only, mixed.single_step, mixed.may_fail) == (Access.GRADIENT, False, False, False)
+    assert eb.Restarts(eb.AdditiveNoise(), 2).noise_only
+    assert eb.Restarts(eb.FGSM(), 2).single_step
+    assert eb.Restarts(eb.DeepFool(), 2).minimum_norm
+    assert eb.Restarts(eb.DeepFool(), 2).norms == ("linf", "l2", "l1")
+    assert eb.Restarts(eb.PGD(), 2).accepts_start
+    assert not eb.Worst(eb.PGD(), eb.FGSM()).accepts_start
+    assert eb.Worst(eb.FGSM(), eb.PGD()).starts_at_input
+
+
+def test_calling_and_maximising_are_the_same_for_all_attacks() -> None:
+    for closed in ("__call__", "maximise"):
+        with pytest.raises(TypeError, match=f"defines {closed}, which is the same for all attacks"):
+            type("Own", (eb.PGD,), {closed: lambda self: self})

@@ -1,0 +1,281 @@
+"""What an attack may ask, and what it holds while rows finish and are dropped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import epsball as eb
+from contract.problems import Affine, SmallNet, closed_form, digits
+from epsball.attacks.base import Attack
+from epsball.losses import cross_entropy, margin
+from epsball.oracle.access import Access
+from epsball.oracle.batching import Batching
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from epsball.oracle.oracle import Oracle
+
+MODEL = Affine((1, 4, 4), 4)
+X = digits(28, (1, 4, 4))
+Y = MODEL(X).argmax(1).detach()
+THREAT = eb.Threat("linf", 0.05)
+SMALL = Batching(batch_size=3, channels_last=False, block_size=1000)
+
+
+@dataclass(frozen=True)
+class Scripted(Attack):
+    """Runs what a test hands it."""
+
+    script: Callable[[Oracle], Tensor]
+    access = Access.GRADIENT
+    accepts_start = True
+
+    def run(self, ask: Oracle) -> Tensor:
+        return self.script(ask)
+
+
+def attacked(script: Callable[[Oracle], Tensor], **settings: Any) -> eb.Found:
+    return Scripted(script)(MODEL, X, Y, settings.pop("threat", THREAT), **settings)
+
+
+def test_what_is_held_is_of_the_rows_that_are_left() -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def script(ask: Oracle) -> Tensor:
+        table = torch.arange(28.0)
+        s = ask.keep(x=ask.x0, first=ask.x0)
+        s.table = table
+        for _ in ask.steps(12):
+            held = (ask.x0, ask.labels, ask.eps, ask.live, ask.success, ask.best, ask.distance, ask.goal.labels, s.x)
+            seen.append(tuple(len(rows) for rows in held))
+            assert torch.equal(s.first, ask.x0)
+            assert torch.equal(s.table, table)
+            _, g = ask.gradient(s.x, margin)
+            s.x = ask.threat.ascend(s.x, g, 0.01, ask.x0)
+        return s.x
+
+    eps = torch.linspace(0.001, 0.08, 28)
+    attacked(script, threat=eb.Threat("linf", eps))
+    assert all(len(set(lengths)) == 1 for lengths in seen)
+    assert seen[0][0] == 28
+    assert seen[-1][0] <= 20
+
+
+def test_budgets_follow_their_rows() -> None:
+    eps = torch.linspace(0.001, 0.08, 28)
+
+    def script(ask: Oracle) -> Tensor:
+        s = ask.keep(x=ask.x0, eps=ask.eps)
+        for _ in ask.steps(12):
+            assert torch.equal(s.eps, ask.eps)
+            assert torch.equal(torch.as_tensor(ask.threat.eps).to(s.eps), ask.eps)
+            _, g = ask.gradient(s.x, margin)
+            s.x = ask.threat.ascend(s.x, g, 0.01, ask.x0)
+        return s.x
+
+    attacked(script, threat=eb.Threat("linf", eps))
+
+
+@pytest.mark.parametrize("wrong", [torch.zeros(27), torch.zeros(()), torch.zeros(1, 28)])
+def test_a_constant_is_no_row_tensor(wrong: Tensor) -> None:
+    def script(ask: Oracle) -> Tensor:
+        ask.keep(x=ask.x0, table=wrong)
+        return ask.x0
+
+    with pytest.raises(eb.InputError, match=r"'table' has shape .* holds 28 rows; expected one row for each"):
+        attacked(script)
+
+
+def test_points_of_rows_that_were_dropped_are_refused() -> None:
+    def script(ask: Oracle) -> Tensor:
+        x, _ = ask.x0, ask.keep(other=ask.x0)
+        for _ in ask.steps(20):
+            _, g = ask.gradient(x, margin)
+            x = x + 0.01 * g.sign()
+        return x
+
+    with pytest.raises(eb.InputError, match=r"asked about 28 rows and holds \d+; hand every row tensor to ask.keep"):
+        attacked(script)
+
+
+@pytest.mark.parametrize("batching", [None, SMALL], ids=["one batch", "micro-batches"])
+def test_a_class_to_head_for_travels_with_its_rows(batching: Batching | None) -> None:
+    """Every wrong label counts while the attack heads for the class that is second, whatever the micro-batches."""
+
+    def script(ask: Oracle) -> Tensor:
+        others = ask.scores(ask.x0).scatter(1, ask.labels[:, None], -torch.inf)
+        s = ask.keep(x=ask.x0, k=others.argmax(1))
+        for _ in ask.steps(8):
+            value, g = ask.gradient(s.x, margin, towards=s.k)
+            logits = MODEL(s.x)
+            gap = logits.gather(1, s.k[:, None]).squeeze(1) - logits.scatter(1, s.k[:, None], -torch.inf).amax(1)
+            torch.testing.assert_close(value[ask.live], gap[ask.live].detach())
+            s.x = ask.threat.ascend(s.x, g, 0.01, ask.x0)
+        return s.x
+
+    found = attacked(script, batching=batching)
+    reference = eb.PGD(steps=8, first=0.2, rate=0.2, random_start=False, loss=margin)(MODEL, X, Y, THREAT)
+    assert 3 < int(found.success.sum()) < 28
+    assert torch.equal(found.success, reference.success)
+
+
+def test_scores_are_logits_and_need_access() -> None:
+    def script(ask: Oracle) -> Tensor:
+        torch.testing.assert_close(ask.scores(ask.x0), MODEL(ask.x0).detach())
+        return ask.x0
+
+    attacked(script)
+
+    class Labels(Scripted):
+        access = Access.LABELS
+
+    with pytest.raises(eb.InputError, match="asked for scores and declared labels"):
+        Labels(lambda ask: ask.scores(ask.x0))(MODEL, X, Y, THREAT)
+
+
+@pytest.mark.parametrize("batching", [None, SMALL], ids=["one batch", "micro-batches"])
+def test_several_points_a_row_are_answered_like_one_after_the_other(batching: Batching | None) -> None:
+    def points(ask: Oracle) -> Tensor:
+        draws = [ask.threat.sample(ask.x0, ask.draw()) for _ in range(5)]
+        return torch.stack([ask.x0, *draws], 1)
+
+    def together(ask: Oracle) -> Tensor:
+        x = points(ask)
+        decisions, scores = ask.met(x), ask.scores(x)
+        value, g = ask.gradient(x, cross_entropy)
+        logits, jacobian = ask.linearise(x)
+        assert decisions.shape == value.shape == x.shape[:2]
+        assert scores.shape == logits.shape == (*x.shape[:2], 4)
+        assert g.shape == x.shape
+        assert jacobian.shape == (*x.shape[:2], 4, *x.shape[2:])
+        wrong = MODEL(x.flatten(0, 1)).argmax(1).reshape(x.shape[:2]) != ask.labels[:, None]
+        assert torch.equal(decisions, wrong)
+        live = ~wrong.any(1)
+        for k in range(6):
+            one, slope = ask.gradient(x[:, k], cross_entropy)
+            torch.testing.assert_close(value[live, k], one[live])
+            torch.testing.assert_close(g[live, k], slope[live])
+        return ask.x0
+
+    found = attacked(together, batching=batching, threat=eb.Threat("linf", 0.3))
+    assert bool(found.success.any())
+    assert bool((found.queries[~found.success] == 1 + 6 * 4 + 6 + 1).all())
+
+
+def test_of_several_points_the_nearest_success_is_kept() -> None:
+    scales = torch.tensor([0.9, 0.6, 0.8, 3.0, 0.55])
+
+    def script(ask: Oracle) -> Tensor:
+        _, g = ask.gradient(ask.x0, margin)
+        step = ask.threat.furthest(g, ask.x0) - ask.x0
+        ask.met(ask.threat.clip(ask.x0[:, None] + scales.reshape(1, 5, 1, 1, 1) * step[:, None]))
+        return ask.x0
+
+    class Nearest(Scripted):
+        minimum_norm = True
+
+    model, x = Affine((1, 4, 4), 2), digits(28, (1, 4, 4), middle=True)
+    y = model(x).argmax(1).detach()
+    exact = closed_form(model, x, y, eb.linf)
+    found = Nearest(script)(model, x, y, eb.Threat("linf", 2 * exact))
+    direct = exact < 0.2  # farther ones are stopped by the box
+    assert int(direct.sum()) > 15
+    torch.testing.assert_close(found.distance[direct], 1.1 * exact[direct], rtol=0.01, atol=0)
+
+
+@pytest.mark.parametrize("budget", [1, 2, 7, 40])
+@pytest.mark.parametrize(
+    "attack",
+    [eb.PGD(), eb.Restarts(eb.PGD(steps=4), 3), eb.AdditiveNoise(60), eb.DeepFool(), eb.LBFGS()],
+    ids=["pgd", "restarts", "noise", "deepfool", "lbfgs"],
+)
+def test_a_budget_of_queries_is_never_exceeded(attack: Attack, budget: int) -> None:
+    net, x = SmallNet().eval(), digits(10, (1, 8, 8), dtype=torch.float32)
+    y = net(x).argmax(1)
+    threat = eb.Threat("l2") if attack.minimum_norm else eb.Threat("l2", 0.3)
+    found = attack(net, x, y, threat, queries=budget)
+    free = attack(net, x, y, threat)
+    assert int(found.queries.max()) == min(budget, int(free.queries.max()))
+    enough = free.queries <= budget
+    assert torch.equal(found.success[enough], free.success[enough])
+    torch.testing.assert_close(found.x[enough], free.x[enough])
+
+
+def test_of_several_points_only_the_first_are_asked_that_the_budget_allows() -> None:
+    answers: list[Tensor] = []
+
+    def script(ask: Oracle) -> Tensor:
+        answers.append(ask.scores(ask.x0[:, None].expand(-1, 6, *ask.x0.shape[1:])))
+        return ask.x0
+
+    found = attacked(script, queries=5)
+    assert found.queries.tolist() == [5] * 28  # one for the inputs, four of six points
+    assert bool((answers[0][:, :4] != 0).any(2).all())
+    assert bool((answers[0][:, 4:] == 0).all())
+
+
+@pytest.mark.parametrize("queries", [0, -3, 2.5, True, "many"])
+def test_a_budget_that_is_none_is_refused(queries: Any) -> None:
+    with pytest.raises(eb.InputError, match="queries was given as"):
+        eb.PGD()(MODEL, X, Y, THREAT, queries=queries)
+
+
+def test_starting_points_replace_the_random_start_and_are_put_into_the_threat() -> None:
+    begun: list[Tensor] = []
+
+    def script(ask: Oracle) -> Tensor:
+        begun.append(ask.start(random=True))
+        return begun[-1]
+
+    far = torch.ones_like(X)
+    attacked(script, start=far)
+    torch.testing.assert_close(begun[0], (X + 0.05).clamp_max(1))
+    with pytest.raises(eb.InputError, match=r"expected finite points of the shape of the inputs, \(28, 1, 4, 4\)"):
+        attacked(script, start=far[:3])
+    with pytest.raises(eb.InputError, match="FGSM was given starting points"):
+        eb.FGSM()(MODEL, X, Y, THREAT, start=far)
+
+
+def test_a_search_that_begins_at_a_success_ends_there() -> None:
+    first = eb.PGD()(MODEL, X, Y, THREAT)
+    again = eb.PGD()(MODEL, X, Y, THREAT, start=first.x)
+    assert torch.equal(again.success, again.success | first.success)
+    assert bool((again.queries[first.success] == 2).all())
+
+
+@pytest.mark.parametrize(
+    ("attack", "asked"),
+    [
+        (eb.FGSM(), 2),  # the input with its gradient, the result
+        (eb.AdditiveNoise(7), 1 + 7),
+        (eb.PGD(steps=5), 1 + 5 + 1),
+        (eb.Restarts(eb.PGD(steps=5), 3), 1 + 3 * (5 + 1)),
+        (eb.Worst(eb.FGSM(), eb.AdditiveNoise(4)), 2 + 4),
+        (eb.Targeted(eb.PGD(steps=5), 0), 1 + 5 + 1),
+    ],
+    ids=["fgsm", "noise", "pgd", "restarts", "worst", "targeted"],
+)
+def test_the_last_point_asked_is_not_asked_again(attack: Attack, asked: int) -> None:
+    own = Y != 0
+    found = attack(MODEL, X[own], Y[own], eb.Threat("linf", 0.0001))
+    assert not bool(found.success.any())
+    assert int(found.queries.max()) == asked
+
+
+def test_a_last_point_that_was_changed_in_place_is_asked_again() -> None:
+    def script(ask: Oracle) -> Tensor:
+        x = ask.x0.clone()
+        ask.met(x)
+        x += 0.04
+        return x
+
+    found = attacked(script)
+    expected = (MODEL(X + 0.04).argmax(1) != Y) & bool((X + 0.04 <= 1).all())
+    assert set(found.queries.tolist()) == {3}
+    assert bool(found.success[expected].all())
