@@ -47,7 +47,11 @@ def typed() -> list[ast.stmt]:
 def named() -> dict[str, tuple[str, str]]:
     """Public name -> module and its name there, as the type checker reads them; the attacks are not among them."""
     imports = [node for node in typed() if isinstance(node, ast.ImportFrom)]
-    return {a.asname or a.name: (str(n.module), a.name) for n in imports for a in n.names if a.name != "*"}
+    there = {a.asname or a.name: (str(n.module), a.name) for n in imports for a in n.names if a.name != "*"}
+    renamed = {ast.unparse(n.targets[0]): ast.unparse(n.value) for n in typed() if isinstance(n, ast.Assign)}
+    return {name: place for name, place in there.items() if name not in renamed.values()} | {
+        name: there[value] for name, value in renamed.items()
+    }
 
 
 def attacks() -> set[str]:

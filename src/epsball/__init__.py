@@ -27,13 +27,14 @@ if TYPE_CHECKING:
     from epsball.models.wrap import wrap as wrap
     from epsball.oracle.access import Access as Access
     from epsball.record import Evaluation as Evaluation
-    from epsball.record import read_run as load_run  # noqa: F401 (public by this name)
+    from epsball.record import read_run
     from epsball.threat import Threat as Threat
     from epsball.training.fit import fit as fit
     from epsball.training.objectives import adversarial as adversarial
     from epsball.training.recipe import Recipe as Recipe
     from epsball.verification.verify import verify as verify
 
+    load_run = read_run
     __all__: list[str]
     __version__: str
     """The installed version, "0.1.0"."""

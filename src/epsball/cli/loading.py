@@ -102,11 +102,13 @@ def batching(given: Source, *, tune: bool, bfloat16: bool) -> Batching | None:
 
 
 def checked_device(name: str) -> Any:
-    """The device of that name.
+    """The device of that name; for "auto" a GPU where there is one, else the processor.
 
     Raises:
         InputError: there is none.
     """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         place = torch.device(name)
         torch.zeros(1, device=place)

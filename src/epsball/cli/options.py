@@ -30,7 +30,7 @@ Eps = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of every draw.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
 Tune = Annotated[
     bool,
     typer.Option(
