@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from typer.main import get_command
 
 import epsball as eb
-from epsball.cli import app
+from epsball.cli.commands import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
@@ -73,7 +72,8 @@ def commands() -> list[str]:
 @pytest.mark.parametrize("line", commands())
 def test_the_commands_of_the_front_page_exist(line: str) -> None:
     _, name, *words = line.split()
-    options = {flag for parameter in get_command(app).commands[name].params for flag in parameter.opts}  # type: ignore[attr-defined] # a group
+    command = next(each for each in COMMANDS if each.title == name)
+    options = {flag for parameter in command.loaded().params for flag in parameter.opts}
     assert {word for word in words if word.startswith("--")} <= options
 
 
