@@ -6,7 +6,7 @@ PIP := -m pip install --disable-pip-version-check --constraint constraints.txt
 unexport PYTHONPATH PYTHONHOME PIP_USER
 
 .NOTPARALLEL:
-.PHONY: demo test check format bench clean
+.PHONY: demo test check format bench gpu clean
 
 demo: .venv/installed
 	$(BIN)/epsball demo
@@ -28,6 +28,10 @@ format: .venv/developer
 # make bench ARGS="deepfool --rows 64"
 bench: .venv-bench/installed
 	.venv-bench/bin/python benchmarks/run.py $(ARGS)
+
+# PYTHON names an interpreter that has PyTorch with CUDA; nothing is installed. make gpu PYTHON=… ARGS="--only contract rows"
+gpu:
+	PYTHONPATH=src $(PYTHON) benchmarks/gpu.py $(ARGS)
 
 # The stamps go before an install and come back after it, so an interrupted one leaves none and the next starts afresh.
 .venv/installed: EXTRA := demo
