@@ -12,8 +12,8 @@ from torch import nn
 import epsball as eb
 from gpu_bench import LeftOut, ratio
 from gpu_contract import BUDGETS, shortened
-from gpu_subjects import PHOTOGRAPH, TINY, calibrated, drawn, images, learned, resnet18, small
 from places import CHOOSE, attacks, place
+from plain_networks import PHOTOGRAPH, TINY, calibrated, drawn, images, learned, resnet18, small
 
 if TYPE_CHECKING:
     from torch import Tensor

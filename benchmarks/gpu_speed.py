@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 import epsball as eb
 from gpu_bench import LeftOut, ratio
-from gpu_subjects import (
+from places import CHOOSE, place
+from plain_networks import (
     CLASSES,
     DIGIT,
     PHOTOGRAPH,
@@ -26,13 +27,12 @@ from gpu_subjects import (
     resnet20,
     tiny_resnet,
 )
-from places import CHOOSE, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gpu_bench import Bench
-    from gpu_subjects import Shape
+    from plain_networks import Shape
 
 EPS = 0.1
 RATE = 0.1

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 Shape = tuple[int, int, int]
 TINY: Shape = (1, 8, 8)
@@ -118,12 +118,16 @@ def images(n: int, shape: Shape, seed: int = 0) -> tuple[Tensor, Tensor]:
 
 def learned(make: Callable[[], nn.Module], shape: Shape, steps: int = 80) -> nn.Module:
     """A network from a fixed seed after `steps` of Adam on fresh images, on the processor, in evaluation mode."""
-    net = drawn(make)
+    return trained(make, (images(64, shape, seed=1000 + step) for step in range(steps)))
+
+
+def trained(make: Callable[[], nn.Module], batches: Iterable[tuple[Tensor, Tensor]]) -> nn.Module:
+    """A network from a fixed seed after one step of Adam a batch, on the processor, in evaluation mode."""
+    net = drawn(make).train()
     optimiser = torch.optim.Adam(net.parameters(), 2e-3)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        for step in range(steps):
-            x, y = images(64, shape, seed=1000 + step)
+        for x, y in batches:
             optimiser.zero_grad()
             torch.autograd.backward(F.cross_entropy(net(x), y))
             optimiser.step()
