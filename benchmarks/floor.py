@@ -1,4 +1,4 @@
-"""PGD-40 without early stop against a bare loop on the same rows, in the same memory layout and batch size."""
+"""PGD-40 without early stop against a bare loop on the same rows, in the same memory batching and batch size."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 import epsball as eb
-from epsball.layout import arranged, choose
+from epsball.oracle.batching import arranged, choose_batching
 from harness import Line, publish, race, read_options
 from subjects import subject
 
@@ -44,22 +44,24 @@ def main() -> None:
         for floor in list(contestants)[1:]:
             note = f"{1e6 * outcome.median(floor) / STEPS / len(case.x):.0f} µs a row and step"
             lines.append(Line(name, floor, "time, epsball / bare loop", outcome.ratio("epsball", floor), WANTED, note))
-        layout = choose(case.model, case.x).record()
-        details[name] = {"seconds": outcome.seconds, "subject": case.origin, "layout": layout}
+        batching = choose_batching(case.model, case.x).record()
+        details[name] = {"seconds": outcome.seconds, "subject": case.origin, "batching": batching}
     publish("floor", options, lines, eps=EPS, steps=STEPS, **details)
 
 
 def bare(case: Subject, *, step: bool) -> Tensor:
     """40 input gradients of the frozen network, one micro-batch after the other; with `step`, PGD's arithmetic too."""
-    layout = choose(case.model, case.x)
+    batching = choose_batching(case.model, case.x)
     found = []
-    with case.model.frozen(channels_last=layout.channels_last):
-        for images, labels in zip(torch.split(case.x, layout.rows), torch.split(case.y, layout.rows), strict=True):
-            x0 = arranged(images, layout)
+    with case.model.frozen(channels_last=batching.channels_last):
+        for images, labels in zip(
+            torch.split(case.x, batching.batch_size), torch.split(case.y, batching.batch_size), strict=True
+        ):
+            x0 = arranged(images, batching)
             low, high = (x0 - EPS).clamp_(min=0), (x0 + EPS).clamp_(max=1)
             x = (x0 + torch.empty_like(x0).uniform_(-EPS, EPS)).clamp_(0, 1) if step else x0
             for _ in range(STEPS):
-                leaf = arranged(x, layout).requires_grad_()
+                leaf = arranged(x, batching).requires_grad_()
                 loss = F.cross_entropy(case.net(leaf), labels, reduction="sum")
                 (gradient,) = torch.autograd.grad(loss, leaf)
                 if step:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from epsball.geometry import NORMS
-from epsball.layout import arranged, choose
+from epsball.oracle.batching import arranged, choose_batching
 from harness import Line, publish, race, read_options
 from subjects import subject
 
@@ -61,12 +61,14 @@ def operators(
 
 
 def gradient(case: Subject) -> tuple[Tensor, Tensor]:
-    """The gradient of the margin to the runner-up at every image, and that margin, in epsball's layout."""
-    layout = choose(case.model, case.x)
+    """The gradient of the margin to the runner-up at every image, and that margin, in epsball's batching."""
+    batching = choose_batching(case.model, case.x)
     gradients, margins = [], []
-    with case.model.frozen(channels_last=layout.channels_last):
-        for images, labels in zip(torch.split(case.x, layout.rows), torch.split(case.y, layout.rows), strict=True):
-            leaf = arranged(images, layout).requires_grad_()
+    with case.model.frozen(channels_last=batching.channels_last):
+        for images, labels in zip(
+            torch.split(case.x, batching.batch_size), torch.split(case.y, batching.batch_size), strict=True
+        ):
+            leaf = arranged(images, batching).requires_grad_()
             logits = case.net(leaf)
             own = F.one_hot(labels, logits.shape[1]).bool()
             margin = logits[own] - logits.masked_fill(own, -math.inf).amax(1)

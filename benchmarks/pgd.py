@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import epsball as eb
 import peers
-from epsball.layout import choose
+from epsball.oracle.batching import choose_batching
 from harness import Line, publish, race, read_options
 from judge import judge
 from subjects import subject
@@ -27,11 +27,11 @@ def main() -> None:
     case = subject("lenet-mnist", options.rows)
     threat = eb.Threat(eb.linf, eps=peers.EPS)
     attack = eb.PGD(steps=peers.STEPS)
-    layouts = {"epsball": choose(case.model, case.x)}
+    layouts = {"epsball": choose_batching(case.model, case.x)}
     layouts["epsball in bfloat16"] = replace(layouts["epsball"], bfloat16=True)
     contestants: dict[str, Callable[[], Tensor]] = {
-        name: lambda layout=layout: attack(case.model, case.x, case.y, threat, seed=0, layout=layout).x  # type: ignore[misc] # the loop's own
-        for name, layout in layouts.items()
+        name: lambda batching=batching: attack(case.model, case.x, case.y, threat, seed=0, batching=batching).x  # type: ignore[misc] # the loop's own
+        for name, batching in layouts.items()
     }
     for name, call in peers.PGD.items():
         contestants[name] = peers.at_its_best(call, case.net, case.x, case.y)

@@ -14,11 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import epsball as eb
-from epsball.models import zoo
-from epsball.train.checkpoint import describe
-from epsball.train.loop import fit
-from epsball.train.objective import standard
-from epsball.train.recipe import Recipe
+from epsball.models.adapters import zoo
+from epsball.training.checkpoint import describe
+from epsball.training.fit import fit
+from epsball.training.objectives import standard
+from epsball.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable

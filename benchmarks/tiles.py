@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from epsball.convolution import input_gradient, tile_side
-from epsball.layout import Layout, arranged
+from epsball.oracle.batching import Batching, arranged
+from epsball.oracle.convolution import input_gradient, tile_side
 from harness import Line, publish, race, read_options
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ SHAPES: dict[str, Shape] = {
     "patches of 16": (8, 224, 3, 768, 16, 16, 0),
 }
 """First convolutions: images, their side, channels in and out, side of the kernel, stride, padding."""
-LAST = Layout(rows=1, channels_last=True, block=1)
+LAST = Batching(batch_size=1, channels_last=True, block_size=1)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from epsball import attacks
 from epsball.attacks import Attack, Restarts, Worst
 from epsball.geometry import NORMS
-from epsball.local import Access
+from epsball.oracle.forward import Access
 
 PAGE = Path(__file__).with_name("threat-models.md")
 

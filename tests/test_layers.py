@@ -21,45 +21,35 @@ MODULES = read(ROOT)
 LONGEST = 300
 MEDIAN = 100
 
+GROUND = ("errors", "units", "geometry", "goal", "losses", "threat", "randomness")
 MAY_IMPORT = {
     "errors": (),
     "geometry": ("geometry", "errors"),
     "goal": ("errors",),
     "losses": ("goal", "errors"),
-    "noise": ("errors",),
-    "budget": ("errors",),
-    "threat": ("budget", "geometry", "errors"),
-    "rules": ("geometry", "errors"),
-    "convolution": ("errors",),
-    "layout": ("convolution", "models.wrap", "errors"),
-    "border": ("threat", "goal", "errors"),
-    "kept": ("threat", "errors"),
-    "local": ("goal", "errors"),
-    "boundary": ("local", "kept", "oracle", "geometry", "threat", "goal", "errors"),
-    "best": ("geometry", "threat", "goal", "errors"),
-    "oracle": (
-        "best",
-        "border",
-        "kept",
-        "layout",
-        "local",
-        "geometry",
-        "threat",
-        "goal",
-        "losses",
-        "noise",
-        "errors",
-        "models.wrap",
-    ),
+    "randomness": ("errors",),
+    "units": ("errors",),
+    "threat": ("units", "geometry", "errors"),
+    "validation": ("threat", "goal", "errors"),
+    "oracle": ("oracle", "validation", "models", *GROUND),
+    "attacks.parts": ("attacks.parts", "oracle", *GROUND),
 }
 """All that the modules under the attacks import of their own package."""
 
-PARTS = ("oracle", "boundary", "local", "kept")
-ATTACK_MAY_IMPORT = ("attacks.base", "geometry", "losses", "rules", "threat", "goal", "errors", *PARTS)
+ATTACK_MAY_IMPORT = ("attacks.base", "attacks.parts", "oracle", *GROUND)
 ENSEMBLES = ("attacks.base", "attacks.combine", "attacks.suites")
 ONLY_TORCH = ("geometry", "goal", "losses")
-NO_TORCH = ("record", "metrics", "report")
-NEVER = {"certify": ("attacks",), "train": ("evaluate",), "diagnose": ("report",)}
+NO_TORCH = ("record", "report")
+NEVER = {
+    "certification": ("attacks",),
+    "training": ("evaluation", "verification"),
+    "attacks": ("evaluation", "training", "certification", "verification", "record"),
+    "models": ("oracle", "attacks", "evaluation", "training", "verification", "record.evaluation"),
+    "diagnostics": ("report",),
+    "record": ("report", "evaluation", "verification"),
+}
+"""Who never imports whom, whatever else it imports."""
+
 HEAVY = ("PIL", "jinja2", "markupsafe", "matplotlib", "mlxtend", "pandas", "pyarrow", "rich", "sklearn", "typer")
 MAY_BE_HEAVY = ("cli", "report", "paper")
 

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import epsball as eb
+from epsball.attacks.parts.step_rules import momentum, plain
 from epsball.losses import Loss, cross_entropy, dlr, margin, sharpened_cross_entropy
-from epsball.rules import momentum, plain
 
 GENERATOR = torch.Generator().manual_seed(0)
 LOGITS = torch.randn(50, 5, generator=GENERATOR, dtype=torch.float64) * 3

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import epsball as eb
-from epsball.evaluate import evaluate
+from epsball.evaluation.evaluate import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +77,7 @@ def toy_run(out: Path | None = None, eps: float = EPS, **settings: object) -> Ev
         "data": samples(),
         "threat": eb.Threat("linf", eps),
         "suite": SUITE,
-        "part": 16,
+        "chunk_size": 16,
         **settings,
     }
     return evaluate(out=out, **given)  # type: ignore[arg-type] # a test may hand in what it likes

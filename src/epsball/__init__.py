@@ -16,7 +16,7 @@ from epsball.attacks import (
 )
 from epsball.data.load import load_data
 from epsball.errors import InputError, ModelError, UntrustworthyError
-from epsball.evaluate import evaluate
+from epsball.evaluation.evaluate import evaluate
 from epsball.geometry import Norm, l0, l1, l2, linf
 from epsball.goal import Goal
 from epsball.models.load import load_model
@@ -24,7 +24,7 @@ from epsball.models.weights import save_weights
 from epsball.models.wrap import Model, wrap
 from epsball.record import Evaluation
 from epsball.threat import Threat
-from epsball.verify import verify
+from epsball.verification.verify import verify
 
 __all__ = [
     "BIM",

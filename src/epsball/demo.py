@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, TypeVar
 from epsball.attacks import FGSM
 from epsball.data.load import load_data
 from epsball.errors import InputError, OtherConfigurationError
-from epsball.evaluate import evaluate
+from epsball.evaluation.evaluate import evaluate
+from epsball.evaluation.threshold import smallest_budget
 from epsball.geometry import linf
 from epsball.models.load import load_model
 from epsball.models.weights import save_weights
 from epsball.report import write_report
 from epsball.threat import Threat
-from epsball.thresholds import smallest_budget
-from epsball.train.loop import fit
-from epsball.train.recipe import Recipe, recipe_for
+from epsball.training.fit import fit
+from epsball.training.recipe import Recipe, recipe_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from epsball.budget import parse_budget, parse_number
 from epsball.errors import InputError
 from epsball.geometry import NORMS, Norm
 from epsball.geometry.base import clip
+from epsball.units import parse_budget, parse_number
 
 if TYPE_CHECKING:
     from epsball.geometry.base import Draw

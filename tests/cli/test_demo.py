@@ -11,7 +11,7 @@ import pytest
 import epsball.demo
 from epsball.data.load import load_data
 from epsball.models.weights import read_weights
-from epsball.record.folder import read_manifest
+from epsball.record.run_folder import read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

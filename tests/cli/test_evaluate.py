@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-import epsball.diagnose
+import epsball.diagnostics
 from cli.words import evaluate
 from epsball.record import Finding, read_run
 
@@ -81,7 +81,7 @@ def test_a_gate_decides_the_exit_code(call: Call, gate: str, code: int) -> None:
 
 def test_an_untrustworthy_result_exits_2_though_it_is_shown(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     doubt = Finding("D99", "FAIL", "the gradients are zero", "40 of 40 samples", "repair the model")
-    monkeypatch.setattr(epsball.diagnose, "preflight", lambda *_: [doubt])
+    monkeypatch.setattr(epsball.diagnostics, "preflight", lambda *_: [doubt])
     said = call(*evaluate("--json"))
     assert said.exit_code == 2
     assert "FAIL: the gradients are zero (40 of 40 samples); repair the model" in said.stderr
@@ -186,4 +186,4 @@ def test_the_same_command_again_reads_what_is_there(call: Call) -> None:
 
 def test_a_search_in_bfloat16_is_written_into_the_run(call: Call) -> None:
     assert call(*evaluate(*FULL, "--bfloat16")).exit_code == 0
-    assert read_run(Path("run")).spec["layout"]["bfloat16"] is True
+    assert read_run(Path("run")).spec["batching"]["bfloat16"] is True

@@ -9,8 +9,8 @@ import pytest
 
 from epsball.attacks.suites import ATTACKS, attack
 from epsball.data.load import NAMES
-from epsball.models.hub import HUB
-from epsball.models.zoo import NETWORKS
+from epsball.models.adapters.hub import HUB
+from epsball.models.adapters.zoo import NETWORKS
 from epsball.paper import EXPERIMENTS
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from cli.words import evaluate
 from epsball.models.weights import read_weights
-from epsball.train.checkpoint import Checkpoint
+from epsball.training.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable

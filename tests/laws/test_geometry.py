@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from epsball.geometry import NORMS, Norm, inner, l0, l1, l2, linf, rows
-from epsball.noise import Noise
+from epsball.randomness import Stream
 
 ALL = list(NORMS.values())
 DUAL = [linf, l2, l1]
@@ -64,7 +64,7 @@ def assert_inside(norm: Norm, d: Tensor, p: Problem) -> None:
 
 def feasible(norm: Norm, p: Problem, seed: int) -> Tensor:
     """Points of ball and box: draws, and a projected one that is usually on the surface."""
-    draw = Noise(seed, torch.arange(len(p.v)), 0)
+    draw = Stream(seed, torch.arange(len(p.v)), 0)
     return norm.sample(p.v, p.radii(norm), draw, p.low, p.high)
 
 
@@ -194,7 +194,7 @@ def test_tiny_gradients_in_single_precision_still_give_a_full_step(norm: Norm) -
 def test_samples_fill_the_ball_uniformly(norm: Norm) -> None:
     n, size = 20_000, 3
     like = torch.zeros(n, size, dtype=torch.float64)
-    at = norm.sample(like, 2.0, Noise(0, torch.arange(n), 0))
+    at = norm.sample(like, 2.0, Stream(0, torch.arange(n), 0))
     share = (norm(at) <= 1.0).double().mean().item()
     assert share == pytest.approx(0.5**size, abs=4 * math.sqrt(0.125 * 0.875 / n))  # volume grows with the radius cubed
     assert at.mean(0).abs().max().item() < 0.05

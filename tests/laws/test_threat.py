@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from epsball.geometry import NORMS, Norm
-from epsball.noise import Noise
+from epsball.randomness import Stream
 from epsball.threat import Threat
 
 TYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
@@ -46,7 +46,7 @@ def test_no_verb_leaves_ball_or_box(
     full = {"linf": 1.0, "l2": size**0.5, "l1": float(size), "l0": float(size)}[norm.name]
     eps = share * full * (1 if norm.name == "l0" else box[1] - box[0])
     threat = Threat(norm, eps, *box)
-    draw = Noise(0, torch.arange(len(x0)), 0)
+    draw = Stream(0, torch.arange(len(x0)), 0)
     inside = threat.project(x, x0)
     for point in (
         inside,

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import epsball as eb
-from epsball.models import hub
+from epsball.models.adapters import hub
 from epsball.models.load import load_model
 
 if TYPE_CHECKING:

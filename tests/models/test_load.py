@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from epsball.errors import InputError
+from epsball.models.adapters.zoo import build
 from epsball.models.load import load_model
 from epsball.models.weights import read_weights, save_weights
 from epsball.models.wrap import wrap
-from epsball.models.zoo import build
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import epsball as eb
 from epsball.cli import app
-from epsball.models import onnx as adapter
+from epsball.models.adapters import onnx as adapter
 from epsball.models.load import load_model
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from epsball.errors import InputError
-from epsball.models.zoo import NETWORKS, Residual, build
+from epsball.models.adapters.zoo import NETWORKS, Residual, build
 
 PARAMETERS = {
     "linear": 784 * 10 + 10,

@@ -11,7 +11,7 @@ from epsball.paper.fine_tuning import QUICK as TUNED_QUICKLY
 from epsball.paper.fine_tuning_words import CURVES
 from epsball.paper.networks import QUICK
 from epsball.paper.spaces import pixels
-from epsball.train.recipe import adam, recipe_for
+from epsball.training.recipe import adam, recipe_for
 from paper.counterfeit import changed, contradicts, supports
 from toy import Affine, samples
 

@@ -8,7 +8,7 @@ import torch
 import epsball as eb
 from epsball.paper import lab as module
 from epsball.paper.lab import Lab
-from epsball.train.recipe import Recipe
+from epsball.training.recipe import Recipe
 from toy import Affine, samples
 
 if TYPE_CHECKING:

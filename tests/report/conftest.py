@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from epsball.record import AttackRows, Evaluation, Finding, RunFolder, read_run
-from epsball.record.folder import stage_name
-from epsball.record.tabulate import tabulate
+from epsball.record.columns import tabulate
+from epsball.record.run_folder import stage_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ import pytest
 
 from browser import NEEDS_BROWSER, watched
 from epsball.report import write_report
-from epsball.report.words import DASH
+from epsball.report.text import DASH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

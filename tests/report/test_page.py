@@ -13,7 +13,7 @@ from epsball.errors import InputError
 from epsball.record import Evaluation, Finding
 from epsball.report import write_report
 from epsball.report.samples import SHOWN, choose
-from epsball.report.words import DASH, TIMES
+from epsball.report.text import DASH, TIMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from epsball.attacks.base import Attack
-from epsball.local import Access
+from epsball.oracle.forward import Access
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from epsball.oracle import Oracle
+    from epsball.oracle.oracle import Oracle
     from epsball.threat import Threat
 
 

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
-from epsball.border import (
+from epsball.errors import InputError
+from epsball.goal import Goal
+from epsball.models.wrap import Model, wrap
+from epsball.oracle.batching import Batching, choose_batching
+from epsball.oracle.forward import Access
+from epsball.oracle.oracle import Oracle
+from epsball.validation import (
     checked_goal,
     checked_ids,
     checked_inputs,
@@ -20,12 +26,6 @@ from epsball.border import (
     checked_threat,
     given_threat,
 )
-from epsball.errors import InputError
-from epsball.goal import Goal
-from epsball.layout import Layout, choose
-from epsball.local import Access
-from epsball.models.wrap import Model, wrap
-from epsball.oracle import Oracle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -81,7 +81,7 @@ class Attack(ABC):
         *,
         seed: int = 0,
         ids: Sequence[int] | Tensor | None = None,
-        layout: Layout | None = None,
+        batching: Batching | None = None,
     ) -> Found:
         """Attack every sample.
 
@@ -92,13 +92,13 @@ class Attack(ABC):
             threat: where the attack may move, in data units.
             seed: seed of all random draws.
             ids: the samples' ids `(N,)`; a sample's draws depend on (seed, id) only. Row numbers when left out.
-            layout: how the model is asked; chosen by rule when left out.
+            batching: how the model is asked; chosen by rule when left out.
 
         Raises:
             InputError: arguments that cannot be used; the sentence says what was expected and how to get there.
             ModelError: the model raised or answered nonsense. It is given back as it was, here too.
         """
-        call = _Call.prepare(self, model, x, y, threat, seed, ids, layout)
+        call = _Call.prepare(self, model, x, y, threat, seed, ids, batching)
         with call.frozen():
             found = [self._found(prepared) for prepared in call.oracles(remember=True)]
         there = torch.cat([f.distance for f in found]) == 0
@@ -118,7 +118,7 @@ class Attack(ABC):
         *,
         seed: int = 0,
         ids: Sequence[int] | Tensor | None = None,
-        layout: Layout | None = None,
+        batching: Batching | None = None,
     ) -> Tensor:
         """Return the last iterates `(N, …)` without stopping at hits: the inner maximisation of adversarial training (eq. 9).
 
@@ -129,7 +129,7 @@ class Attack(ABC):
                 f"{type(self).__name__} looks for the nearest error and maximises nothing within ε; "
                 "use an attack inside a ball, such as PGD"
             )
-        call = _Call.prepare(self, model, x, y, threat, seed, ids, layout)
+        call = _Call.prepare(self, model, x, y, threat, seed, ids, batching)
         with call.frozen():
             return torch.cat([self.run(*prepared) for prepared in call.oracles(remember=False)]).detach()
 
@@ -161,7 +161,7 @@ class _Call:
     threat: Threat
     seed: int
     ids: Tensor
-    layout: Layout
+    batching: Batching
 
     @classmethod
     @torch.inference_mode(mode=False)
@@ -174,7 +174,7 @@ class _Call:
         threat: Threat,
         seed: int,
         ids: Sequence[int] | Tensor | None,
-        layout: Layout | None,
+        batching: Batching | None,
     ) -> _Call:
         name = type(attack).__name__
         checked_settings(attack)
@@ -186,18 +186,18 @@ class _Call:
         checked_threat(threat, len(x), need_budget=not attack.minimum_norm, attack=name)
         goal = checked_goal(y if isinstance(y, Goal) else Goal(y), len(x), x.device)
         ids = checked_ids(ids, len(x), x.device)
-        return cls(attack, model, x, goal, threat, seed, ids, layout or choose(model, x))
+        return cls(attack, model, x, goal, threat, seed, ids, batching or choose_batching(model, x))
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Freeze the model and make gradients possible, whatever mode the caller is in."""
-        channels_last = self.layout.channels_last
+        channels_last = self.batching.channels_last
         with torch.inference_mode(mode=False), torch.enable_grad(), self.model.frozen(channels_last=channels_last):
             yield
 
     def oracles(self, *, remember: bool) -> Iterator[tuple[Oracle, Tensor, Threat]]:
         """Yield an oracle, its inputs and its threat for every block of rows; without hits to remember nothing is ever packed."""
-        size = self.layout.block if remember else self.layout.rows
+        size = self.batching.block_size if remember else self.batching.batch_size
         for start in range(0, len(self.x), size):
             block = slice(start, start + size)
             x0, threat = self.x[block], self.threat[block]
@@ -208,7 +208,7 @@ class _Call:
                     self.goal[block],
                     threat,
                     access=self.attack.access,
-                    layout=self.layout,
+                    batching=self.batching,
                     seed=self.seed,
                     ids=self.ids[block],
                     minimise=self.attack.minimum_norm,

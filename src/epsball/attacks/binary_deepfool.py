@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from epsball.attacks.base import Attack
-from epsball.boundary import AIM
+from epsball.attacks.parts.boundary import AIM
 from epsball.losses import margin
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.goal import Goal
-    from epsball.oracle import Oracle
+    from epsball.oracle.oracle import Oracle
     from epsball.threat import Threat
 
 

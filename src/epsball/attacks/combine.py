@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from epsball.attacks.base import Attack
-from epsball.border import checked_settings
 from epsball.errors import InputError
+from epsball.validation import checked_settings
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from epsball.oracle import Oracle
+    from epsball.oracle.oracle import Oracle
     from epsball.threat import Threat
 
 

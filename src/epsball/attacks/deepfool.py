@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from epsball.attacks.base import Attack
-from epsball.boundary import nearest_boundary
+from epsball.attacks.parts.boundary import nearest_boundary
 from epsball.geometry import rows
 
 if TYPE_CHECKING:
-    from epsball.kept import Kept
-    from epsball.oracle import Oracle
+    from epsball.oracle.oracle import Oracle
+    from epsball.oracle.rows import Kept
     from epsball.threat import Threat
 
 

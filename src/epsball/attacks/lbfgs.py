@@ -11,13 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from epsball.attacks.base import Attack
-from epsball.boundary import Boundary, nearest_boundary
+from epsball.attacks.parts.boundary import Boundary, nearest_boundary
 from epsball.geometry import inner, l2, rows
 from epsball.geometry.base import TINY
 
 if TYPE_CHECKING:
-    from epsball.local import Local
-    from epsball.oracle import Oracle
+    from epsball.oracle.forward import Local
+    from epsball.oracle.oracle import Oracle
     from epsball.threat import Threat
 
 _ARMIJO = 1e-4

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from epsball.attacks.base import Attack
+from epsball.attacks.parts.step_rules import Rule, momentum, plain
 from epsball.losses import Loss, cross_entropy, sharpened_cross_entropy
-from epsball.rules import Rule, momentum, plain
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from epsball.oracle import Oracle
+    from epsball.oracle.oracle import Oracle
     from epsball.threat import Threat
 
 
@@ -31,7 +31,7 @@ class PGD(Attack):
         rate: length of the last step as a share of ε.
         random_start: whether to begin at a random point of the ball instead of the clean input.
         loss: what is ascended.
-        rule: what is done with a gradient before the step; see `epsball.rules`.
+        rule: what is done with a gradient before the step; see `epsball.attacks.parts.step_rules`.
     """
 
     steps: int = 40

@@ -22,7 +22,7 @@ from epsball.cli.options import (
     Split,
     Std,
     Tune,
-    layout,
+    batching,
     source,
     threat,
 )
@@ -69,7 +69,7 @@ def attack(
 
     The attack's own settings are flags too: --attack pgd --steps 100 --rate 1/20 --loss margin --no-random-start.
     """
-    from epsball.evaluate import evaluate  # noqa: PLC0415 (torch is only loaded by commands that compute)
+    from epsball.evaluation.evaluate import evaluate  # noqa: PLC0415 (torch is only loaded by commands that compute)
 
     bounds, chosen = threat(norm, eps), _attack(name, ctx.args, restarts, target)
     if eps is None and not chosen.minimum_norm:
@@ -87,7 +87,7 @@ def attack(
             ids=ids,
             source=data,
             split=split,
-            layout=layout(given, tune=tune, bfloat16=bfloat16),
+            batching=batching(given, tune=tune, bfloat16=bfloat16),
         ),
         out,
         gate=None,

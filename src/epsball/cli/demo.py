@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
-from epsball import metrics
 from epsball.cli.options import Json, Seed
 from epsball.cli.output import document, doubts, interval, note, say, table
 from epsball.cli.running import kept
-from epsball.report.words import number, percent, seconds
+from epsball.record import metrics
+from epsball.report.text import number, percent, seconds
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -20,7 +20,7 @@ from epsball.cli.options import (
     Split,
     Std,
     Tune,
-    layout,
+    batching,
     source,
     threat,
 )
@@ -58,7 +58,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure clean and robust accuracy under a suite of attacks, every claimed error checked again."""
-    from epsball.evaluate import evaluate as measure  # noqa: PLC0415 (torch is only loaded by commands that compute)
+    from epsball.evaluation.evaluate import evaluate as measure  # noqa: PLC0415 (torch is only loaded by commands that compute)
 
     share, bounds, asked = checked_gate(gate, eps), threat(norm, eps), _suite(suite)
     given = source(model, data, split=split, n=n, device=device, mean=mean, std=std, outputs=outputs)
@@ -73,7 +73,7 @@ def evaluate(
             every_sample=every_sample,
             source=data,
             split=split,
-            layout=layout(given, tune=tune, bfloat16=bfloat16),
+            batching=batching(given, tune=tune, bfloat16=bfloat16),
         ),
         out,
         gate=share,

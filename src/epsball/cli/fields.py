@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from epsball.budget import parse_number
 from epsball.errors import InputError
+from epsball.units import parse_number
 
 if TYPE_CHECKING:
     from epsball.attacks.base import Attack

@@ -78,8 +78,8 @@ def _attack(name: str, attack: "Attack", text: str) -> dict[str, Any]:
 
 def models() -> list[dict[str, Any]]:
     """One row per network of the zoo and of the hub."""
-    from epsball.models.hub import HUB  # noqa: PLC0415 (torch is only loaded by commands that compute)
-    from epsball.models.zoo import NETWORKS  # noqa: PLC0415 (the same)
+    from epsball.models.adapters.hub import HUB  # noqa: PLC0415 (torch is only loaded by commands that compute)
+    from epsball.models.adapters.zoo import NETWORKS  # noqa: PLC0415 (the same)
 
     untrained = [
         {

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from epsball.budget import parse_number
 from epsball.errors import InputError
+from epsball.units import parse_number
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from epsball.layout import Layout
     from epsball.models.wrap import Model
+    from epsball.oracle.batching import Batching
     from epsball.threat import Threat
 
 ModelSpec = Annotated[
@@ -136,14 +136,14 @@ def _model(spec: str, x: "Tensor", y: "Tensor", place: Any, mean: str | None, st
     return dataclasses.replace(again, source=loaded.source)
 
 
-def layout(given: Source, *, tune: bool, bfloat16: bool) -> "Layout | None":
-    """The fastest layout on the first images if `tune`, a lower precision if `bfloat16`; None where the rule decides all."""
-    from epsball.layout import choose  # noqa: PLC0415 (torch is only loaded by commands that compute)
-    from epsball.layout import tune as fastest  # noqa: PLC0415 (the same)
+def batching(given: Source, *, tune: bool, bfloat16: bool) -> "Batching | None":
+    """The fastest batching on the first images if `tune`, a lower precision if `bfloat16`; None where the rule decides all."""
+    from epsball.oracle.batching import choose_batching  # noqa: PLC0415 (torch is only loaded by commands that compute)
+    from epsball.oracle.batching import tune as fastest  # noqa: PLC0415 (the same)
 
     if not (tune or bfloat16):
         return None
-    return dataclasses.replace((fastest if tune else choose)(given.model, given.x), bfloat16=bfloat16)
+    return dataclasses.replace((fastest if tune else choose_batching)(given.model, given.x), bfloat16=bfloat16)
 
 
 def checked_device(name: str) -> Any:

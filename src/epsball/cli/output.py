@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from epsball import metrics
+from epsball.record import metrics
 from epsball.report.budget import budget
-from epsball.report.words import NORMS, count, epsilon, number, percent
+from epsball.report.text import NORMS, count, epsilon, number, percent
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from epsball.budget import parse_number
 from epsball.cli.group import GATE_FAILED, INTERRUPTED, UNUSABLE
 from epsball.cli.output import document, doubts, note, results, say
 from epsball.errors import InputError
-from epsball.report.words import percent
+from epsball.report.text import percent
+from epsball.units import parse_number
 
 if TYPE_CHECKING:
     from epsball.record import Evaluation

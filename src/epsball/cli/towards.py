@@ -11,7 +11,7 @@ from epsball.goal import Goal
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from epsball.oracle import Oracle
+    from epsball.oracle.oracle import Oracle
     from epsball.threat import Threat
 
 

@@ -10,14 +10,14 @@ from epsball.cli.options import Count, Data, Device, Eps, Json, Seed, checked_de
 from epsball.cli.output import note, say, table
 from epsball.errors import InputError
 from epsball.record.files import is_special
-from epsball.report.words import DASH, count, percent, seconds
+from epsball.report.text import DASH, count, percent, seconds
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.models.wrap import Model
-    from epsball.train.loop import Trained
-    from epsball.train.objective import Objective
+    from epsball.training.fit import Trained
+    from epsball.training.objectives import Objective
 
 Weights = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the weights are written, as safetensors.")]
 TrainNorm = Annotated[str, typer.Option(help="linf, l2, l1 or l0; for the objectives fgsm and pgd.")]
@@ -46,8 +46,8 @@ def train(
 ) -> None:
     """Train a network, standard or adversarially; an interrupted run goes on where it stopped."""
     from epsball.models.weights import save_weights  # noqa: PLC0415 (torch is only loaded by commands that compute)
-    from epsball.train.loop import fit  # noqa: PLC0415 (the same)
-    from epsball.train.recipe import Recipe  # noqa: PLC0415 (the same)
+    from epsball.training.fit import fit  # noqa: PLC0415 (the same)
+    from epsball.training.recipe import Recipe  # noqa: PLC0415 (the same)
 
     goal, checkpoint = _objective(objective, norm, eps, steps), _checkpoint(out)
     model, x, y, validation = _prepare(arch, data, n, seed, device)
@@ -80,7 +80,7 @@ def _checkpoint(out: Path) -> Path | None:
 def _objective(name: str, norm: str, eps: str | None, steps: int) -> "Objective":
     from epsball.attacks import FGSM, PGD  # noqa: PLC0415 (torch is only loaded by commands that compute)
     from epsball.losses import cross_entropy  # noqa: PLC0415 (the same)
-    from epsball.train.objective import adversarial, standard  # noqa: PLC0415 (the same)
+    from epsball.training.objectives import adversarial, standard  # noqa: PLC0415 (the same)
 
     share = min(1.0, 2.5 / steps)
     attacks = {"fgsm": FGSM(), "pgd": PGD(steps=steps, first=share, rate=share, loss=cross_entropy)}

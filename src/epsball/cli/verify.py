@@ -8,7 +8,7 @@ import typer
 from epsball.cli.options import Json
 from epsball.cli.output import note, say, table
 from epsball.cli.running import kept
-from epsball.report.words import count
+from epsball.report.text import count
 
 if TYPE_CHECKING:
     from epsball.models.wrap import Model
@@ -27,7 +27,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check every file, row and claimed error of a run folder again; exit 2 if one does not hold."""
-    from epsball.verify import verify as check  # noqa: PLC0415 (torch is only loaded by commands that compute)
+    from epsball.verification.verify import verify as check  # noqa: PLC0415 (torch is only loaded by commands that compute)
 
     with kept(folder, "nothing in it was changed"):
         held = check(folder, None if model is None else _elsewhere(folder, model), passes=passes)
@@ -55,8 +55,8 @@ def verify(
 
 def _elsewhere(folder: Path, source: str) -> "Model":
     """The run's model from another place, normalised as the run recorded it."""
-    from epsball.audit.identity import model_of  # noqa: PLC0415 (torch is only loaded by commands that compute)
-    from epsball.record.folder import read_manifest  # noqa: PLC0415 (the same)
+    from epsball.record.run_folder import read_manifest  # noqa: PLC0415 (the same)
+    from epsball.verification.identity import model_of  # noqa: PLC0415 (torch is only loaded by commands that compute)
 
     spec = read_manifest(folder)["spec"]
     return model_of({**spec, "model": {**spec["model"], "source": source}}, None)

@@ -21,7 +21,7 @@ TINY = 1e-30
 
 
 class Draw(Protocol):
-    """Random numbers for `(N, ...)` rows; see `epsball.noise`."""
+    """Random numbers for `(N, ...)` rows; see `epsball.randomness`."""
 
     def uniform(self, n: int) -> Tensor:
         """Return `(N, n)` numbers of the open interval (0, 1)."""

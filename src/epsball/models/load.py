@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from epsball.errors import InputError
-from epsball.models import zoo
-from epsball.models.hub import read_hub
-from epsball.models.onnx import read_onnx
+from epsball.models.adapters import zoo
+from epsball.models.adapters.hub import read_hub
+from epsball.models.adapters.onnx import read_onnx
 from epsball.models.weights import fill, read_weights
 from epsball.models.wrap import Model, wrap
 

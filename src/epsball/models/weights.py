@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from epsball.errors import InputError
+from epsball.models.adapters.zoo import Network
 from epsball.models.wrap import Model
-from epsball.models.zoo import Network
 from epsball.record.files import write_whole
 
 State = dict[str, Tensor]

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from epsball.budget import parse_number
 from epsball.errors import InputError, ModelError
+from epsball.units import parse_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

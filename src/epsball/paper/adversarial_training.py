@@ -12,7 +12,7 @@ from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table
 from epsball.paper.figure import mean, percent, plain, share
 from epsball.paper.networks import ARMS, ROBUST_EPS, STAGES, robust_network
 from epsball.paper.plots import bars
-from epsball.report.words import DASH, number
+from epsball.report.text import DASH, number
 from epsball.threat import Threat
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from epsball.attacks import FGSM
-from epsball.layout import arranged, choose
+from epsball.oracle.batching import arranged, choose_batching
 from epsball.threat import Threat
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 def logits(model: Model, x: Tensor) -> Tensor:
     """Return the logits `(N, K)` of images `(N, …)`."""
-    layout = choose(model, x)
+    layout = choose_batching(model, x)
     with model.frozen(channels_last=layout.channels_last), torch.no_grad():
-        return torch.cat([model(arranged(part, layout)) for part in torch.split(x, layout.rows)])
+        return torch.cat([model(arranged(part, layout)) for part in torch.split(x, layout.batch_size)])
 
 
 def labels(model: Model, x: Tensor) -> Tensor:

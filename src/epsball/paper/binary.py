@@ -16,9 +16,9 @@ from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table
 from epsball.paper.figure import Figure, mean, percent, plain, share
 from epsball.paper.networks import QUICK
 from epsball.paper.plots import histograms
-from epsball.report.words import DASH
+from epsball.report.text import DASH
 from epsball.threat import Threat
-from epsball.train.recipe import recipe_for
+from epsball.training.recipe import recipe_for
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -16,9 +16,9 @@ from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table
 from epsball.paper.figure import Figure, average, difference, mean, percent, plain, share
 from epsball.paper.networks import ATTACKS, ROBUST_EPS, WARM_UP, trained_up
 from epsball.paper.plots import Line, lines
-from epsball.report.words import DASH, number
+from epsball.report.text import DASH, number
 from epsball.threat import Threat
-from epsball.train.recipe import Recipe
+from epsball.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from epsball.paper.experiment import Check, Measured, Picture, Table
 from epsball.paper.figure import percent, plain
 from epsball.paper.plots import bars
-from epsball.report.words import DASH, number
+from epsball.report.text import DASH, number
 
 
 class Source(NamedTuple):

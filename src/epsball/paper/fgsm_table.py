@@ -6,14 +6,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from epsball.attacks import FGSM
+from epsball.evaluation.threshold import smallest_budget
 from epsball.geometry import Norm, l1, l2, linf
 from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table
 from epsball.paper.figure import percent, share
 from epsball.paper.networks import standard_network
 from epsball.paper.plots import Line, lines
-from epsball.report.words import number
+from epsball.report.text import number
 from epsball.threat import Threat
-from epsball.thresholds import smallest_budget
 
 if TYPE_CHECKING:
     from epsball.models.wrap import Model

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from epsball.errors import InputError
-from epsball.metrics import wilson
-from epsball.report.words import DASH, number
+from epsball.record.metrics import wilson
+from epsball.report.text import DASH, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -14,8 +14,8 @@ from epsball.paper.figure import if_any, mean, share
 from epsball.paper.networks import shortened, standard_network
 from epsball.paper.perturbations import fgsm_budget, fgsm_examples, wrong
 from epsball.paper.spaces import Space, View, centred, whitened
-from epsball.train.loop import fit
-from epsball.train.recipe import Recipe, constant
+from epsball.training.fit import fit
+from epsball.training.recipe import Recipe, constant
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from epsball.paper.experiment import Check, Measured, Picture, Table
 from epsball.paper.figure import bounded_mean, mean, percent, plain
 from epsball.paper.plots import Line, lines
-from epsball.report.words import DASH, number
+from epsball.report.text import DASH, number
 
 if TYPE_CHECKING:
     from epsball.paper.figure import Figure

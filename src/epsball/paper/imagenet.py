@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from epsball.data.load import load_data
 from epsball.errors import InputError
+from epsball.models.adapters.onnx import caffe_inputs
 from epsball.models.load import load_model
-from epsball.models.onnx import caffe_inputs
 
 if TYPE_CHECKING:
     from epsball.models.wrap import Model

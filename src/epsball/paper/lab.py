@@ -18,15 +18,15 @@ from epsball.models.load import load_model
 from epsball.models.weights import fill, read_weights, save_weights
 from epsball.models.wrap import Model
 from epsball.record.files import write_whole
-from epsball.train.checkpoint import describe
-from epsball.train.loop import Epoch, Trained, fit
-from epsball.train.objective import Objective, standard
+from epsball.training.checkpoint import describe
+from epsball.training.fit import Epoch, Trained, fit
+from epsball.training.objectives import Objective, standard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from epsball.train.recipe import Recipe
+    from epsball.training.recipe import Recipe
 
 Choice = TypeVar("Choice")
 Data = tuple[Tensor, Tensor]

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from epsball.models.adapters.zoo import build
 from epsball.models.wrap import wrap
-from epsball.models.zoo import build
 from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table
 from epsball.paper.figure import Figure, mean, percent, plain
 from epsball.paper.linear_units import BUDGETS, EPS, MAGNITUDE, ROWS, Resize, of_size, slope
 from epsball.paper.networks import QUICK, standard_network
 from epsball.paper.plots import Line, lines
 from epsball.paper.straightness import MOST, PIECES, POINTS, along
-from epsball.report.words import number
-from epsball.train.recipe import recipe_for
+from epsball.report.text import number
+from epsball.training.recipe import recipe_for
 
 if TYPE_CHECKING:
     from epsball.paper.lab import Data, Lab

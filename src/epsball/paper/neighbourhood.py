@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from epsball.geometry import Norm, l2, linf
-from epsball.noise import Noise
 from epsball.paper.answers import labels
 from epsball.paper.figure import Figure, bounded_mean, if_any, share
+from epsball.randomness import Stream
 from epsball.threat import Threat
 
 if TYPE_CHECKING:
@@ -93,6 +93,6 @@ def in_balls(model: Model, y: Tensor, centres: dict[str, Tensor], seed: int, dra
 def _around(model: Model, y: Tensor, threat: Threat, seed: int, draws: int, x: Tensor) -> Figure | None:
     if not len(y):
         return None
-    points = [threat.sample(x, Noise(seed, torch.arange(len(y)), draw)) for draw in range(draws)]
+    points = [threat.sample(x, Stream(seed, torch.arange(len(y)), draw)) for draw in range(draws)]
     wrong = torch.stack([labels(model, at) != y for at in points])
     return bounded_mean(wrong.double().mean(0))

@@ -9,9 +9,9 @@ from epsball.attacks import FGSM, PGD
 from epsball.geometry import linf
 from epsball.losses import cross_entropy
 from epsball.threat import Threat
-from epsball.train.loop import Epoch, Trained
-from epsball.train.objective import Objective, adversarial, standard
-from epsball.train.recipe import Recipe, constant, recipe_for
+from epsball.training.fit import Epoch, Trained
+from epsball.training.objectives import Objective, adversarial, standard
+from epsball.training.recipe import Recipe, constant, recipe_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import torch.nn.functional as F
 
 from epsball.attacks import FGSM
+from epsball.evaluation.threshold import smallest_budget
 from epsball.geometry import linf
 from epsball.paper.answers import labels
 from epsball.threat import Threat
-from epsball.thresholds import smallest_budget
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.ticker import LogFormatter, PercentFormatter
 
 from epsball.report.svg import ACCENT, GOOD, GRID, INK, MUTED, WARN, axes
-from epsball.report.words import DASH
+from epsball.report.text import DASH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,7 +15,7 @@ from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table
 from epsball.paper.figure import Figure, percent, share
 from epsball.paper.networks import shortened, standard_network
 from epsball.paper.plots import bars
-from epsball.report.words import DASH
+from epsball.report.text import DASH
 from epsball.threat import Threat
 
 if TYPE_CHECKING:

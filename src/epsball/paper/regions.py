@@ -14,7 +14,7 @@ from epsball.paper.neighbourhood import in_balls, over_plane
 from epsball.paper.networks import standard_network
 from epsball.paper.plots import Line, lines, plane
 from epsball.paper.subspace import LADDER, directions
-from epsball.report.words import DASH, NORMS, number
+from epsball.report.text import DASH, NORMS, number
 from epsball.threat import Threat
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table
 from epsball.paper.figure import Figure, mean, percent, share
 from epsball.paper.networks import CLEAN_SHARE
 from epsball.paper.plots import bars
-from epsball.report.words import DASH
+from epsball.report.text import DASH
 from epsball.threat import Threat
-from epsball.train.objective import adversarial, standard
-from epsball.train.recipe import Recipe
+from epsball.training.objectives import adversarial, standard
+from epsball.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

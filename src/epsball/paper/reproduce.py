@@ -13,9 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from epsball.errors import InputError
+from epsball.evaluation.plan import circumstances
 from epsball.paper import EXPERIMENTS
 from epsball.paper.experiment import Experiment, Measured, Verdict, verdict
-from epsball.provenance import circumstances
 from epsball.record.files import write_whole
 from epsball.report.svg import alone, inline
 

@@ -12,13 +12,13 @@ import torch.nn.functional as F
 from epsball.attacks import PGD
 from epsball.geometry import linf
 from epsball.losses import cross_entropy
-from epsball.noise import Noise
 from epsball.paper.answers import labels, logits
 from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table
 from epsball.paper.figure import percent, share
 from epsball.paper.networks import ARMS, ROBUST_EPS, STAGES, robust_network
 from epsball.paper.plots import Line, histograms, lines
-from epsball.report.words import number
+from epsball.randomness import Stream
+from epsball.report.text import number
 from epsball.threat import Threat
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _sample(model: Model, test: Data, row: int, steps: int, shown: list[int], se
 def climbed(model: Model, x: Tensor, y: Tensor, ids: Tensor, done: int, steps: int, seed: int) -> Tensor:
     """Where PGD of `steps` constant steps is after `done` of them, `(N, …)`."""
     if done == 0:
-        return THREAT.sample(x, Noise(seed, ids, 0))
+        return THREAT.sample(x, Stream(seed, ids, 0))
     return PGD(steps=done, first=2.5 / steps, rate=2.5 / steps, loss=cross_entropy).maximise(
         model, x, y, THREAT, seed=seed, ids=ids
     )

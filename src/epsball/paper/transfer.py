@@ -11,15 +11,15 @@ import torch
 
 from epsball.attacks import PGD
 from epsball.geometry import linf
-from epsball.noise import Noise
 from epsball.paper.answers import labels
 from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table
 from epsball.paper.figure import Figure, average, difference, if_any, mean, percent, share
 from epsball.paper.networks import QUICK, robust_network, standard_network
 from epsball.paper.plots import bars, grid
-from epsball.report.words import DASH
+from epsball.randomness import Stream
+from epsball.report.text import DASH
 from epsball.threat import Threat
-from epsball.train.recipe import recipe_for
+from epsball.training.recipe import recipe_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -87,7 +87,7 @@ def row(models: dict[str, Model], source: str, test: Data, seed: int) -> dict[st
     """The examples of one network on all."""
     x, y = test
     points = PGD(steps=STEPS).maximise(models[source], x, y, THREAT, seed=seed)
-    noise = THREAT.furthest(Noise(seed, torch.arange(len(y)), 0).normal(x[0].numel()).reshape(x.shape).to(x), x)
+    noise = THREAT.furthest(Stream(seed, torch.arange(len(y)), 0).normal(x[0].numel()).reshape(x.shape).to(x), x)
     fooled = (labels(models[source], x) == y) & (labels(models[source], points) != y)
     cells = {}
     for target, model in models.items():

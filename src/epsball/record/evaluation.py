@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from epsball import metrics
-from epsball.budget import parse_budget
+from epsball.record import metrics
+from epsball.units import parse_budget
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

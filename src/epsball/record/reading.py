@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsball.errors import InputError
+from epsball.record.columns import tabulate
 from epsball.record.evaluation import ATTACK_COLUMNS, SAMPLE_COLUMNS, AttackRows, Evaluation, Finding
 from epsball.record.files import read_arrays, read_table
-from epsball.record.folder import INPUTS, SAMPLES, read_manifest, stage_name
-from epsball.record.tabulate import tabulate
+from epsball.record.run_folder import INPUTS, SAMPLES, read_manifest, stage_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

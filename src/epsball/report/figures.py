@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from epsball import metrics
+from epsball.record import metrics
 from epsball.report.svg import ACCENT, BAND, GOOD, INK, WARN, axes
-from epsball.report.words import NORMS, number
+from epsball.report.text import NORMS, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from epsball import metrics
-from epsball.record import AttackRows
+from epsball.record import AttackRows, metrics
 from epsball.report.budget import budget
 from epsball.report.figures import distance_histogram, horizon
 from epsball.report.svg import inline
-from epsball.report.words import DASH, class_names, count, number, percent, seconds
+from epsball.report.text import DASH, class_names, count, number, percent, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from epsball.report.words import DASH, NORMS, TIMES, epsilon, seconds
+from epsball.report.text import DASH, NORMS, TIMES, epsilon, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ def configuration(run: Evaluation) -> list[dict[str, Any]]:
     threat = spec["threat"]
     ordered = sorted(spec["attacks"].items(), key=lambda item: item[1]["position"])
     attacks = {name: _call(fields) for name, fields in ordered}
-    rest = {name: value for name, value in spec.items() if name == "layout" or not isinstance(value, dict | list)}
+    rest = {name: value for name, value in spec.items() if name == "batching" or not isinstance(value, dict | list)}
     groups: dict[str, Mapping[str, Any]] = {
         "Model": spec.get("model", {}),
         "Data": spec.get("data", {}),

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsball.record.files import damaged
-from epsball.record.folder import INPUTS, read_manifest
 from epsball.record.reading import attack_stages, part_files
+from epsball.record.run_folder import INPUTS, read_manifest
 from epsball.report.pictures import triptych
-from epsball.report.words import class_names, number, percent
+from epsball.report.text import class_names, number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

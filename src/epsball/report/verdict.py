@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from epsball import metrics
-from epsball.record import Finding
-from epsball.report.words import DASH, MEANINGS, NO_BREAK, NORMS, count, epsilon, number, percent
+from epsball.record import Finding, metrics
+from epsball.report.text import DASH, MEANINGS, NO_BREAK, NORMS, count, epsilon, number, percent
 
 if TYPE_CHECKING:
     from epsball.record import Evaluation

@@ -11,15 +11,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from epsball.record.files import write_whole
-from epsball.record.folder import MANIFEST, read_manifest
 from epsball.record.reading import attack_stages
+from epsball.record.run_folder import MANIFEST, read_manifest
 from epsball.report.figures import accuracy_curve, asks_how_close
 from epsball.report.lines import attack_lines, confusion, distance_panels
 from epsball.report.provenance import command, configuration, repeatable
 from epsball.report.samples import gallery
 from epsball.report.svg import inline
+from epsball.report.text import percent
 from epsball.report.verdict import checks, findings, headline, verdict
-from epsball.report.words import percent
 
 if TYPE_CHECKING:
     from epsball.record import Evaluation

@@ -1,0 +1,1 @@
+"""Lower bounds on the distance to the nearest error."""

@@ -1,0 +1,97 @@
+"""The samples of an evaluation: inputs, labels and what the model says of them before any attack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from epsball.errors import InputError
+from epsball.goal import Goal
+from epsball.oracle.batching import Batching, choose_batching
+from epsball.validation import checked_goal, checked_ids, checked_inputs, checked_logits
+from epsball.verification.independent import ask
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from epsball.models.wrap import Model
+    from epsball.threat import Threat
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """n samples, x (n, …) and y (n,) on the model's device, the rest on the processor.
+
+    `clean` and `confidence` are the label predicted on each clean input and its softmax probability.
+    """
+
+    model: Model
+    x: Tensor
+    y: Tensor
+    ids: NDArray[np.int64]
+    label: NDArray[np.int64]
+    clean: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    classes: int
+    batching: Batching
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether the clean input is classified correctly (n,)."""
+        right: NDArray[np.bool_] = self.clean == self.label
+        return right
+
+    def rows(self, at: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
+        """Inputs, labels and ids of the samples at these places."""
+        place = torch.from_numpy(at).to(self.x.device)
+        return self.x[place], self.y[place], torch.from_numpy(self.ids[at]).to(self.x.device)
+
+
+def prepare(
+    model: Model,
+    data: Any,
+    threat: Threat,
+    ids: Sequence[int] | Tensor | NDArray[Any] | None,
+    batching: Batching | None,
+) -> Samples:
+    """Check the samples and pass the clean inputs through the model once.
+
+    Raises:
+        InputError: `data` is no pair of inputs and labels, or they cannot be used.
+        ModelError: the model failed or answered nonsense.
+    """
+    if not isinstance(data, tuple | list) or len(data) != 2:  # noqa: PLR2004 (inputs and labels)
+        raise InputError(f"data was given as {type(data).__name__}; expected a pair (x, y) of inputs and labels")
+    x = checked_inputs(data[0], threat)
+    y = checked_goal(Goal(data[1]), len(x), x.device).labels
+    numbers = checked_ids(ids, len(x), torch.device("cpu")).numpy()
+    different = len(np.unique(numbers))
+    if different != len(x):
+        raise InputError(
+            f"the ids have {different} different values for {len(x)} inputs; expected one id of its own per input"
+        )
+    batching = batching or choose_batching(model, x)
+    answers = ask(model, x, rows=batching.batch_size, inspect=partial(_inspect, y))
+    label = y.cpu().numpy()
+    return Samples(model, x, y, numbers, label, answers.label[0], answers.confidence[0], answers.classes, batching)
+
+
+def _inspect(y: Tensor, logits: Tensor, at: slice) -> None:
+    checked_logits(logits, Goal(y[at]))
+
+
+def numpy_of(x: Tensor) -> NDArray[Any]:
+    """The same numbers on the processor; bfloat16, which NumPy lacks, as float32."""
+    x = x.detach().cpu()
+    array: NDArray[Any] = (x.float() if x.dtype == torch.bfloat16 else x).numpy()
+    return array

@@ -1,0 +1,1 @@
+"""Models from other places, one file a source."""

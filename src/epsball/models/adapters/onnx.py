@@ -1,0 +1,160 @@
+"""Classifiers from ONNX files as PyTorch modules: differentiable, for any batch size, with logits out. onnx2fx converts."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from epsball.errors import InputError
+from epsball.models.adapters.onnx_edit import cut_softmax, loosen_batch
+from epsball.models.wrap import Model, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from onnx import ModelProto
+
+_PACKAGES = ("onnx", "onnx2fx")
+_CAFFE_MEAN = (104.0, 117.0, 123.0)
+_TABLE = 2
+
+
+class OnnxGraph(nn.Module):
+    """The layers of an ONNX graph; (N, K, 1, 1), what a network without a linear layer ends in, becomes (N, K).
+
+    Args:
+        layers: what onnx2fx made of the graph. Its weights become parameters without gradients: it is asked, not trained.
+    """
+
+    def __init__(self, layers: nn.Module) -> None:
+        super().__init__()
+        for name, weight in list(layers.named_buffers()):
+            if weight.is_floating_point():
+                delattr(layers, name)
+                layers.register_parameter(name, nn.Parameter(weight, requires_grad=False))
+        self.layers = layers
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, K) of inputs as the graph takes them."""
+        answer: Tensor = self.layers(x)
+        while answer.ndim > _TABLE and answer.shape[-1] == 1:
+            answer = answer.squeeze(-1)
+        return answer
+
+
+class CaffePixels(nn.Module):
+    """RGB in [0, 1] to what Caffe's ImageNet networks were trained on: 255 times the pixels in the order BGR, less a mean.
+
+    Args:
+        mean: of blue, green and red, on the scale from 0 to 255.
+    """
+
+    mean: Tensor
+
+    def __init__(self, mean: Sequence[float] = _CAFFE_MEAN) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).reshape(3, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """255 x[:, (2, 1, 0)] - mean, for images (N, 3, H, W)."""
+        return 255 * x.flip(1) - self.mean.to(x.dtype)
+
+
+def caffe_inputs(net: Model | nn.Module, mean: Sequence[float] = _CAFFE_MEAN) -> Model:
+    """One of Caffe's ImageNet networks as a classifier on data units, so that ε means what it means everywhere.
+
+    On the command line MODEL is then `nets.py:make`, with this factory in nets.py:
+    `def make(): return caffe_inputs(epsball.load_model("onnx:bvlc_googlenet.onnx"))`.
+
+    Args:
+        net: such as `load_model("onnx:bvlc_googlenet.onnx")` or `…reference_caffenet.onnx`: 224 x 224, BGR, 0 to 255.
+        mean: of blue, green and red: GoogLeNet's by default. That of CaffeNet's mean image is (104.007, 116.669, 122.679).
+
+    Raises:
+        InputError: a model that is no PyTorch module, or has a normalisation of its own.
+    """
+    model = wrap(net)
+    if model.module is None or model.mean is not None or model.std is not None:
+        raise InputError(
+            "caffe_inputs takes a PyTorch module that has no mean and std of its own; give the bare network"
+        )
+    return wrap(nn.Sequential(CaffePixels(mean), model.module).eval(), outputs=model.outputs)
+
+
+def read_onnx(path: Path) -> OnnxGraph:
+    """The classifier in an ONNX file, in evaluation mode.
+
+    A Softmax at the end is left out: attacks want logits. Where the file fixes the number of images in a batch, that is
+    loosened: reshapes that spell out this number keep the number they are given instead.
+
+    Args:
+        path: of the file; weights kept beside it are found.
+
+    Raises:
+        InputError: no such file, one that cannot be read, no single input and output, an operator that cannot be converted,
+            or the packages are not installed.
+    """
+    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    if missing:
+        raise InputError(
+            f"{path} needs the package {' and '.join(missing)} to be read, on Python 3.11 or newer; "
+            'pip install "epsball[onnx]"'
+        )
+    model = _parsed(path)
+    graph = model.graph
+    weights = {weight.name for weight in graph.initializer}
+    inputs = [value.name for value in graph.input if value.name not in weights]
+    outputs = [value.name for value in graph.output]
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise InputError(
+            f"{path} has the inputs {', '.join(inputs)} and the outputs {', '.join(outputs)}; "
+            "expected one input, images, and one output, a score for each class"
+        )
+    cut_softmax(model)
+    loosen_batch(model, inputs[0])
+    return OnnxGraph(_converted(model, path)).eval()
+
+
+def _parsed(path: Path) -> ModelProto:
+    import onnx  # noqa: PLC0415 a file format is imported where it is used
+
+    if not path.is_file():
+        raise InputError(f"there is no file {path}; give onnx:path/to/file.onnx")
+    try:
+        model = onnx.load(str(path))
+    except Exception as error:  # protobuf and missing files of weights each raise their own
+        raise _unreadable(path, _first_line(error)) from error
+    if not model.graph.node or not model.opset_import:
+        raise _unreadable(path, "it holds no graph, or not its version")
+    return model
+
+
+def _unreadable(path: Path, reason: str) -> InputError:
+    return InputError(
+        f"{path} is no ONNX file, or only a part of one ({reason}); download it again, with 'git lfs pull' where it came by Git"
+    )
+
+
+def _converted(model: ModelProto, path: Path) -> Any:
+    import onnx2fx  # noqa: PLC0415 a heavy library is imported where it is used
+
+    try:
+        return onnx2fx.convert(model)
+    except onnx2fx.UnsupportedOpError as error:
+        operator = f"{error.domain}.{error.op_type}" if error.domain else error.op_type
+        raise InputError(
+            f"{path} uses the operator {operator}, which onnx2fx does not convert; export the network without it"
+        ) from error
+    except Exception as error:  # a handler may raise anything on a node it does not expect
+        raise InputError(
+            f"{path} cannot be converted to PyTorch ({_first_line(error)}); export the network again, with a newer opset"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

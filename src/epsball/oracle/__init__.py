@@ -1,0 +1,1 @@
+"""The one object that calls the model, and its parts."""

@@ -1,0 +1,67 @@
+"""Counter-based randomness: a draw is a pure function of (seed, sample id, counter) and of nothing else.
+
+Neither the size of the batch, nor the order of the samples, nor the device, nor a resume point changes a sample's numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_GOLDEN = 0x9E3779B97F4A7C15
+_FIRST = 0xBF58476D1CE4E5B9
+_SECOND = 0x94D049BB133111EB
+_BITS = 23
+"""Bits of a uniform number: (k + 1/2) / 2**23 is exact in single precision and never 0 or 1."""
+
+
+def _signed(value: int) -> int:
+    value &= 2**64 - 1
+    return value - 2**64 if value >= 2**63 else value
+
+
+def _shifted(z: Tensor, bits: int) -> Tensor:
+    return (z >> bits).bitwise_and_(2 ** (64 - bits) - 1)
+
+
+def _mixed(z: Tensor) -> Tensor:
+    """SplitMix64's output function (Steele, Lea and Flood 2014) on every 64-bit word."""
+    z = _shifted(z, 30).bitwise_xor_(z).mul_(_signed(_FIRST))
+    z = _shifted(z, 27).bitwise_xor_(z).mul_(_signed(_SECOND))
+    return _shifted(z, 31).bitwise_xor_(z)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One draw for a set of samples.
+
+    Args:
+        seed: the run's seed.
+        ids: the samples' ids, `(N,)` int64.
+        counter: the number of the draw within the run.
+    """
+
+    seed: int
+    ids: Tensor
+    counter: int
+
+    def bits(self, n: int) -> Tensor:
+        """Return `(N, n)` random 64-bit words: the SplitMix64 stream whose start is a hash of (seed, id, counter)."""
+        seed = _mixed(torch.tensor(_signed(self.seed + _GOLDEN), device=self.ids.device))
+        start = _mixed(_mixed(self.ids * _signed(_GOLDEN) ^ seed) + _signed((self.counter + 1) * _SECOND))
+        place = torch.arange(1, n + 1, device=self.ids.device) * _signed(_GOLDEN)
+        return _mixed(start[:, None] + place)
+
+    def uniform(self, n: int) -> Tensor:
+        """Return `(N, n)` numbers of the open interval (0, 1), in steps of 2**-23, as float64."""
+        return _shifted(self.bits(n), 64 - _BITS).double().add_(0.5).div_(2.0**_BITS)
+
+    def normal(self, n: int) -> Tensor:
+        """Return `(N, n)` standard normal numbers (Box and Muller 1958), as float64."""
+        half = (n + 1) // 2
+        u = self.uniform(2 * half)
+        radius, angle = (-2 * u[:, :half].log()).sqrt(), 2 * math.pi * u[:, half:]
+        return torch.cat((radius * angle.cos(), radius * angle.sin()), 1)[:, :n]

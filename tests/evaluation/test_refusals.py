@@ -1,0 +1,146 @@
+"""An evaluation: what its record says, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import epsball as eb
+from epsball.evaluation.evaluate import evaluate
+from epsball.record import Evaluation, read_run
+from toy import CLASSES, EPS, SUITE, Affine, Interrupted, exact_radius, same, samples, toy_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
+
+
+def test_the_record_is_plain_json_and_says_it_all(run: Evaluation) -> None:
+    spec = json.loads(json.dumps(run.spec, allow_nan=False))
+    assert spec == run.spec
+    assert spec["attacks"]["pgd"] == {
+        "class": "PGD",
+        "position": 2,
+        "minimum_norm": False,
+        "access": "GRADIENT",
+        "first": 1.0,
+        "steps": 4,
+        "rate": 0.5,
+        "random_start": True,
+        "loss": "sharpened_cross_entropy",
+        "rule": "plain",
+    }
+    assert spec["threat"] == {"norm": "linf", "eps": EPS, "low": 0.0, "high": 1.0}
+    assert spec["data"]["shape"] == [1, 4, 4]
+    assert spec["data"]["classes"] == CLASSES
+    assert len(spec["model"]["fingerprint"]) == len(spec["data"]["fingerprint"]) == 64
+    assert spec["model"]["class"] == "toy:Affine"
+    assert spec["suite"] == "custom"
+    assert spec["batching"]["chunk_size"] == 16
+    assert {"python", "torch", "numpy", "epsball"} == spec["versions"].keys()
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"seed": 1}, "seed"),
+        ({"suite": {**SUITE, "pgd": eb.PGD(steps=5, rate=0.5)}}, "attacks.pgd.steps"),
+        ({"suite": dict(reversed(SUITE.items()))}, "attacks.deepfool.position"),
+        ({"model": Affine(seed=5), "data": samples(wrong=5)}, "data.fingerprint"),
+        ({"eps": 0.02}, "threat.eps"),
+        ({"chunk_size": 8}, "batching.chunk_size"),
+        ({"every_sample": True}, "every_sample"),
+        ({"certifiers": [exact_radius(0.1)]}, "certifiers"),
+    ],
+)
+def test_a_folder_of_another_configuration_is_refused(change: dict[str, Any], key: str, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        toy_run(tmp_path, progress=Interrupted(4))
+    with pytest.raises(eb.InputError, match=rf"this one has {key} = .*choose another folder with out="):
+        toy_run(tmp_path, **change)
+
+
+def test_other_ids_are_another_run(tmp_path: Path) -> None:
+    toy_run(tmp_path)
+    (tmp_path / "run.json").write_text((tmp_path / "run.json").read_text().replace('"complete"', '"running"'))
+    with pytest.raises(eb.InputError, match="samples of other ids"):
+        toy_run(tmp_path, ids=range(1, 61))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"data": samples()[0]}, r"expected a pair \(x, y\)"),
+        ({"data": (samples()[0], samples()[1][:-1])}, "expected one class per input"),
+        ({"data": (samples()[0], samples()[1] + CLASSES)}, "expected labels from 0 to 3"),
+        ({"data": (samples()[0] * 2 - 1, samples()[1])}, "eb.wrap"),
+        ({"data": (samples()[0] * torch.nan, samples()[1])}, "NaN"),
+        ({"threat": "linf"}, "expected eb.Threat"),
+        ({"threat": eb.Threat("linf", torch.full((60,), 0.1))}, "needs one number for all"),
+        ({"threat": eb.Threat("linf")}, "'noise', which works inside a ball"),
+        ({"threat": eb.Threat("l0", 3)}, "'deepfool', which is not defined for l0"),
+        ({"suite": "quickest"}, "no suite 'quickest'"),
+        ({"suite": {}}, "holds no attack"),
+        ({"suite": None}, "the suite was given as NoneType; expected"),
+        ({"seed": "a"}, "the seed was given as 'a'"),
+        ({"seed": 1.5}, "the seed was given as 1.5"),
+        ({"ids": [0.5] * 60}, "type float32 for 60 inputs"),
+        ({"suite": ["pgd"]}, "expected an attack such as"),
+        ({"chunk_size": 0}, "at least 1 sample"),
+        ({"ids": [0] * 60}, "1 different values for 60 inputs"),
+        ({"certifiers": ["crown"]}, "a certifier was given as str"),
+    ],
+)
+def test_what_cannot_be_used_is_one_sentence(change: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(eb.InputError, match=sentence):
+        toy_run(**change)
+
+
+def test_a_suite_that_fits_nothing_is_one_sentence() -> None:
+    with pytest.raises(eb.InputError, match=r"no attack of the suite 'quick' works in l0 with ε = inf"):
+        evaluate(Affine(), samples(), eb.Threat("l0"), "quick")
+
+
+@pytest.mark.parametrize(
+    ("model", "sentence"),
+    [
+        (lambda x: Affine()(x).softmax(1), "returned probabilities"),
+        (lambda x: Affine()(x) * torch.nan, "NaN or infinite logits"),
+        (lambda x: {"logits": x}, "returned a dictionary"),
+    ],
+)
+def test_a_model_that_answers_nonsense_is_one_sentence(model: Callable[[Tensor], Any], sentence: str) -> None:
+    with pytest.raises((eb.InputError, eb.ModelError), match=sentence):
+        toy_run(model=model)
+
+
+def test_a_model_that_fails_half_way_loses_nothing(run: Evaluation, tmp_path: Path) -> None:
+    class Tired(Affine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.left = 40
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.left -= 1
+            if self.left < 0:
+                raise RuntimeError("tired")
+            return super().forward(x)
+
+    tired = Tired()
+    tired.train()
+    named: Any = {"model": eb.wrap(tired)}
+    with pytest.raises(eb.ModelError, match="tired"):
+        toy_run(tmp_path, **named)
+    assert tired.training
+    assert tired.weight.requires_grad
+    kept = read_run(tmp_path)
+    assert len(kept.attacks["noise"]) > 0
+    tired.left = 10000
+    assert same(run, toy_run(tmp_path, **named))

@@ -1,0 +1,252 @@
+"""Verification: one altered value in any column, in any file, is noticed; an honest run passes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import epsball as eb
+from epsball.record import read_run
+from epsball.record.evaluation import ATTACK_COLUMNS, SAMPLE_COLUMNS
+from epsball.record.files import array_bytes, json_bytes, read_arrays, read_table, sha256, table_bytes
+from epsball.record.run_folder import digest
+from epsball.verification.verify import verify
+from toy import EPS, Affine, exact_radius, samples, toy_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+DEEPFOOL = "attacks/03-deepfool/00001.parquet"
+FGSM = "attacks/01-fgsm/00000.parquet"
+PGD = "attacks/02-pgd/00000.parquet"
+
+
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("runs") / "honest"
+    toy_run(path, certifiers=[exact_radius(0.5)])
+    return path
+
+
+@pytest.fixture
+def folder(honest: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(honest, tmp_path / "run")
+
+
+def forge(folder: Path, name: str, content: bytes) -> None:
+    """Replace a file and make the manifest agree, as a careful forger would."""
+    (folder / name).write_bytes(content)
+    manifest = json.loads((folder / "run.json").read_text())
+    manifest["parts"][name]["sha256"] = sha256(content)
+    seal(folder, manifest)
+
+
+def seal(folder: Path, manifest: dict[str, Any]) -> None:
+    manifest["digest"] = digest(manifest)
+    (folder / "run.json").write_bytes(json_bytes(manifest))
+
+
+def alter(values: NDArray[Any], row: int) -> NDArray[Any]:
+    """The column with one value changed a little."""
+    changed = values.copy()
+    if values.dtype.kind == "b":
+        changed[row] = not values[row]
+    elif values.dtype.kind == "U":
+        changed = values.astype(object)
+        changed[row] = "pgd" if values[row] != "pgd" else "fgsm"
+        return changed.astype(np.str_)
+    elif values.dtype.kind == "f":
+        changed[row] = values[row] * 0.99 if np.isfinite(values[row]) and values[row] else 0.01
+    else:
+        changed[row] = values[row] + 1
+    return changed
+
+
+def test_an_honest_run_passes(honest: Path) -> None:
+    run = read_run(honest)
+    held = verify(honest, Affine())
+    assert held.samples == len(run)
+    assert held.hits == sum(int(rows.success.sum()) for rows in run.attacks.values()) > 60
+    assert held.complete
+    assert held.passes == 1
+    assert held.findings == ()
+    assert verify(honest, Affine(), samples()) == held
+
+
+@pytest.mark.parametrize("column", ATTACK_COLUMNS)
+@pytest.mark.parametrize(("name", "row"), [(DEEPFOOL, 0), (FGSM, "hit"), (FGSM, "miss"), (PGD, -1)])
+def test_one_altered_value_of_an_attack_is_noticed(column: str, name: str, row: int | str, folder: Path) -> None:
+    columns = read_table(folder / name, ATTACK_COLUMNS)
+    if isinstance(row, str):
+        row = int(np.flatnonzero(columns["success"] == (row == "hit"))[0])
+    forge(folder, name, table_bytes(columns | {column: alter(columns[column], row)}))
+    with pytest.raises(eb.UntrustworthyError, match="does not hold what it claims"):
+        verify(folder, Affine())
+
+
+@pytest.mark.parametrize("column", SAMPLE_COLUMNS)
+@pytest.mark.parametrize("row", [0, 10, -1])
+def test_one_altered_value_of_the_samples_is_noticed(column: str, row: int, folder: Path) -> None:
+    columns = read_table(folder / "samples.parquet", SAMPLE_COLUMNS)
+    forge(folder, "samples.parquet", table_bytes(columns | {column: alter(columns[column], row)}))
+    shown = f"samples.parquet, sample {range(60)[row]}: {column} is"
+    with pytest.raises(eb.UntrustworthyError, match=shown):
+        verify(folder, Affine())
+
+
+@pytest.mark.parametrize("name", ["samples.parquet", FGSM, "certificates/00-certify/00000.parquet"])
+def test_a_row_that_was_taken_out_is_noticed(name: str, folder: Path) -> None:
+    kinds: Any = {"samples.parquet": SAMPLE_COLUMNS, FGSM: ATTACK_COLUMNS}.get(
+        name, {"id": np.int64, "lower": np.float64}
+    )
+    columns = read_table(folder / name, kinds)
+    kept = {column: values[:-1] for column, values in columns.items()}
+    forge(folder, name, table_bytes(kept))
+    with pytest.raises(eb.UntrustworthyError, match="does not hold"):
+        verify(folder, Affine())
+
+
+def test_a_raised_certificate_is_noticed(folder: Path) -> None:
+    name = "certificates/00-certify/00001.parquet"
+    columns = read_table(folder / name, {"id": np.int64, "lower": np.float64})
+    forge(folder, name, table_bytes(columns | {"lower": columns["lower"] * 3}))
+    with pytest.raises(eb.UntrustworthyError, match="a certificate excludes errors up to"):
+        verify(folder, Affine())
+
+
+def test_rows_in_another_order_are_noticed(folder: Path) -> None:
+    columns = {name: values[::-1] for name, values in read_table(folder / PGD, ATTACK_COLUMNS).items()}
+    forge(folder, PGD, table_bytes(columns))
+    with pytest.raises(eb.UntrustworthyError, match="samples stand in another order"):
+        verify(folder, Affine())
+
+
+def hits(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]], name: str = FGSM) -> None:
+    name = name.replace(".parquet", ".safetensors")
+    forge(folder, name, array_bytes(change(read_arrays(folder / name, ("ids", "x")))))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda hit: {"ids": hit["ids"][1:], "x": hit["x"][1:]}, "hits and stored examples do not match"),
+        (lambda hit: {"ids": np.append(hit["ids"], 0), "x": np.concatenate([hit["x"], hit["x"][:1]])}, "do not match"),
+        (lambda hit: {"ids": hit["ids"][::-1], "x": hit["x"][::-1]}, "do not match"),
+        (lambda hit: {"ids": hit["ids"], "x": hit["x"][:-1]}, "examples have shape"),
+        (lambda hit: {"ids": hit["ids"], "x": hit["x"].astype(np.float64)}, "type float64"),
+        (lambda hit: {"ids": hit["ids"], "x": hit["x"] + np.float32(0.9)}, "outside the box"),
+        (lambda hit: {"ids": hit["ids"], "x": hit["x"] + np.float32(0.001)}, "distance is"),
+        (lambda hit: {"ids": hit["ids"], "x": np.float32(0.5) + 0 * hit["x"]}, "distance is"),
+    ],
+)
+def test_examples_that_do_not_fit_are_noticed(
+    change: Callable[[dict[str, Any]], dict[str, Any]], sentence: str, folder: Path
+) -> None:
+    hits(folder, change)
+    with pytest.raises(eb.UntrustworthyError, match=sentence):
+        verify(folder, Affine())
+
+
+def test_an_example_that_is_no_error_is_noticed_even_if_its_row_agrees(folder: Path) -> None:
+    x, _ = samples()
+    name = "attacks/03-deepfool/00000.parquet"
+    columns = read_table(folder / name, ATTACK_COLUMNS)
+    shift = 1e-3 * np.float32(1)
+    clean = x[columns["id"]].numpy()
+    step = clean.copy()
+    step.reshape(len(clean), -1)[:, 0] += shift * (columns["id"] == columns["id"][-1])
+    hits(folder, lambda hit: {"ids": hit["ids"], "x": np.concatenate([hit["x"][:-1], step[-1:]])}, name)
+    moved = float(np.abs(step[-1].astype(np.float64) - clean[-1]).max())
+    columns["distance"][-1], columns["relative"][-1] = moved, moved / float(clean[-1].max())
+    forge(folder, name, table_bytes(columns))
+    with pytest.raises(eb.UntrustworthyError, match="classifies the example correctly, it is no error"):
+        verify(folder, Affine())
+
+
+def test_a_hit_beyond_the_budget_is_noticed(folder: Path) -> None:
+    manifest = json.loads((folder / "run.json").read_text())
+    manifest["spec"]["threat"]["eps"] = EPS / 2
+    seal(folder, manifest)
+    with pytest.raises(eb.UntrustworthyError, match=r"distance exceeds ε = 0\.0075"):
+        verify(folder, Affine())
+
+
+@pytest.mark.parametrize(
+    "name", ["samples.parquet", FGSM, FGSM.replace("parquet", "safetensors"), "inputs.safetensors"]
+)
+def test_any_other_byte_is_noticed(name: str, folder: Path) -> None:
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(eb.UntrustworthyError, match=f"{name} is not as it was written"):
+        verify(folder, Affine())
+
+
+def test_a_missing_and_an_unlisted_file_are_noticed(folder: Path) -> None:
+    (folder / FGSM).unlink()
+    shutil.copy(folder / PGD, folder / "attacks" / "02-pgd" / "00009.parquet")
+    with pytest.raises(eb.UntrustworthyError, match=f"{FGSM} is missing; attacks/02-pgd/00009.parquet is not listed"):
+        verify(folder, Affine())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda run: run["findings"].clear(),
+        lambda run: run["spec"].update(seed=7),
+        lambda run: run["seconds"].clear(),
+        lambda run: run.pop("digest"),
+    ],
+)
+def test_an_altered_manifest_is_noticed(change: Callable[[dict[str, Any]], Any], folder: Path) -> None:
+    manifest = json.loads((folder / "run.json").read_text())
+    change(manifest)
+    (folder / "run.json").write_bytes(json_bytes(manifest))
+    with pytest.raises(eb.UntrustworthyError, match=r"run\.json is not as it was written"):
+        verify(folder, Affine())
+
+
+@pytest.mark.parametrize("name", ["samples.parquet", "inputs.safetensors"])
+def test_a_file_cannot_be_struck_off_the_list(name: str, folder: Path) -> None:
+    manifest = json.loads((folder / "run.json").read_text())
+    del manifest["parts"][name]
+    seal(folder, manifest)
+    with pytest.raises(eb.UntrustworthyError, match=rf"run\.json does not list {name}"):
+        verify(folder, Affine())
+
+
+def test_other_inputs_are_noticed(folder: Path) -> None:
+    arrays = read_arrays(folder / "inputs.safetensors", ("x", "y", "ids"))
+    x, y = samples()
+    with pytest.raises(eb.UntrustworthyError, match="not hold the inputs and labels handed in"):
+        verify(folder, Affine(), (x, (y + 1) % 4))
+    forge(folder, "inputs.safetensors", array_bytes(arrays | {"x": arrays["x"] + np.float32(1e-6)}))
+    with pytest.raises(eb.UntrustworthyError, match="their fingerprint differs"):
+        verify(folder, Affine())
+    forge(folder, "inputs.safetensors", array_bytes(arrays | {"ids": arrays["ids"] * 0}))
+    with pytest.raises(eb.UntrustworthyError, match="60 labels and 1 ids"):
+        verify(folder, Affine())
+
+
+def test_another_model_is_noticed(folder: Path) -> None:
+    with pytest.raises(eb.UntrustworthyError, match="it is another model"):
+        verify(folder, Affine(seed=1))
+    with pytest.raises(eb.InputError, match=r"made with a live model.* verify\(run_folder, model=net\)"):
+        verify(folder)
+
+
+def test_verified_is_a_value(honest: Path) -> None:
+    held = verify(honest, Affine())
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        held.hits = 0  # type: ignore[misc] # the point of the test
