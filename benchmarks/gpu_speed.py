@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import epsball as eb
 from gpu_bench import LeftOut, ratio
-from places import CHOOSE, place
+from places import batching
 from plain_networks import (
     CLASSES,
     DIGIT,
@@ -98,8 +98,8 @@ def beside_loops(bench: Bench, net: nn.Module, shape: Shape, n: int, steps: int)
     attack, threat = eb.PGD(steps=steps, rate=RATE), eb.Threat(eb.linf, EPS)
     model = eb.wrap(net)
     try:
-        rows = int(place(CHOOSE)(model, x).rows)
-    except (LookupError, AttributeError):
+        rows, _ = batching(model, x)
+    except LookupError:
         rows = 256
     orders = (torch.contiguous_format, torch.channels_last)
     trials = {order: Loop(net, x, y, 2, rows, order) for order in orders}

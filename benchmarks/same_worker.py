@@ -50,7 +50,7 @@ def standard(folder: Path) -> Columns:
     """The standard suite at a budget in l1, behind a normalisation."""
     net, x, y = load("small", folder)
     model = eb.wrap(net, mean=0.05, std=0.9)
-    return columns(eb.evaluate(model, (x[:60], y[:60]), eb.Threat("l1", 3.0), "standard", seed=3))
+    return columns(eb.evaluate(model, (x[:60], y[:60]), eb.Threat("l1", 1.2), "standard", seed=3))
 
 
 def ensembles(folder: Path) -> Columns:
@@ -67,7 +67,7 @@ def sparse(folder: Path) -> Columns:
     """A budget of features in l0."""
     net, x, y = load("mlp", folder)
     suite = {"noise": eb.AdditiveNoise(draws=5), "fgsm": eb.FGSM(), "pgd": eb.PGD(steps=25)}
-    return columns(eb.evaluate(net, (x[:80], y[:80]), eb.Threat("l0", 12), suite, seed=5))
+    return columns(eb.evaluate(net, (x[:80], y[:80]), eb.Threat("l0", 5), suite, seed=5))
 
 
 def resumed(folder: Path) -> Columns:

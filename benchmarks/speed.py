@@ -1,7 +1,7 @@
 """The working tree's speed over another commit's, in turns in one run: old, new, new, old in every round.
 
 The floor (PGD-40, of which hardly a row is fooled: forward, gradient, sign and projection) and DeepFool on every network. Each tree is
-one process that lives for the whole run; the figure is the median of new / old over the rounds, with its 95 % interval by the sign test.
+one process that lives for the whole run; the figure is the median of new / old over the rounds, with a 95 % interval by the sign test.
 """
 
 from __future__ import annotations

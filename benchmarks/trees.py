@@ -73,12 +73,14 @@ class Plain:
     Args:
         make: the network, untrained.
         data: the images that it takes, of a number of rows.
-        rows: that it is trained on, once.
+        rows: that it is trained on.
+        epochs: passes over them.
     """
 
     make: Callable[[], nn.Module]
     data: Callable[[], tuple[Tensor, Tensor]]
     rows: int
+    epochs: int
 
 
 def small_digits() -> tuple[Tensor, Tensor]:
@@ -116,23 +118,22 @@ def shuffled(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 NETWORKS = {
-    "lenet": Plain(lenet, digits, 3000),
-    "mlp": Plain(mlp, digits, 4000),
-    "resnet-20": Plain(resnet20, photographs, 1500),
-    "small": Plain(small, small_digits, 1200),
-    "tiny-resnet": Plain(tiny_resnet, coloured_digits, 1200),
+    "lenet": Plain(lenet, digits, 2000, 1),
+    "mlp": Plain(mlp, digits, 4000, 2),
+    "resnet-20": Plain(resnet20, photographs, 1500, 2),
+    "small": Plain(small, small_digits, 1200, 6),
+    "tiny-resnet": Plain(tiny_resnet, coloured_digits, 1200, 12),
 }
 """By name; the rows after those trained on are left to be attacked."""
 
 
-def prepare(name: str, folder: Path, rows: int, *, epochs: int = 2, right: bool = False) -> None:
+def prepare(name: str, folder: Path, rows: int, *, right: bool = False) -> None:
     """Train a network once and write its weights and images to attack, so that two processes get the same.
 
     Args:
         name: of `NETWORKS`.
         folder: takes `NAME.safetensors` and `NAME-rows.safetensors`.
         rows: images to attack.
-        epochs: passes over the images to train on.
         right: whether only images that are classified correctly are attacked.
     """
     from safetensors.torch import save_file  # noqa: PLC0415 (only where files are written)
@@ -140,7 +141,7 @@ def prepare(name: str, folder: Path, rows: int, *, epochs: int = 2, right: bool 
     plain = NETWORKS[name]
     x, y = plain.data()
     batches = torch.arange(plain.rows).split(BATCH)  # type: ignore[no-untyped-call] # PyTorch leaves it untyped
-    net = trained(plain.make, ((x[rows_], y[rows_]) for _ in range(epochs) for rows_ in batches))
+    net = trained(plain.make, ((x[rows_], y[rows_]) for _ in range(plain.epochs) for rows_ in batches))
     x, y = x[plain.rows :], y[plain.rows :]
     if right:
         with torch.no_grad():
