@@ -50,7 +50,7 @@ def standard(folder: Path) -> Columns:
     """The standard suite at a budget in l1, behind a normalisation."""
     net, x, y = load("small", folder)
     model = eb.wrap(net, mean=0.05, std=0.9)
-    return columns(eb.evaluate(model, (x[:60], y[:60]), eb.Threat("l1", 1.2), "standard", seed=3))
+    return columns(eb.evaluate(model, (x[:40], y[:40]), eb.Threat("l1", 1.2), "standard", seed=3))
 
 
 def ensembles(folder: Path) -> Columns:
@@ -60,7 +60,7 @@ def ensembles(folder: Path) -> Columns:
         "restarts": eb.Restarts(eb.PGD(steps=12), 3),
         "worst": eb.Worst(eb.FGSM(), eb.BIM(), eb.MomentumPGD()),
     }
-    return columns(eb.evaluate(net, (x[:60], y[:60]), eb.Threat("linf", "8/255"), suite, seed=4))
+    return columns(eb.evaluate(net, (x[:60], y[:60]), eb.Threat("linf", "2/255"), suite, seed=4))
 
 
 def sparse(folder: Path) -> Columns:
