@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,7 @@ def tree(against: str) -> Iterator[Path]:
     if (Path(against) / "src" / "epsball").is_dir():
         yield Path(against).resolve()
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that an ended run removes it too
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder).resolve() / "tree"
         git("worktree", "add", "--quiet", "--detach", str(place), against)
