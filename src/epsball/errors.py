@@ -18,4 +18,4 @@ class ModelError(RuntimeError):
 
 
 class UntrustworthyError(RuntimeError):
-    """A claim did not survive being checked again."""
+    """A reported result was not the same when it was checked again."""
