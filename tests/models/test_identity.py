@@ -102,6 +102,19 @@ def partial(factor: float) -> Callable[[Tensor], Any]:
     return functools.partial(scaled, network(), factor=factor)
 
 
+def of_source(factor: int, named: float = 1.0) -> nn.Module:
+    scope: dict[str, Any] = {"__name__": "typed", "nn": nn, "NAMED": named}
+    exec(SOURCE.format(factor), scope)  # noqa: S102 the text stands below
+    net: nn.Module = scope["Net"]()
+    return net
+
+
+SOURCE = """
+class Net(nn.Flatten):
+    def forward(self, x):
+        return {} * NAMED * super().forward(x)
+"""
+
 OTHERS: dict[str, tuple[Callable[[], Any], Callable[[], Any], str]] = {
     "retrained": (network, lambda: network(1), "other weights"),
     "lambda around a retrained network": (lambda: around(network()), lambda: around(network(1)), "other weights"),
@@ -134,6 +147,12 @@ OTHERS: dict[str, tuple[Callable[[], Any], Callable[[], Any], str]] = {
         lambda: Ensemble(network(0), network(1)),
         lambda: Ensemble(network(0), network(2)),
         "other weights",
+    ),
+    "another source": (lambda: of_source(1), lambda: of_source(2), "the source of Net changed"),
+    "another global": (
+        lambda: of_source(1),
+        lambda: of_source(1, 2.0),
+        "another structure: Net.forward.NAMED is 2.0 instead of 1.0",
     ),
     "another class": (Scaled, lambda: Scorer(network()), "another class: Scorer instead of Scaled"),
 }
@@ -233,87 +252,6 @@ def test_the_same_model_is_accepted_after_it_was_saved_and_loaded(tmp_path: Path
     assert reasons(net, copy.deepcopy(net)) == []
     assert reasons(net, Compiled(net)) == []
     assert reasons(net, nn.DataParallel(net)) == []
-
-
-class Counting(nn.Module):
-    """Notes down how often, and on what, it was queried."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.net, self.queries, self.last = network(), 0, ()
-        self.shape: tuple[int, ...] | None = None
-        self.trace: Tensor | None = None
-
-    def forward(self, x: Tensor) -> Any:
-        self.queries += 1
-        self.shape, self.trace = tuple(x.shape), x.clone()
-        return self.net(x)
-
-
-@pytest.mark.parametrize("rows", [1, 8, 256])
-def test_what_a_network_notes_down_is_no_part_of_it(rows: int) -> None:
-    net = Counting()
-    first = identify(eb.wrap(net), X)
-    eb.wrap(net)(torch.rand(rows, 1, 4, 4))
-    assert differences(first, identify(eb.wrap(net), X)) == []
-
-
-def noisy(seed: int, share: float = 0.5) -> nn.Module:
-    dropout = nn.Dropout(share)
-    dropout.register_forward_hook(lambda _module, inputs, _answer: nn.functional.dropout(inputs[0], share))
-    return nn.Sequential(network(seed)[:3], dropout, network(seed)[3])
-
-
-def test_a_random_model_is_known_by_its_label_frequencies() -> None:
-    first = identify(eb.wrap(noisy(0)), X)
-    torch.rand(1)
-    again = identify(eb.wrap(noisy(0)), X)
-    assert first.probe is None
-    assert first.frequencies != again.frequencies
-    assert differences(first, again) == []
-    answer = noisy(0)
-
-    def other(x: Tensor) -> Any:
-        return -answer(x)
-
-    def same(x: Tensor) -> Any:
-        return +answer(x)
-
-    one, two = (identify(eb.wrap(net), X) for net in (same, other))
-    assert any("a label's frequency differs" in reason for reason in differences(one, two))
-    assert "random answers, where they were the same in every pass" in differences(
-        identify(eb.wrap(network()), X), first
-    )
-
-
-def test_rounding_is_accepted_and_more_is_not() -> None:
-    one = identify(eb.wrap(network()), X)
-    assert one.probe is not None
-    spread = float(torch.tensor(one.probe).std())
-    for shift, device, accepted in (
-        (5e-4, "cpu", True),
-        (5e-3, "cpu", False),
-        (5e-3, "cuda", True),
-        (5e-2, "cuda", False),
-    ):
-        moved = tuple(tuple(z + shift * spread for z in row) for row in one.probe)
-        two = ModelIdentity(**(asdict(one) | {"probe": moved, "device": device}))
-        assert (differences(one, two) == differences(two, one) == []) == accepted
-
-
-def test_infinite_logits_fit_json_and_hide_nothing() -> None:
-    def masked(seed: int) -> Callable[[Tensor], Tensor]:
-        net = network(seed)
-        return lambda x: torch.cat((net(x), torch.full((len(x), 1), -torch.inf)), 1)
-
-    def faint(value: float) -> Callable[[Tensor], Tensor]:
-        return lambda x: torch.stack((x.mean((1, 2, 3)), value * x.mean((1, 2, 3)), torch.full((len(x),), -1e9)), 1)
-
-    assert reasons(masked(0), masked(0)) == []
-    assert "other answers on the probe" in reasons(masked(0), masked(1))[-1]
-    assert "other answers on the probe" in reasons(faint(0.1), faint(0.2))[-1]
-    shorter = identify(eb.wrap(masked(0)), X)
-    assert "other answers on the probe: 4 classes instead of 5" in differences(shorter, identify(eb.wrap(network()), X))
 
 
 def test_the_network_and_the_random_state_are_as_before() -> None:

@@ -7,15 +7,17 @@ import functools
 import inspect
 import sys
 import types
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from epsball.models.state import unwrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_DEPTH = 4
 """Objects within objects that are looked into."""
@@ -28,6 +30,8 @@ _GLOBAL = {"LOAD_GLOBAL", "LOAD_NAME"}
 _ATTRIBUTE = {"LOAD_ATTR", "LOAD_METHOD"}
 _NUMBERS = (bool, int, float, complex, str, bytes, np.generic, torch.dtype)
 _MAX_ITEMS = 256
+_QUICK = {bool, int, float, str, type(None)}
+_PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
 
 @dataclass
@@ -99,7 +103,7 @@ class _Walk:
             self.visit(path, value.__func__, depth)
         elif isinstance(value, types.FunctionType):
             self.function(path, value, depth)
-        elif isinstance(value, Mapping | list | tuple | set | frozenset):
+        elif isinstance(value, dict | list | tuple | set | frozenset):
             self.collection(path, value, depth)
         else:
             self.thing(path, value, depth)
@@ -107,19 +111,16 @@ class _Walk:
     def module(self, path: str, network: nn.Module, depth: int) -> None:
         """A network, its hooks, and what its parts hold outside parameters, buffers and submodules."""
         self.found.modules[path] = network
-        parts = list(unwrapped(network).named_modules())
         self.seen |= {id(part): part for part in network.modules()}
-        for name, part in parts:
-            if isinstance(part, nn.DataParallel | nn.parallel.DistributedDataParallel) or hasattr(part, "_orig_mod"):
+        for name, part in unwrapped(network).named_modules():
+            if isinstance(part, _PARALLEL) or "_orig_mod" in part._modules:  # noqa: SLF001 getattr is slow where it fails
                 continue
-            place = ".".join(filter(None, (path, name)))
-            for hooks in _HOOKS:
-                if vars(part).get(hooks):
-                    self.visit(f"{place}.{hooks.strip('_')}", list(vars(part)[hooks].values()), depth + 1)
+            place, ground = f"{path}.{name}".strip("."), is_ground(type(part))
             for attribute, value in vars(part).items():
-                if attribute in _OF_EVERY_MODULE or (is_ground(type(part)) and attribute.startswith("_")):
-                    continue
-                if self.thorough or not isinstance(value, bool | int | float | str | None):
+                if attribute in _OF_EVERY_MODULE:
+                    if attribute in _HOOKS and value:
+                        self.visit(f"{place}.{attribute.strip('_')}".lstrip("."), list(value.values()), depth + 1)
+                elif not (ground and attribute.startswith("_")) and (self.thorough or type(value) not in _QUICK):
                     self.visit(f"{place}.{attribute}".lstrip("."), value, depth + 1)
             if self.thorough:
                 self.methods(type(part), depth)
@@ -127,10 +128,12 @@ class _Walk:
     def function(self, path: str, function: types.FunctionType, depth: int) -> None:
         """A function's name, its source, and the values its code and defaults name."""
         self.found.values[f"{path}()"] = name_of(function)
-        if is_ground(function) or function in self.found.code:
-            return
-        self.found.code.append(function)
-        self.names(path, function, depth)
+        if is_ground(function):  # such as what a decorator returns
+            for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+                self.visit(f"{path}.{name}".lstrip("."), _cell(cell), depth + 1)
+        elif function not in self.found.code:
+            self.found.code.append(function)
+            self.names(path, function, depth)
 
     def names(self, path: str, function: types.FunctionType, depth: int) -> None:
         """The values that a function's code reads from outside, and its defaults."""
@@ -155,7 +158,7 @@ class _Walk:
 
     def collection(self, path: str, values: Any, depth: int) -> None:
         """Elements by position or key."""
-        if isinstance(values, Mapping):
+        if isinstance(values, dict):
             items = [(f"[{key!r}]", values[key]) for key in values if isinstance(key, str | int | float | tuple)]
         elif isinstance(values, set | frozenset):
             items = [(f"[{place}]", each) for place, each in enumerate(sorted(values, key=repr))]

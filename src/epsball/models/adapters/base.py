@@ -10,6 +10,7 @@ from epsball.models.weights import fill, read_weights
 from epsball.registry import Registry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from epsball.models.model import Model
@@ -83,6 +84,11 @@ def put_weights(model: Model, weights: str, name: str) -> Model:
     state, metadata = read_weights(weights)
     if model.module is None:
         raise InputError(f"{name} is a bare callable, so the weights {weights} fit nowhere; return an nn.Module")
-    saved = metadata.get("architecture", "")
-    fill(model.module, state, f"{weights} (saved from {saved})" if saved else weights)
+    fill(model.module, state, origin_of(weights, metadata))
     return model
+
+
+def origin_of(weights: str, metadata: Mapping[str, str]) -> str:
+    """Return a file of weights as sentences name it: with the network it was saved from, as far as it says so."""
+    saved = metadata.get("architecture", "")
+    return f"{weights} (saved from {saved})" if saved else weights

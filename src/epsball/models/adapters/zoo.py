@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from epsball.models.adapters.base import SCHEMES, Options, put_weights, split_weights
+import torch
+
+from epsball.errors import InputError
+from epsball.models.adapters.base import SCHEMES, Options, origin_of, split_weights
 from epsball.models.networks.catalogue import build
-from epsball.models.weights import read_weights
+from epsball.models.weights import check_fit, read_weights
 from epsball.models.wrap import wrap
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from epsball.models.model import Model
+    from epsball.models.networks.network import Shape
 
 
 @SCHEMES.register("zoo")
@@ -21,9 +27,24 @@ def read(rest: str, options: Options) -> Model:
         InputError: an unknown name, images that the network cannot take, or weights that do not fit.
     """
     name, weights = split_weights(rest, options)
-    metadata = read_weights(weights)[1] if weights else {}
-    shape, classes = options.shape, options.classes
-    if metadata.get("architecture") == f"zoo:{name}" and "shape" in metadata:
+    if not weights:
+        return wrap(build(name, shape=options.shape, classes=options.classes, seed=options.seed))
+    state, metadata = read_weights(weights)
+    shape, classes = _saved_for(metadata, weights) if metadata.get("architecture") == f"zoo:{name}" else (None, None)
+    shape, classes = options.shape or shape, options.classes or classes
+    with torch.device("meta"):  # a shape that the weights contradict is refused before it costs memory
+        state = check_fit(build(name, shape=shape, classes=classes), state, origin_of(weights, metadata))
+    net = build(name, shape=shape, classes=classes, seed=options.seed)
+    net.load_state_dict(state)
+    return wrap(net)
+
+
+def _saved_for(metadata: Mapping[str, str], weights: str) -> tuple[Shape | None, int | None]:
+    if "shape" not in metadata:
+        return None, None
+    try:
         channels, height, width = (int(side) for side in metadata["shape"].split(","))
-        shape, classes = shape or (channels, height, width), classes or int(metadata["classes"])
-    return put_weights(wrap(build(name, shape=shape, classes=classes, seed=options.seed)), weights, f"zoo:{name}")
+        return (channels, height, width), int(metadata["classes"])
+    except (ValueError, KeyError) as error:
+        given = f"shape {metadata['shape']!r} and classes {metadata.get('classes')!r}"
+        raise InputError(f"{weights} was saved with {given}; expected 'C,H,W' and a number: save it again") from error
