@@ -24,7 +24,9 @@ PGD = AttackPlan(
     access="GRADIENT",
     minimum_norm=False,
     single_step=False,
-    noise=False,
+    noise_only=False,
+    reach=Real(8.4),
+    longest_step=Real(1.0),
     settings={"steps": 40},
 )
 PLAN = Plan(

@@ -1,65 +1,88 @@
-"""Robustness of image classifiers against adversarial examples: attacked from above, in one distance per sample."""
+"""Robustness of image classifiers against adversarial examples: attacked from above, in one distance per sample.
 
-from epsball.attacks import (
-    BIM,
-    FGSM,
-    LBFGS,
-    PGD,
-    AdditiveNoise,
-    Attack,
-    BinaryDeepFool,
-    DeepFool,
-    Found,
-    MomentumPGD,
-    Restarts,
-    Targeted,
-    Worst,
-)
-from epsball.data.load import load_data
-from epsball.errors import InputError, ModelError, UntrustworthyError
-from epsball.evaluation.evaluate import evaluate
-from epsball.geometry import Norm, l0, l1, l2, linf
-from epsball.goal import Goal
-from epsball.models.load import load_model
-from epsball.models.model import Model
-from epsball.models.weights import save_weights
-from epsball.models.wrap import wrap
-from epsball.oracle.access import Access
-from epsball.record import Evaluation
-from epsball.threat import Threat
-from epsball.verification.verify import verify
+A name is loaded when it is first used (PEP 562), so that `import epsball` alone costs nothing.
+"""
 
-__all__ = [
-    "BIM",
-    "FGSM",
-    "LBFGS",
-    "PGD",
-    "Access",
-    "AdditiveNoise",
-    "Attack",
-    "BinaryDeepFool",
-    "DeepFool",
-    "Evaluation",
-    "Found",
-    "Goal",
-    "InputError",
-    "Model",
-    "ModelError",
-    "MomentumPGD",
-    "Norm",
-    "Restarts",
-    "Targeted",
-    "Threat",
-    "UntrustworthyError",
-    "Worst",
-    "evaluate",
-    "l0",
-    "l1",
-    "l2",
-    "linf",
-    "load_data",
-    "load_model",
-    "save_weights",
-    "verify",
-    "wrap",
-]
+from importlib import import_module, metadata
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from epsball import losses as losses
+    from epsball.attacks import *  # noqa: F403 (every attack is public, whatever file it stands in)
+    from epsball.data.load import load_data as load_data
+    from epsball.errors import InputError as InputError
+    from epsball.errors import ModelError as ModelError
+    from epsball.errors import UntrustworthyError as UntrustworthyError
+    from epsball.evaluation.evaluate import evaluate as evaluate
+    from epsball.geometry import Norm as Norm
+    from epsball.geometry import l0 as l0
+    from epsball.geometry import l1 as l1
+    from epsball.geometry import l2 as l2
+    from epsball.geometry import linf as linf
+    from epsball.goal import Goal as Goal
+    from epsball.models.load import load_model as load_model
+    from epsball.models.model import Model as Model
+    from epsball.models.weights import save_weights as save_weights
+    from epsball.models.wrap import wrap as wrap
+    from epsball.oracle.access import Access as Access
+    from epsball.record import Evaluation as Evaluation
+    from epsball.record import read_run
+    from epsball.threat import Threat as Threat
+    from epsball.training.fit import fit as fit
+    from epsball.training.objectives import adversarial as adversarial
+    from epsball.training.recipe import Recipe as Recipe
+    from epsball.verification.verify import verify as verify
+
+    load_run = read_run
+    __all__: list[str]
+    __version__: str
+    """The installed version, "0.1.0"."""
+else:
+    _PLACES = {
+        "Access": "oracle.access:Access",
+        "Evaluation": "record:Evaluation",
+        "Goal": "goal:Goal",
+        "InputError": "errors:InputError",
+        "Model": "models.model:Model",
+        "ModelError": "errors:ModelError",
+        "Norm": "geometry:Norm",
+        "Recipe": "training.recipe:Recipe",
+        "Threat": "threat:Threat",
+        "UntrustworthyError": "errors:UntrustworthyError",
+        "adversarial": "training.objectives:adversarial",
+        "evaluate": "evaluation.evaluate:evaluate",
+        "fit": "training.fit:fit",
+        "l0": "geometry:l0",
+        "l1": "geometry:l1",
+        "l2": "geometry:l2",
+        "linf": "geometry:linf",
+        "load_data": "data.load:load_data",
+        "load_model": "models.load:load_model",
+        "load_run": "record:read_run",
+        "losses": "losses",
+        "save_weights": "models.weights:save_weights",
+        "verify": "verification.verify:verify",
+        "wrap": "models.wrap:wrap",
+    }
+
+    def __getattr__(name: str) -> Any:
+        if name == "__all__":
+            value = sorted({*_PLACES, *_attacks()})
+        elif name == "__version__":
+            value = metadata.version("epsball")
+        elif name in _PLACES:
+            value = resolve_name(f"epsball.{_PLACES[name]}")
+        elif name[:1].isupper() and name in _attacks():
+            value = _attacks()[name]
+        else:
+            raise AttributeError(f"module 'epsball' has no attribute {name!r}")
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__getattr__("__all__")})
+
+    def _attacks() -> dict[str, Any]:
+        """What `epsball.attacks` makes public: classes and presets, which alone begin with a capital."""
+        return {name: value for name, value in vars(import_module("epsball.attacks")).items() if name[0].isupper()}

@@ -1,4 +1,14 @@
-"""What can go wrong, in three words; every message says what was given, what is expected and the remedy."""
+"""What can go wrong. Every message is one sentence: what was given, what is expected, the remedy.
+
+Exception
+├── ValueError
+│   └── InputError                      something the user gave cannot be used
+│       └── OtherConfigurationError     a folder or checkpoint belongs to other settings
+└── RuntimeError
+    ├── ModelError                      the user's model failed
+    ├── UntrustworthyError              a result did not survive verification
+    └── FolderLostError                 a run folder went away while it was written
+"""
 
 
 class InputError(ValueError):
@@ -9,13 +19,13 @@ class OtherConfigurationError(InputError):
     """A folder or checkpoint belongs to another configuration than the one asked for."""
 
 
-class FolderLostError(InputError):
-    """A run folder was moved or deleted while it was written."""
-
-
 class ModelError(RuntimeError):
-    """The user's model failed, or answered something that is no classification."""
+    """The user's model failed, or returned something that is no classification."""
 
 
 class UntrustworthyError(RuntimeError):
-    """A reported result was not the same when it was checked again."""
+    """A reported success, a bound or a record did not survive verification."""
+
+
+class FolderLostError(RuntimeError):
+    """A run folder was moved or deleted while it was being written."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import epsball.demo
+import epsball.cli.demonstration
 from epsball.data.load import load_data
 from epsball.models.weights import read_weights
 from epsball.record.manifest import read_manifest
@@ -30,7 +30,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     def few(name: str, split: str) -> tuple[Tensor, Tensor]:
         return load_data(name, split, sizes[split])
 
-    monkeypatch.setattr(epsball.demo, "load_data", few)
+    monkeypatch.setattr(epsball.cli.demonstration, "load_data", few)
 
 
 def test_the_demo_trains_attacks_measures_reports_and_can_be_verified(call: Call) -> None:

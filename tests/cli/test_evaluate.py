@@ -79,11 +79,11 @@ def test_a_gate_decides_the_exit_code(call: Call, gate: str, code: int) -> None:
     assert ("Gate failed" in said.stderr) == (code == 1)
 
 
-def test_an_untrustworthy_result_exits_2_though_it_is_shown(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_untrustworthy_result_exits_3_though_it_is_shown(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     doubt = Finding("D99", "FAIL", "the gradients are zero", "40 of 40 samples", "repair the model")
     monkeypatch.setattr(epsball.diagnostics, "preflight", lambda *_: [doubt])
     said = call(*evaluate("--json"))
-    assert said.exit_code == 2
+    assert said.exit_code == 3
     assert "FAIL: the gradients are zero (40 of 40 samples); repair the model" in said.stderr
     document = json.loads(said.stdout)
     assert document["trusted"] is False
@@ -100,7 +100,7 @@ def test_normalisation_is_part_of_the_model_and_of_the_record(call: Call) -> Non
     Path("nets.py").rename("moved.py")
     assert call("verify", "run").exit_code == 2
     assert call("verify", "run", "--model", "moved.py:centred").exit_code == 0
-    assert call("verify", "run", "--model", "moved.py:probabilities").exit_code == 2
+    assert call("verify", "run", "--model", "moved.py:probabilities").exit_code == 3
 
 
 def test_probabilities_are_taken_when_announced(call: Call) -> None:
@@ -114,7 +114,7 @@ def test_an_altered_run_fails_verification_in_one_sentence(call: Call) -> None:
     file = Path("run", "samples.parquet")
     file.write_bytes(file.read_bytes()[:-1] + b"x")
     said = call("verify", "run")
-    assert said.exit_code == 2
+    assert said.exit_code == 3
     assert "samples.parquet" in said.stderr
     assert len(said.stderr.strip().splitlines()) == 1
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from epsball.attacks.registry import make_attack, registry
-from epsball.data.load import NAMES
+from epsball.cli.commands import COMMANDS, Deferred
+from epsball.data import SOURCES
 from epsball.models.adapters.hub import HUB
 from epsball.models.networks.catalogue import NETWORKS
 from epsball.paper import EXPERIMENTS
@@ -37,7 +38,7 @@ def test_models_and_data_are_those_of_the_catalogues(call: Call) -> None:
     models = json.loads(call("list", "models", "--json").stdout)["models"]
     assert [row["name"] for row in models] == [f"zoo:{name}" for name in NETWORKS] + [f"hub:{name}" for name in HUB]
     data = json.loads(call("list", "data", "--json").stdout)["data"]
-    assert [row["name"] for row in data] == list(NAMES)
+    assert [row["name"] for row in data] == list(SOURCES)
     assert next(row for row in data if row["name"] == "mnist-5k")["from"] == "embedded"
 
 
@@ -61,9 +62,9 @@ def test_every_list_is_shown_to_people(call: Call, what: str) -> None:
     assert said.stdout.startswith(what)
 
 
-def test_every_command_explains_itself(call: Call) -> None:
-    names = ["demo", "evaluate", "attack", "train", "verify", "report", "reproduce", "list"]
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.title)
+def test_a_command_is_listed_as_it_explains_itself(call: Call, command: Deferred) -> None:
+    assert command.help == (command.loaded().callback.__doc__ or "").split("\n")[0]
     overview = call("--help").stdout
-    for name in names:
-        assert name in overview
-        assert "Usage" in call(name, "--help").stdout
+    assert command.title in overview
+    assert f" {command.title} [OPTIONS]" in call(command.title, "--help").stdout

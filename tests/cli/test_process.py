@@ -14,7 +14,7 @@ import pytest
 
 from cli.words import evaluate
 
-COMMAND = [sys.executable, "-c", "from epsball.cli import main; main()"]
+COMMAND = [sys.executable, "-m", "epsball"]
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -51,7 +51,7 @@ def test_an_interrupt_keeps_what_is_finished_and_the_same_command_goes_on() -> N
     out, error = slow.communicate(timeout=60)
     assert slow.returncode == 130, error
     assert out == ""
-    assert "kept in run" in error
+    assert "lies in run" in error
     assert "Traceback" not in error
     kept = first.read_bytes()
     Path("slow").unlink()

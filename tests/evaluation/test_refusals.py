@@ -14,7 +14,7 @@ import epsball as eb
 from epsball.evaluation.evaluate import evaluate
 from epsball.evaluation.plan import attack_plan, json_value
 from epsball.record import Evaluation, read_run
-from epsball.record.plan import AttackPlan, portable
+from epsball.record.plan import AttackPlan, Real, portable
 from forgery import contents, seal
 from toy import CLASSES, EPS, SUITE, Affine, Interrupted, exact_radius, same, samples, toy_run
 
@@ -34,7 +34,9 @@ def test_the_plan_says_it_all(run: Evaluation) -> None:
         access="GRADIENT",
         minimum_norm=False,
         single_step=False,
-        noise=False,
+        noise_only=False,
+        reach=Real(2.923661),  # 1 + 0.5^(1/3) + 0.5^(2/3) + 0.5
+        longest_step=Real(1.0),
         settings={
             "first": 1.0,
             "steps": 4,
@@ -45,7 +47,7 @@ def test_the_plan_says_it_all(run: Evaluation) -> None:
         },
     )
     assert [name for name, attack in plan.attacks.items() if attack.single_step] == ["fgsm"]
-    assert [name for name, attack in plan.attacks.items() if attack.noise] == ["noise"]
+    assert [name for name, attack in plan.attacks.items() if attack.noise_only] == ["noise"]
     assert [name for name, attack in plan.attacks.items() if attack.minimum_norm] == ["deepfool"]
     assert portable(plan.threat) == {"norm": "linf", "eps": EPS, "low": 0.0, "high": 1.0}
     assert (plan.data.shape, plan.data.classes, plan.data.n) == ((1, 4, 4), CLASSES, 60)
@@ -85,7 +87,10 @@ def test_a_value_is_what_json_has() -> None:
     ("change", "key"),
     [
         ({"seed": 1}, "seed"),
-        ({"suite": {**SUITE, "pgd": eb.PGD(steps=5, rate=0.5)}}, "attacks.pgd.settings.steps"),
+        (
+            {"suite": {**SUITE, "pgd": eb.PGD(steps=4, rate=0.5, random_start=False)}},
+            "attacks.pgd.settings.random_start",
+        ),
         ({"suite": dict(reversed(SUITE.items()))}, "attacks.deepfool.position"),
         ({"model": Affine(seed=5), "data": samples(wrong=5)}, "data.fingerprint"),
         ({"eps": 0.02}, "threat.eps"),

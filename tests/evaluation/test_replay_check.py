@@ -75,7 +75,7 @@ def test_one_false_report_leaves_the_others() -> None:
     assert np.isfinite(honest.upper).all()
     assert honest.trusted
     assert np.isinf(run.upper).sum() == 4
-    assert any("4 hits, sample 6 among them" in finding.evidence for finding in run.findings)
+    assert any("4 successes, sample 6 among them" in finding.evidence for finding in run.findings)
 
 
 def test_a_success_outside_the_ball_does_not_count() -> None:

@@ -114,11 +114,11 @@ def test_many_classes_show_the_busiest(make_run: Make) -> None:
 
 
 def test_a_failed_check_comes_first(make_run: Make) -> None:
-    finding = Finding("not-verified", "FAIL", "3 claims fell", "rows 1, 2, 3", "ask again in float32")
+    finding = Finding("not-verified", "FAIL", "3 reported errors fell", "rows 1, 2, 3", "ask again in float32")
     text, _ = write(make_run(findings=(finding,)))
     assert "Not trusted: 1 check failed" in text.sections["verdict"]
-    told = " ".join(text.sections["findings"].split())
-    assert "FAIL 3 claims fell Evidence. rows 1, 2, 3 Remedy. ask again in float32" in told
+    said = " ".join(text.sections["findings"].split())
+    assert "FAIL 3 reported errors fell Evidence. rows 1, 2, 3 Remedy. ask again in float32" in said
 
 
 def test_text_from_outside_cannot_become_markup(make_run: Make) -> None:

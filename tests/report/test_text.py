@@ -16,9 +16,9 @@ def plain(text: str) -> str:
     return text.replace("\N{NO-BREAK SPACE}", " ")
 
 
-@pytest.mark.parametrize(("share", "text"), [(0.1234, "12.3 %"), (1.0, "100.0 %"), (math.nan, DASH)])
-def test_a_share_is_a_percentage(share: float, text: str) -> None:
-    assert plain(percent(share)) == text
+@pytest.mark.parametrize(("fraction", "text"), [(0.1234, "12.3 %"), (1.0, "100.0 %"), (math.nan, DASH)])
+def test_a_fraction_is_a_percentage(fraction: float, text: str) -> None:
+    assert plain(percent(fraction)) == text
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,11 @@
-"""The command line: strings end here, the functions below compute."""
+"""The command line: strings end here, the functions below compute. A command's module is imported when it is used."""
 
 from importlib import metadata
 from typing import Annotated
 
 import typer
 
-from epsball.cli.attack import SETTINGS, attack
-from epsball.cli.demo import demo
-from epsball.cli.evaluate import evaluate
 from epsball.cli.group import Group
-from epsball.cli.listing import listing
-from epsball.cli.report import report
-from epsball.cli.reproduce import reproduce
-from epsball.cli.train import train
-from epsball.cli.verify import verify
 
 app = typer.Typer(
     cls=Group,
@@ -24,8 +16,8 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:  # noqa: FBT001 (typer hands the flag over by position)
-    if asked:
+def _version(wanted: bool) -> None:  # noqa: FBT001 (typer hands the flag over by position)
+    if wanted:
         typer.echo(f"epsball {metadata.version('epsball')}")
         raise typer.Exit
 
@@ -42,19 +34,9 @@ def common(
     del version, traceback  # the first is answered by its callback, the second is read by Group
 
 
-app.command()(demo)
-app.command()(evaluate)
-app.command(context_settings=SETTINGS)(attack)
-app.command()(train)
-app.command()(reproduce)
-app.command()(verify)
-app.command()(report)
-app.command("list")(listing)
-
-
 def main() -> None:
     """Run the command line."""
-    app()
+    app(prog_name="epsball")
 
 
 __all__ = ["app", "main"]

@@ -1,10 +1,13 @@
 """``epsball attack``: one attack, with its settings as flags."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from torch import Tensor
 
+from epsball.attacks import Attack, Restarts, Targeted
 from epsball.cli.fields import configured
+from epsball.cli.loading import Source, batching, source, threat
 from epsball.cli.options import (
     Bfloat16,
     Count,
@@ -18,24 +21,14 @@ from epsball.cli.options import (
     Out,
     Outputs,
     Seed,
-    Source,
     Split,
     Std,
     Tune,
-    batching,
-    source,
-    threat,
 )
 from epsball.cli.output import note
 from epsball.cli.running import conclude
 from epsball.errors import InputError
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from epsball.attacks.base import Attack
-
-SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
+from epsball.evaluation.evaluate import evaluate
 
 
 def attack(
@@ -49,7 +42,7 @@ def attack(
     target: Annotated[
         int | None,
         typer.Option(
-            metavar="LABEL", help="Only this class counts as a hit; samples that have it as label are left out."
+            metavar="LABEL", help="Only this class counts as a success; samples that have it as label are left out."
         ),
     ] = None,
     restarts: Annotated[int, typer.Option(min=1, help="Repeat with fresh random numbers, keep the best.")] = 1,
@@ -69,8 +62,6 @@ def attack(
 
     The attack's own settings are flags too: --attack pgd --steps 100 --rate 1/20 --loss margin --no-random-start.
     """
-    from epsball.evaluation.evaluate import evaluate  # noqa: PLC0415 (torch is only loaded by commands that compute)
-
     bounds, chosen = threat(norm, eps), _attack(name, ctx.args, restarts, target)
     if eps is None and not chosen.minimum_norm:
         raise InputError(f"{name} searches within a budget and has none; give --eps, such as --eps 0.1 or --eps 8/255")
@@ -96,9 +87,7 @@ def attack(
     )
 
 
-def _attack(name: str, words: list[str], restarts: int, target: int | None) -> "Attack":
-    from epsball.attacks import Attack, Restarts, Targeted  # noqa: PLC0415 (torch is only loaded by commands that compute)
-
+def _attack(name: str, words: list[str], restarts: int, target: int | None) -> Attack:
     made: Attack = configured(name, words)
     if not isinstance(made, Attack):
         raise InputError(f"{name} made a {type(made).__name__}; expected a subclass of epsball.Attack")
@@ -106,7 +95,7 @@ def _attack(name: str, words: list[str], restarts: int, target: int | None) -> "
     return made if target is None else Targeted(made, target)
 
 
-def _without(given: Source, target: int | None) -> "tuple[Source, Tensor | None]":
+def _without(given: Source, target: int | None) -> tuple[Source, Tensor | None]:
     """The samples that do not have the target as their label, and their ids."""
     if target is None:
         return given, None

@@ -1,22 +1,19 @@
 """``epsball demo``: the main job on digits."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 import typer
+from rich.table import Table
 
+from epsball.cli.demonstration import demonstrate
 from epsball.cli.options import Json, Seed
-from epsball.cli.output import document, doubts, interval, note, reuse, say, table
-from epsball.cli.running import kept
-from epsball.record import metrics
+from epsball.cli.output import document, interval, note, print_findings, print_result, reuse, table
+from epsball.cli.running import end, interruptible
+from epsball.record import Evaluation, metrics
 from epsball.record.statistics import wilson
 from epsball.report.text import number, percent, seconds
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from epsball.record import Evaluation
 
 Out = Annotated[Path, typer.Option(metavar="FOLDER", help="Where weights, run folder and report are written.")]
 
@@ -28,17 +25,15 @@ Digits = Annotated[
 
 def demo(*, data: Digits = "mnist-5k", out: Out = Path("epsball-demo"), seed: Seed = 0, as_json: Json = False) -> None:
     """Train a network on digits, attack it, measure, and write the report; the embedded digits need no network."""
-    from epsball.demo import demonstrate  # noqa: PLC0415 (torch is only loaded by commands that compute)
-
-    with kept(out):
+    with interruptible(out):
         made = demonstrate(out, data=data, seed=seed, say=note)
     reuse(made.run, made.folder)
-    doubts(made.run)
-    eps, left = made.fgsm
-    paths = {"report": made.report, "weights": made.weights, "fgsm": {"eps": eps, "accuracy": left}}
-    say(accuracies(made.run), {**document(made.run, made.folder), **paths}, as_json=as_json)
+    print_findings(made.run.findings)
+    eps, accuracy = made.fgsm
+    paths = {"report": made.report, "weights": made.weights, "fgsm": {"eps": eps, "accuracy": accuracy}}
+    print_result(accuracies(made.run), {**document(made.run, made.folder), **paths}, as_json=as_json)
     note(
-        f"FGSM falls through the paper's 29 % at ε = {number(eps)}, where it leaves {percent(left)}.\n"
+        f"FGSM falls through the paper's 29 % at ε = {number(eps)}, where it leaves {percent(accuracy)}.\n"
         f"Done in {seconds(made.seconds)}.\n\n"
         f"Report:  {made.report}   (open it in a browser)\n"
         f"Weights: {made.weights}\n\n"
@@ -47,9 +42,10 @@ def demo(*, data: Digits = "mnist-5k", out: Out = Path("epsball-demo"), seed: Se
         "  epsball evaluate your_model.py:make_model@weights.safetensors --data mnist --norm linf --eps 0.1 --out run/\n"
         "  epsball list attacks"
     )
+    end(made.run)
 
 
-def accuracies(run: "Evaluation") -> "Table":
+def accuracies(run: Evaluation) -> Table:
     """What each attack alone leaves, and all together."""
     shown = table(
         f"784-512-10 on {len(run)} digits, linf, ε = {number(run.eps)}",
@@ -71,6 +67,6 @@ def accuracies(run: "Evaluation") -> "Table":
     return shown
 
 
-def _row(shown: "Table", name: str, standing: "np.ndarray[tuple[int], np.dtype[np.bool_]]", *facts: str) -> None:
-    bounds = wilson(int(standing.sum()), len(standing))
-    shown.add_row(name, percent(float(standing.mean())), interval(*bounds), *facts)
+def _row(shown: Table, name: str, robust: np.ndarray[tuple[int], np.dtype[np.bool_]], *facts: str) -> None:
+    bounds = wilson(int(robust.sum()), len(robust))
+    shown.add_row(name, percent(float(robust.mean())), interval(*bounds), *facts)

@@ -1,9 +1,12 @@
 """``epsball evaluate``: how robust is a model?"""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from epsball.attacks.base import Attack
+from epsball.attacks.registry import make_attack, registry
+from epsball.cli.loading import batching, source, threat
 from epsball.cli.options import (
     Bfloat16,
     Count,
@@ -20,14 +23,9 @@ from epsball.cli.options import (
     Split,
     Std,
     Tune,
-    batching,
-    source,
-    threat,
 )
 from epsball.cli.running import checked_gate, conclude
-
-if TYPE_CHECKING:
-    from epsball.attacks.base import Attack
+from epsball.evaluation.evaluate import evaluate as measure
 
 
 def evaluate(
@@ -43,10 +41,10 @@ def evaluate(
     split: Split = "test",
     out: Out = None,
     every_sample: Annotated[
-        bool, typer.Option("--every-sample", help="Ask every attack about every sample, not only those still standing.")
+        bool, typer.Option("--every-sample", help="Give every attack every sample, not only those robust so far.")
     ] = False,
     gate: Annotated[
-        str | None, typer.Option(metavar="SHARE", help="Exit 1 if robust accuracy is below this share: 0.8, 4/5.")
+        str | None, typer.Option(metavar="FRACTION", help="Exit 1 if robust accuracy is below this fraction: 0.8, 4/5.")
     ] = None,
     seed: Seed = 0,
     device: Device = "cpu",
@@ -57,17 +55,15 @@ def evaluate(
     bfloat16: Bfloat16 = False,
     as_json: Json = False,
 ) -> None:
-    """Measure clean and robust accuracy under a suite of attacks, every claimed error checked again."""
-    from epsball.evaluation.evaluate import evaluate as measure  # noqa: PLC0415 (torch is only loaded by commands that compute)
-
-    share, bounds, asked = checked_gate(gate, eps), threat(norm, eps), _suite(suite)
+    """Measure clean and robust accuracy under a suite of attacks, every reported success verified."""
+    fraction, bounds, chosen = checked_gate(gate, eps), threat(norm, eps), _suite(suite)
     given = source(model, data, split=split, n=n, device=device, mean=mean, std=std, outputs=outputs)
     conclude(
         lambda: measure(
             given.model,
             (given.x, given.y),
             bounds,
-            suite=asked,
+            suite=chosen,
             out=out,
             seed=seed,
             every_sample=every_sample,
@@ -76,15 +72,13 @@ def evaluate(
             batching=batching(given, tune=tune, bfloat16=bfloat16),
         ),
         out,
-        gate=share,
+        gate=fraction,
         as_json=as_json,
     )
 
 
-def _suite(text: str) -> "str | dict[str, Attack]":
+def _suite(text: str) -> str | dict[str, Attack]:
     """The name of a suite, or the attacks of a list, by name."""
-    from epsball.attacks.registry import make_attack, registry  # noqa: PLC0415 (torch is only loaded by commands that compute)
-
     names = [name.strip() for name in text.split(",")]
     listed = len(names) > 1 or names[0] in registry() or ":" in names[0]
     return {name: make_attack(name) for name in names} if listed else text

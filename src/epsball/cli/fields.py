@@ -4,18 +4,17 @@ import dataclasses
 import inspect
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from epsball.attacks.base import Attack
+from epsball.attacks.registry import make_attack, maker
 from epsball.errors import InputError
 from epsball.units import parse_number
-
-if TYPE_CHECKING:
-    from epsball.attacks.base import Attack
 
 YES, NO = {"true", "yes", "1"}, {"false", "no", "0"}
 
 
-def configured(name: str, words: list[str]) -> "Attack":
+def configured(name: str, words: list[str]) -> Attack:
     """The attack of that name with the settings that the flags give.
 
     Args:
@@ -25,9 +24,6 @@ def configured(name: str, words: list[str]) -> "Attack":
     Raises:
         InputError: a flag that is no setting of the attack, or a value that does not fit.
     """
-    from epsball.attacks.base import Attack  # noqa: PLC0415 (torch is only loaded by commands that compute)
-    from epsball.attacks.registry import make_attack, maker  # noqa: PLC0415 (the same)
-
     make = maker(name)
     if inspect.isclass(make) and not issubclass(make, Attack):
         raise InputError(f"the attack {name} is the class {make.__name__}; expected a subclass of epsball.Attack")

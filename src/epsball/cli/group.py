@@ -9,33 +9,37 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from epsball.errors import InputError, ModelError, UntrustworthyError
+from epsball.cli.commands import COMMANDS
+from epsball.cli.exit_codes import CODES, ExitCode, of_error
 
-GATE_FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
 TRACEBACK = "--traceback"
 
 
 class Group(TyperGroup):
     """Commands whose errors are sentences; with ``--traceback``, wherever it stands, they are tracebacks."""
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = {command.title: command for command in COMMANDS}
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Take ``--traceback`` from behind a command to where it is understood."""
-        asked = TRACEBACK in args
+        wanted = TRACEBACK in args
         rest = [word for word in args if word != TRACEBACK]
-        return super().parse_args(ctx, [TRACEBACK, *rest] if asked and rest else rest)
+        return super().parse_args(ctx, [TRACEBACK, *rest] if wanted and rest else rest)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; exit 2 with one sentence for what the user can mend, 130 for an interrupt."""
+        """Run the command; one sentence and an exit code for what the user can mend and for an interrupt."""
         try:
             return super().invoke(ctx)
-        except (InputError, ModelError, UntrustworthyError, OSError) as error:
+        except tuple(CODES) as error:
             if getattr(error, "errno", None) == errno.EPIPE:
                 raise
             typer.echo(format_exc() if ctx.params.get("traceback") else f"Error: {_sentence(error)}", err=True)
-            raise typer.Exit(UNUSABLE) from error
+            raise typer.Exit(of_error(error)) from error
         except KeyboardInterrupt as stop:
             typer.echo("Interrupted.", err=True)
-            raise typer.Exit(INTERRUPTED) from stop
+            raise typer.Exit(ExitCode.INTERRUPTED) from stop
 
 
 def _sentence(error: Exception) -> str:

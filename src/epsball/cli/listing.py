@@ -3,15 +3,18 @@
 import inspect
 import os
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from epsball.attacks.base import Attack
+from epsball.attacks.registry import make_attack, registry
 from epsball.cli.options import Json
-from epsball.cli.output import say, table
-
-if TYPE_CHECKING:
-    from epsball.attacks.base import Attack
+from epsball.cli.output import print_result, table
+from epsball.data import SOURCES
+from epsball.models.adapters.hub import HUB
+from epsball.models.networks.catalogue import NETWORKS
+from epsball.paper import EXPERIMENTS
 
 
 class Listed(str, Enum):
@@ -41,7 +44,7 @@ def listing(
     shown = table(what.value, *columns, numeric=False)
     for row in rows:
         shown.add_row(*cells(row))
-    say(shown, {what.value: rows}, as_json=as_json)
+    print_result(shown, {what.value: rows}, as_json=as_json)
 
 
 def _names(rows: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -60,12 +63,10 @@ def _stacked(row: dict[str, Any]) -> list[str]:
 
 def attacks() -> list[dict[str, Any]]:
     """One row per named attack, from its class."""
-    from epsball.attacks.registry import make_attack, registry  # noqa: PLC0415 (torch is only loaded by commands that compute)
-
     return [_attack(name, make_attack(name), inspect.getdoc(make) or "") for name, make in registry().items()]
 
 
-def _attack(name: str, attack: "Attack", text: str) -> dict[str, Any]:
+def _attack(name: str, attack: Attack, text: str) -> dict[str, Any]:
     return {
         "name": name,
         "class": type(attack).__name__,
@@ -78,9 +79,6 @@ def _attack(name: str, attack: "Attack", text: str) -> dict[str, Any]:
 
 def models() -> list[dict[str, Any]]:
     """One row per network of the zoo and of the hub."""
-    from epsball.models.adapters.hub import HUB  # noqa: PLC0415 (torch is only loaded by commands that compute)
-    from epsball.models.networks.catalogue import NETWORKS  # noqa: PLC0415 (the same)
-
     untrained = [
         {
             "name": f"zoo:{name}",
@@ -98,25 +96,20 @@ def models() -> list[dict[str, Any]]:
 
 def data_sets() -> list[dict[str, Any]]:
     """One row per named data set, and where it would come from now."""
-    from epsball.data.load import NAMES  # noqa: PLC0415 (torch is only loaded by commands that compute)
-    from epsball.data.public import read_imagenet_sample  # noqa: PLC0415 (the same)
-
-    home, private = os.environ.get("EPSBALL_DATA") or "$EPSBALL_DATA", {read_imagenet_sample}
+    home = os.environ.get("EPSBALL_DATA") or "$EPSBALL_DATA"
     return [
         {
             "name": name,
             "classes": entry.classes,
             "from": "embedded"
-            if entry.embedded
-            else f"{home}/{name}{'' if entry.read in private else ' or its public home'}",
+            if entry.home == "embedded"
+            else f"{home}/{name}{' or its public home' if entry.home == 'public' else ''}",
             "what": entry.description,
         }
-        for name, entry in NAMES.items()
+        for name, entry in SOURCES.items()
     ]
 
 
 def experiments() -> list[dict[str, Any]]:
     """One row per experiment of `epsball reproduce`."""
-    from epsball.paper import EXPERIMENTS  # noqa: PLC0415 (torch is only loaded by commands that compute)
-
     return [{"id": each.id, "name": each.name, "claim": each.claim} for each in EXPERIMENTS.values()]

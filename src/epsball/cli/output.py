@@ -3,28 +3,24 @@
 import json
 import math
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
 
-from epsball.record import metrics
+from epsball.record import Evaluation, Finding, metrics
 from epsball.record.plan import portable
 from epsball.record.statistics import wilson
 from epsball.report.budget import budget
 from epsball.report.text import NORMS, count, epsilon, number, percent
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
 
-    from epsball.record import Evaluation
-
-
-def console(*, stderr: bool) -> "Console":
+def console(*, stderr: bool) -> Console:
     """A console on stdout or stderr; no colours where it is not a terminal."""
-    from rich.console import Console  # noqa: PLC0415 (only for commands that print)
-
     return Console(stderr=stderr, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -33,11 +29,8 @@ def note(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def table(title: str, *columns: str, numeric: bool = True) -> "Table":
+def table(title: str, *columns: str, numeric: bool = True) -> Table:
     """An empty table; all columns but the first are aligned as numbers if `numeric`."""
-    from rich import box  # noqa: PLC0415 (only for commands that print)
-    from rich.table import Table  # noqa: PLC0415 (the same)
-
     made = Table(
         title=title,
         title_justify="left",
@@ -54,7 +47,7 @@ def table(title: str, *columns: str, numeric: bool = True) -> "Table":
     return made
 
 
-def say(shown: "Table", document: dict[str, Any], *, as_json: bool) -> None:
+def print_result(shown: Table, document: dict[str, Any], *, as_json: bool) -> None:
     """Print the table on stdout; with ``--json`` the document instead, and the table on stderr."""
     console(stderr=as_json).print(shown)
     if as_json:
@@ -77,8 +70,8 @@ def interval(low: float, high: float) -> str:
     return f"{100 * low:.1f} … {percent(high)}"
 
 
-def results(run: "Evaluation", title: str = "") -> "Table":
-    """Clean accuracy, then every attack with what it and all before it leave."""
+def results(run: Evaluation, title: str = "") -> Table:
+    """Clean accuracy, then every attack with the robust accuracy so far."""
     threat = run.plan.threat
     title = title or f"{NORMS[threat.norm]}, ε = {epsilon(threat)}, {count(len(run))} samples"
     shown = table(title, "", "accuracy", "95 % interval", "fooled", "distance", "|r|/|x|", "queries")
@@ -98,7 +91,7 @@ def results(run: "Evaluation", title: str = "") -> "Table":
     return shown
 
 
-def document(run: "Evaluation", out: Path | None) -> dict[str, Any]:
+def document(run: Evaluation, out: Path | None) -> dict[str, Any]:
     """The result as JSON; distances that were not found are null."""
     low, high = run.interval(budget(run))
     return {
@@ -128,14 +121,14 @@ def document(run: "Evaluation", out: Path | None) -> dict[str, Any]:
     }
 
 
-def reuse(run: "Evaluation", out: Path | None) -> None:
+def reuse(run: Evaluation, out: Path | None) -> None:
     """A line on stderr if the result was read from a run that was finished already."""
     if run.reused:
         note(f"{out} is finished already and was made with the same plan: its result is read, nothing is computed.")
 
 
-def doubts(run: "Evaluation") -> None:
+def print_findings(findings: Iterable[Finding]) -> None:
     """The findings on stderr, one line each; what is only for the record stands in the report."""
-    for finding in run.findings:
+    for finding in findings:
         if finding.severity != "INFO":
             note(f"{finding.severity}: {finding.message} ({finding.evidence}); {finding.remedy}")

@@ -7,21 +7,30 @@ from typing import Annotated
 
 import typer
 
-from epsball.cli.options import Json
-from epsball.cli.verify import Folder
+from epsball.cli.exit_codes import ExitCode, of_run
+from epsball.cli.options import Json, RunFolder
+from epsball.cli.output import note
+from epsball.record import read_run
+from epsball.record.manifest import read_manifest
+from epsball.report import write_report
 
 
 def report(
-    folder: Folder,
+    folder: RunFolder,
     *,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where to write it; RUN/report.html by default.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write one HTML file with figures, tables and adversarial examples; it needs no network."""
-    from epsball.record import read_run  # noqa: PLC0415 (only commands that read need Parquet)
-    from epsball.report import write_report  # noqa: PLC0415 (only this command draws)
+    """Write one HTML file with figures, tables and adversarial examples; it needs no network.
 
-    path = write_report(read_run(folder), folder, out)
+    The exit code is that of the run which it shows.
+    """
+    run = read_run(folder)
+    path = write_report(run, folder, out)
     sys.stdout.write(json.dumps({"report": str(path)}) + "\n" if as_json else f"{path}\n")
+    code = of_run(run, complete=read_manifest(folder).complete)
+    if code is not ExitCode.DONE:
+        note("Error: the run is unfinished or a check failed, see the report; do not quote it.")
+        raise typer.Exit(code)

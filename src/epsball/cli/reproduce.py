@@ -2,18 +2,17 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.table import Table
 
 from epsball.cli.options import Json, Seed
-from epsball.cli.output import note, say, table
-from epsball.cli.running import kept
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from epsball.paper.reproduce import Result
+from epsball.cli.output import note, print_result, table
+from epsball.cli.running import interruptible
+from epsball.paper.lab import Lab
+from epsball.paper.reproduce import PAGE, Result
+from epsball.paper.reproduce import reproduce as measure
 
 Names = Annotated[
     list[str] | None,
@@ -37,15 +36,12 @@ def reproduce(
     as_json: Json = False,
 ) -> None:
     """Measure the paper's claims, judge each, and write one HTML page; a stopped run goes on where it was."""
-    from epsball.paper.lab import Lab  # noqa: PLC0415 (torch is only loaded by commands that compute)
-    from epsball.paper.reproduce import PAGE, reproduce  # noqa: PLC0415 (the same)
-
     names = experiments or []
     # a folder named from the root is this machine's own and helps nobody who reads the result
     options = {"--quick": quick, f"--out {out}": out != _RESULTS and not out.is_absolute(), f"--seed {seed}": seed != 0}
     words = ["epsball reproduce", *names, *(option for option, given in options.items() if given)]
-    with kept(out):
-        results = reproduce(Lab(quick=quick, out=out, seed=seed, say=note), names, " ".join(words))
+    with interruptible(out):
+        results = measure(Lab(quick=quick, out=out, seed=seed, say=note), names, " ".join(words))
     document = {
         "experiments": [
             {"id": r.experiment.id, "name": r.experiment.name, "verdict": r.verdict.value, "checks": _checks(r)}
@@ -53,15 +49,15 @@ def reproduce(
         ],
         "page": out / PAGE,
     }
-    say(_verdicts(results), document, as_json=as_json)
+    print_result(_verdicts(results), document, as_json=as_json)
     note(f"Page: {out / PAGE}   (open it in a browser)")
 
 
-def _checks(result: "Result") -> list[dict[str, object]]:
+def _checks(result: Result) -> list[dict[str, object]]:
     return [asdict(check) for check in result.experiment.judge(result.measured)]
 
 
-def _verdicts(results: "list[Result]") -> "Table":
+def _verdicts(results: list[Result]) -> Table:
     shown = table("The paper, claim by claim", "experiment", "measured", "verdict", numeric=False)
     for result in results:
         lines = [f"{check.statement}: {check.measured}" for check in result.experiment.judge(result.measured)]

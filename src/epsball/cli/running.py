@@ -1,65 +1,66 @@
-"""Running an evaluation from the command line: what is kept on an interrupt, what is said at the end."""
+"""Running an evaluation from the command line: what remains after an interrupt, what is printed at the end."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
-from epsball.cli.group import GATE_FAILED, INTERRUPTED, UNUSABLE
-from epsball.cli.output import document, doubts, note, results, reuse, say
+from epsball.cli.exit_codes import ExitCode, of_run
+from epsball.cli.output import document, note, print_findings, print_result, results, reuse
 from epsball.errors import InputError
+from epsball.record import Evaluation
 from epsball.report.text import percent
 from epsball.units import parse_number
 
-if TYPE_CHECKING:
-    from epsball.record import Evaluation
-
 
 @contextmanager
-def kept(out: Path | None, remedy: str = "the same command continues it") -> Iterator[None]:
-    """On Ctrl-C say what is kept and where, and exit 130."""
+def interruptible(out: Path | None, remedy: str = "the same command continues it") -> Iterator[None]:
+    """On Ctrl-C say what remains and where, and exit 130."""
     try:
         yield
     except KeyboardInterrupt as stop:
-        where = f"what is finished is kept in {out}, {remedy}" if out else "nothing is kept without --out FOLDER"
+        where = f"what is finished lies in {out}, {remedy}" if out else "nothing is written without --out FOLDER"
         note(f"Interrupted: {where}.")
-        raise typer.Exit(INTERRUPTED) from stop
+        raise typer.Exit(ExitCode.INTERRUPTED) from stop
 
 
 def checked_gate(gate: str | None, eps: str | None) -> float | None:
-    """The gate as a share; one that can never be judged is refused.
+    """The gate as a fraction; one that can never be judged is refused.
 
     Raises:
-        InputError: it is no share, or there is no ε at which to measure.
+        InputError: it is no fraction, or there is no ε at which to measure.
     """
     if gate is None:
         return None
-    share = parse_number(gate, "--gate")
-    if not 0 <= share <= 1:
-        raise InputError(f"--gate was given as {gate}; expected a share between 0 and 1, such as 0.8")
+    fraction = parse_number(gate, "--gate")
+    if not 0 <= fraction <= 1:
+        raise InputError(f"--gate was given as {gate}; expected a fraction between 0 and 1, such as 0.8")
     if eps is None:
-        raise InputError(
-            "--gate asks for robust accuracy at some ε, and there is none; give --eps, such as --eps 8/255"
-        )
-    return share
+        raise InputError("--gate judges robust accuracy at some ε, and none was given; give --eps, such as --eps 8/255")
+    return fraction
 
 
 def conclude(
-    evaluate: Callable[[], "Evaluation"], out: Path | None, *, gate: float | None, as_json: bool, title: str = ""
+    evaluate: Callable[[], Evaluation], out: Path | None, *, gate: float | None, as_json: bool, title: str = ""
 ) -> None:
-    """Evaluate, print the result, and exit 2 if it cannot be trusted, 1 if it is below the gate."""
-    with kept(out):
+    """Evaluate, print the result, and exit 3 if it cannot be trusted, 1 if it is below the gate."""
+    with interruptible(out):
         run = evaluate()
     reuse(run, out)
-    doubts(run)
-    say(results(run, title), document(run, out), as_json=as_json)
+    print_findings(run.findings)
+    print_result(results(run, title), document(run, out), as_json=as_json)
     if out is not None:
         note(f"Run folder: {out}\nNext:       epsball report {out}   epsball verify {out}")
-    if not run.trusted:
+    end(run, gate=gate)
+
+
+def end(run: Evaluation, *, gate: float | None = None) -> None:
+    """Exit with the code of a finished run; say why where that is not 0."""
+    code = of_run(run, gate=gate)
+    if code is ExitCode.NO_NUMBER:
         note("Error: the result cannot be trusted, see the findings above; do not quote it.")
-        raise typer.Exit(UNUSABLE)
-    if gate is not None and run.robust_accuracy() < gate:
-        note(f"Gate failed: robust accuracy {percent(run.robust_accuracy())} is below {percent(gate)}.")
-        raise typer.Exit(GATE_FAILED)
+    elif code is ExitCode.GATE_FAILED:
+        note(f"Gate failed: robust accuracy {percent(run.robust_accuracy())} is below {percent(gate or 0)}.")
+    if code is not ExitCode.DONE:
+        raise typer.Exit(code)

@@ -1,51 +1,45 @@
-"""``epsball verify``: is everything that a run folder reports so?"""
+"""``epsball verify``: does everything in a run folder hold?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from msgspec.structs import replace
 
-from epsball.cli.options import Json
-from epsball.cli.output import note, say, table
-from epsball.cli.running import kept
+from epsball.cli.exit_codes import ExitCode
+from epsball.cli.options import Json, RunFolder
+from epsball.cli.output import note, print_findings, print_result, table
+from epsball.cli.running import interruptible
+from epsball.models.model import Model
 from epsball.record.manifest import read_manifest
 from epsball.record.plan import portable
 from epsball.report.text import count
-
-if TYPE_CHECKING:
-    from epsball.models.model import Model
-
-Folder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder that `epsball evaluate --out` wrote.")]
+from epsball.verification.identity import model_of
+from epsball.verification.verify import verify as check
 
 
 def verify(
-    folder: Folder,
+    folder: RunFolder,
     *,
     model: Annotated[
         str | None,
         typer.Option(metavar="MODEL", help="Where the model is now, if the recorded name no longer leads there."),
     ] = None,
-    passes: Annotated[int | None, typer.Option(min=1, help="Fresh passes for every reported success.")] = None,
+    passes: Annotated[int | None, typer.Option(min=1, help="Forward passes for every reported success.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Check every file, row and reported success of a run folder again; exit 2 if one is not so."""
-    from epsball.verification.verify import verify as check  # noqa: PLC0415 (torch is only loaded by commands that compute)
-
-    with kept(folder, "nothing in it was changed"):
+    """Verify every file, row and reported success of a run folder; exit 3 if one does not hold."""
+    with interruptible(folder, "nothing in it was changed"):
         verified = check(folder, None if model is None else _elsewhere(folder, model), passes=passes)
-    shown = table(f"{folder} is verified", "", "checked")
+    shown = table(f"{folder}: everything holds", "", "verified")
     for name, number in (
         ("samples", verified.samples),
-        ("successes", verified.successes),
+        ("reported successes", verified.successes),
         ("passes for each", verified.passes),
     ):
         shown.add_row(name, count(number))
-    if not verified.complete:
-        note("The run is not finished; its finished chunks were checked.")
-    for finding in verified.findings:
-        note(f"{finding.severity}: {finding.message} ({finding.evidence}); {finding.remedy}")
-    say(
+    print_findings(verified.findings)
+    print_result(
         shown,
         {
             "run": folder,
@@ -58,11 +52,12 @@ def verify(
         },
         as_json=as_json,
     )
+    if not verified.complete:
+        note("Error: the run is unfinished; what it holds so far was verified, do not quote it.")
+        raise typer.Exit(ExitCode.NO_NUMBER)
 
 
-def _elsewhere(folder: Path, source: str) -> "Model":
+def _elsewhere(folder: Path, source: str) -> Model:
     """The run's model from another place, normalised as the run recorded it."""
-    from epsball.verification.identity import model_of  # noqa: PLC0415 (torch is only loaded by commands that compute)
-
     plan = read_manifest(folder).plan
     return model_of(replace(plan, model=replace(plan.model, source=source)), None)

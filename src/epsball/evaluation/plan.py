@@ -77,16 +77,23 @@ def _name(thing: Any) -> str:
 
 
 def attack_plan(attack: Attack, position: int) -> AttackPlan:
-    """An attack's class, its place in the order of the run, what it sees and all of its settings."""
+    """An attack's class, its place in the order of the run, its traits and all of its settings."""
     return AttackPlan(
         kind=_name(type(attack)),
         position=position,
         access=attack.access.name,
         minimum_norm=bool(attack.minimum_norm),
         single_step=bool(attack.single_step),
-        noise=bool(attack.noise_only),
+        noise_only=bool(attack.noise_only),
+        reach=_rounded(attack.reach),
+        longest_step=_rounded(attack.longest_step),
         settings=_fields(attack),
     )
+
+
+def _rounded(value: float | None) -> Real | None:
+    """A computed figure to six decimals, so that it is the same on another machine."""
+    return None if value is None else Real(round(value, 6))
 
 
 def threat_plan(threat: Threat) -> ThreatPlan:

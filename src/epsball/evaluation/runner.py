@@ -55,11 +55,8 @@ class Run:
         """Check the model, and store the inputs x (n, …) or take up what an earlier call found."""
         samples = self._samples
         self._progress("checks", 0, len(samples))
-        plausible = diagnostics.baseline(samples.label, samples.clean, samples.classes)
-        self._findings = [
-            *diagnostics.preflight(samples.model, samples.x, samples.y),
-            *([plausible] if plausible else []),
-        ]
+        context = diagnostics.Preflight(samples.model, samples.x, samples.y, samples.clean, samples.classes)
+        self._findings = diagnostics.preflight(context)
         if any(finding.id == "D02" for finding in self._findings):
             self._passes = independent.PASSES
         self._store.write_inputs(x, samples.label, samples.ids)
@@ -157,18 +154,20 @@ class Run:
 
     def finish(self) -> Evaluation:
         """Judge the rows, and mark the run complete."""
-        table, eps = self._table(), float(self._threat.eps)
-        attacks = self._plan.attacks
-        robust = table["upper"] > eps if np.isfinite(eps) else self._samples.right
-        found = [
-            *self._findings,
-            *diagnostics.dropped_claims(self._dropped),
-            diagnostics.lucky_draws(np.array(self._success_rates), self._passes),
-            *diagnostics.consistency(self._samples.ids, self._rows, attacks, eps),
-            diagnostics.sample_size(robust),
-            diagnostics.adaptive_attack(attacks),
-        ]
-        findings = [finding for finding in found if finding is not None]
+        table, eps, samples = self._table(), float(self._threat.eps), self._samples
+        outcome = diagnostics.Outcome(
+            ids=samples.ids,
+            label=samples.label,
+            clean=samples.clean,
+            robust=table["upper"] > eps if np.isfinite(eps) else samples.right,
+            eps=eps,
+            attacks=self._rows,
+            traits={name: diagnostics.Traits.of(attack) for name, attack in self._plan.attacks.items()},
+            dropped=self._dropped,
+            success_rates=np.array(self._success_rates),
+            passes=self._passes,
+        )
+        findings = [*self._findings, *diagnostics.after(outcome)]
         self._store.finish(table, findings)
         seconds = sum(self._store.seconds.values())
         return Evaluation.of(self._plan, table, self._rows, findings, seconds)

@@ -76,8 +76,8 @@ class ThreatPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class AttackPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One attack: its class, its place in the order of the run, what it sees and all of its settings.
 
-    `kind` is the name of a class of this library, or `module:Class`. `single_step` says that it takes one gradient step,
-    `noise` that it only draws at random.
+    `kind` is the name of a class of this library, or `module:Class`. `single_step` says that it takes one step, `noise_only` that
+    it only draws at random; `reach` is how far its steps lead together and `longest_step` the longest of them, in units of ε.
     """
 
     kind: str
@@ -85,7 +85,9 @@ class AttackPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     access: str
     minimum_norm: bool
     single_step: bool
-    noise: bool
+    noise_only: bool
+    reach: Real | None
+    longest_step: Real | None
     settings: dict[str, Any]
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 POINTS = 240
 BINS = 32
-CLOSED = 1e-9  # a bar holds its right end, rounding included: a hit at ε stands left of ε
+CLOSED = 1e-9  # a bar holds its right end, rounding included: a success at ε stands left of ε
 DASHES = (0, (3, 2))
 
 
@@ -37,11 +37,11 @@ def horizon(run: Evaluation) -> float:
 
 
 def accuracy_curve(run: Evaluation, width: float, height: float) -> Axes:
-    """Share of samples without a known error within ε, its 95 % interval, and the threat's ε."""
+    """Fraction of samples without a known error within ε, its 95 % interval, and the threat's ε."""
     end, curve = horizon(run), metrics.curve(run)
-    asked = end if asks_how_close(run) else min(end, run.eps)
-    grid = np.linspace(0, asked, POINTS)
-    if run.eps < asked:
+    measured = end if asks_how_close(run) else min(end, run.eps)
+    grid = np.linspace(0, measured, POINTS)
+    if run.eps < measured:
         grid = np.union1d(grid, [run.eps])
     at = np.searchsorted(curve.eps, grid, side="right") - 1
     plot = axes(width, height, f"ε ({NORMS[run.plan.threat.norm]}, data units)", "still classified correctly")

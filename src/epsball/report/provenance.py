@@ -95,11 +95,11 @@ def command(run: Evaluation, folder: Path) -> str:
         "--std": _numbers(plan.model.std),
         "--outputs": None if plan.model.outputs == "logits" else plan.model.outputs,
     }
-    words = ["epsball", "evaluate", plan.model.source]
+    parts = ["epsball", "evaluate", plan.model.source]
     for name, value in options.items():
-        words += [name, str(value)] if value not in (None, "") else []
-    words += ["--every-sample"] if plan.every_sample else []
-    return f"{shlex.join(words)}\n{check}"
+        parts += [name, str(value)] if value not in (None, "") else []
+    parts += ["--every-sample"] if plan.every_sample else []
+    return f"{shlex.join(parts)}\n{check}"
 
 
 def _numbers(value: Any) -> str | None:

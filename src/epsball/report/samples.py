@@ -26,7 +26,7 @@ CHANNELS = (1, 3)
 
 
 def gallery(run: Evaluation, folder: Path) -> list[dict[str, Any]]:
-    """About twelve hits spread over attacks and classes; none where the inputs are no pictures."""
+    """About twelve adversarial examples, spread over attacks and classes; none where the inputs are no pictures."""
     if not (folder / INPUTS).is_file():
         return []
     threat, shown = run.plan.threat, []
@@ -49,9 +49,9 @@ def _range(threat: ThreatPlan) -> tuple[float, float]:
 
 
 def choose(run: Evaluation) -> dict[str, list[int]]:
-    """Ids to show per attack: each hit once, as many per attack as share out evenly, spread over the classes."""
+    """Ids to show per attack: each adversarial example once, as many per attack as come out even, spread over the classes."""
     label = dict(zip(run.ids.tolist(), run.label.tolist(), strict=True))
-    hits = {
+    successes = {
         name: sorted(
             rows.id[rows.success & (rows.distance > 0)].tolist(), key=lambda identity: (label[identity], identity)
         )
@@ -59,13 +59,13 @@ def choose(run: Evaluation) -> dict[str, list[int]]:
     }
     chosen: dict[str, list[int]] = {}
     left, taken = SHOWN, set[int]()
-    remaining = sorted((name for name in hits if hits[name]), key=lambda name: len(hits[name]))
+    remaining = sorted((name for name in successes if successes[name]), key=lambda name: len(successes[name]))
     for index, name in enumerate(remaining):
-        fresh = [identity for identity in hits[name] if identity not in taken] or hits[name]
-        share = min(len(fresh), -(-left // (len(remaining) - index)))
-        chosen[name] = [fresh[int(at)] for at in np.linspace(0, len(fresh) - 1, share)]
+        fresh = [identity for identity in successes[name] if identity not in taken] or successes[name]
+        number_shown = min(len(fresh), -(-left // (len(remaining) - index)))
+        chosen[name] = [fresh[int(at)] for at in np.linspace(0, len(fresh) - 1, number_shown)]
         taken.update(chosen[name])
-        left -= share
+        left -= number_shown
     return {name: chosen[name] for name in run.attacks if name in chosen}
 
 

@@ -1,4 +1,4 @@
-"""Numbers and names in words a reader knows."""
+"""Numbers and names as text for readers."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 SHORT, MINUTE = 10, 60
 
 
-def percent(share: float) -> str:
+def percent(fraction: float) -> str:
     """``0.1234`` as ``12.3 %``; "–" where nothing was measured."""
-    return DASH if math.isnan(share) else f"{100 * share:.1f}{NO_BREAK}%"
+    return DASH if math.isnan(fraction) else f"{100 * fraction:.1f}{NO_BREAK}%"
 
 
 def count(value: int) -> str:

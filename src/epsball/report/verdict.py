@@ -1,4 +1,4 @@
-"""What the record says first: the verdict in plain words, the headline figures, the doubts."""
+"""What the record says first: the verdict in a sentence, the headline figures, the findings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def verdict(run: Evaluation) -> dict[str, str]:
     elif warned:
         badge, tone = f"Trusted, with {warned} warning{'s' * (warned > 1)}", "warn"
     else:
-        badge, tone = "Trusted: every claimed error was checked again", ""
+        badge, tone = "Trusted: every reported error was checked again", ""
     return {"badge": badge, "tone": tone, "headline": _headline(run), "meaning": _meaning(run)}
 
 
@@ -44,9 +44,9 @@ def _headline(run: Evaluation) -> str:
         if math.isfinite(median):
             return f"{start} A change of {norm} length {number(median)} is enough to turn half of those into an error."
         return f"{start} No error was found for most of those at any {norm} distance."
-    standing = int(np.sum(run.upper > run.eps))
+    robust = int(np.sum(run.upper > run.eps))
     meaning = MEANINGS[threat.norm].format(eps=f"ε = {epsilon(threat)}")
-    return f"{start} If {meaning}, {count(standing)} are left ({percent(run.robust_accuracy())})."
+    return f"{start} If {meaning}, {count(robust)} are left ({percent(run.robust_accuracy())})."
 
 
 def _meaning(run: Evaluation) -> str:
@@ -66,10 +66,10 @@ def headline(run: Evaluation) -> list[dict[str, Any]]:
     right, n = int(np.sum(run.clean == run.label)), len(run)
     threat, data = run.plan.threat, run.plan.data
     norm = NORMS[threat.norm]
-    figures = [_share("clean", "Clean accuracy", run.clean_accuracy, wilson(right, n), "without an attack")]
+    figures = [_fraction("clean", "Clean accuracy", run.clean_accuracy, wilson(right, n), "without an attack")]
     if math.isfinite(run.eps):
         place = f"at {norm}, ε = {epsilon(threat)}"
-        figures.append(_share("robust", "Robust accuracy", run.robust_accuracy(), run.interval(), place))
+        figures.append(_fraction("robust", "Robust accuracy", run.robust_accuracy(), run.interval(), place))
     median = number(metrics.median_distance(run))
     origin = data.source or "given arrays"
     return [
@@ -81,10 +81,10 @@ def headline(run: Evaluation) -> list[dict[str, Any]]:
     ]
 
 
-def _share(key: str, name: str, share: float, interval: tuple[float, float], place: str) -> dict[str, Any]:
+def _fraction(key: str, name: str, fraction: float, interval: tuple[float, float], place: str) -> dict[str, Any]:
     low, high = interval
     bounds = f"95{NO_BREAK}% interval {100 * low:.1f}{NO_BREAK}{DASH}{NO_BREAK}{percent(high)}"
-    return _figure(key, name, percent(share), place, bounds)
+    return _figure(key, name, percent(fraction), place, bounds)
 
 
 def _figure(key: str, name: str, value: str, *notes: str) -> dict[str, Any]:
@@ -92,9 +92,9 @@ def _figure(key: str, name: str, value: str, *notes: str) -> dict[str, Any]:
 
 
 def findings(run: Evaluation) -> list[dict[str, str]]:
-    """The doubts, the gravest first; what is only for the record stands among the checks."""
-    doubts = [finding for finding in run.findings if finding.severity in TONES]
-    ordered = sorted(doubts, key=lambda finding: list(TONES).index(finding.severity))
+    """Failures and warnings, the gravest first; what is only for the record stands among the checks."""
+    open_findings = [finding for finding in run.findings if finding.severity in TONES]
+    ordered = sorted(open_findings, key=lambda finding: list(TONES).index(finding.severity))
     return [
         {
             "id": finding.id,
@@ -109,11 +109,11 @@ def findings(run: Evaluation) -> list[dict[str, str]]:
 
 
 def checks(run: Evaluation) -> list[dict[str, Any]]:
-    """What was tried and, as plainly, what was not."""
+    """What was tried, and what was not."""
     proved = bool(np.any(run.lower > 0))
-    remarks = [finding for finding in run.findings if finding.severity == "INFO"]
-    if not any(finding.id == "adaptive" for finding in remarks):
-        remarks.append(
+    notes = [finding for finding in run.findings if finding.severity == "INFO"]
+    if not any(finding.id == "adaptive" for finding in notes):
+        notes.append(
             Finding(
                 "adaptive", "INFO", "Adaptive attack: none supplied", "", "add one that is written against the defence"
             )
@@ -136,7 +136,7 @@ def checks(run: Evaluation) -> list[dict[str, Any]]:
                 "text": f"{finding.message}.",
                 "more": _sentence(finding),
             }
-            for finding in remarks
+            for finding in notes
         ),
     ]
 

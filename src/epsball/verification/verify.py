@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from epsball.diagnostics import lucky_draws
+from epsball.diagnostics.success_rate import stochastic
 from epsball.errors import UntrustworthyError
 from epsball.progress import Progress, shown
 from epsball.record import read_inputs
@@ -87,8 +87,7 @@ def verify(
         context, problems = _clean(path, plan, given, (inputs, x, label, ids), passes=passes, exact=not random)
         outcome = check_stages(path, manifest, context, ids, stage)
     _refuse(path, [*problems, *outcome.problems])
-    finding = lucky_draws(outcome.success_rate, passes)
-    findings = () if finding is None else (finding,)
+    findings = tuple(stochastic(outcome.success_rate, passes))
     return Verified(len(ids), len(outcome.success_rate), passes, manifest.complete, findings)
 
 

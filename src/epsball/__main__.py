@@ -1,0 +1,5 @@
+"""``python -m epsball``: the command line."""
+
+from epsball.cli import main
+
+main()

@@ -1,0 +1,81 @@
+"""The commands, listed without being imported: torch is loaded by the command that is used, and by no other."""
+
+from __future__ import annotations
+
+from pkgutil import resolve_name
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+from typer.main import get_command
+
+
+class Deferred(TyperCommand):
+    """A command whose module is imported when it is used.
+
+    Args:
+        name: of the command.
+        place: of its function, "module:function" within `epsball.cli`.
+        summary: the first line of the function's docstring.
+        settings: of its context.
+    """
+
+    def __init__(self, name: str, place: str, summary: str, settings: dict[str, Any] | None = None) -> None:
+        super().__init__(name, help=summary)
+        self.title, self.place, self.settings = name, place, settings
+
+    def loaded(self) -> Any:
+        """The command itself."""
+        alone = typer.Typer(add_completion=False)
+        alone.command(self.title, context_settings=self.settings)(resolve_name(f"epsball.cli.{self.place}"))
+        return get_command(alone)
+
+    def make_context(self, *given: Any, **settings: Any) -> Any:
+        """Import the command and let it read the words that follow its name."""
+        return self.loaded().make_context(*given, **settings)
+
+
+_FLAGS_OF_THE_ATTACK = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+COMMANDS = (
+    Deferred(
+        "demo",
+        "demo:demo",
+        "Train a network on digits, attack it, measure, and write the report; the embedded digits need no network.",
+    ),
+    Deferred(
+        "evaluate",
+        "evaluate:evaluate",
+        "Measure clean and robust accuracy under a suite of attacks, every reported success verified.",
+    ),
+    Deferred(
+        "attack",
+        "attack:attack",
+        "Run one attack on every sample that is classified correctly.",
+        _FLAGS_OF_THE_ATTACK,
+    ),
+    Deferred(
+        "train",
+        "train:train",
+        "Train a network, standard or adversarially; an interrupted run goes on where it stopped.",
+    ),
+    Deferred(
+        "reproduce",
+        "reproduce:reproduce",
+        "Measure the paper's claims, judge each, and write one HTML page; a stopped run goes on where it was.",
+    ),
+    Deferred(
+        "verify",
+        "verify:verify",
+        "Verify every file, row and reported success of a run folder; exit 3 if one does not hold.",
+    ),
+    Deferred(
+        "report",
+        "report:report",
+        "Write one HTML file with figures, tables and adversarial examples; it needs no network.",
+    ),
+    Deferred("list", "listing:listing", "List attacks, models, data sets or experiments."),
+    Deferred(
+        "doctor", "doctor:doctor", "Show versions, devices, data and extras, and what to install for what is missing."
+    ),
+)

@@ -1,0 +1,120 @@
+"""What the strings of shared options become: threats, models, data, devices."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from epsball.cli.output import note
+from epsball.data.load import load_data
+from epsball.errors import InputError
+from epsball.models.load import load_model
+from epsball.models.wrap import wrap
+from epsball.oracle.batching import choose_batching
+from epsball.oracle.tuning import tune as fastest
+from epsball.threat import Threat
+from epsball.units import parse_number
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from epsball.models.wrap import Model
+    from epsball.oracle.batching import Batching
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A model and its samples, on one device."""
+
+    model: Model
+    x: Tensor
+    y: Tensor
+
+
+def numbers(text: str | None, option: str) -> float | list[float] | None:
+    """None, one number, or several with commas between them.
+
+    Raises:
+        InputError: a part is no number.
+    """
+    if text is None:
+        return None
+    values = [parse_number(part, option) for part in text.split(",")]
+    return values if len(values) > 1 else values[0]
+
+
+def threat(norm: str, eps: str | None) -> Threat:
+    """The threat of ``--norm`` and ``--eps``; without ``--eps`` the budget is infinite."""
+    return Threat(norm, math.inf if eps is None else eps)
+
+
+def source(
+    model: str,
+    data: str,
+    *,
+    split: str,
+    n: int | None,
+    device: str,
+    mean: str | None = None,
+    std: str | None = None,
+    outputs: str = "logits",
+) -> Source:
+    """Load the data and the model that fits it.
+
+    Raises:
+        InputError: data, model or device cannot be used.
+    """
+    x, y = load_data(data, split, n)
+    place = checked_device(device)
+    return Source(_model(model, x, y, place, mean, std, outputs), x.to(place), y.to(place))
+
+
+def model_for(spec: str, x: Tensor, *, classes: int | None = None, seed: int = 0) -> Model:
+    """The model of that name; a network of the zoo is made for images like `x` `(N, C, H, W)` and that many classes."""
+    if spec.startswith("zoo:") and x.ndim == 4:  # noqa: PLR2004 (N, C, H, W)
+        channels, height, width = x.shape[1:]
+        return load_model(spec, shape=(channels, height, width), classes=classes, seed=seed)
+    return load_model(spec, seed=seed)
+
+
+def _model(spec: str, x: Tensor, y: Tensor, place: Any, mean: str | None, std: str | None, outputs: str) -> Model:
+    untrained = spec.startswith("zoo:") and "@" not in spec
+    loaded = model_for(spec, x, classes=int(y.max()) + 1 if untrained else None)
+    if untrained:
+        note(f"{spec} has its initial weights; name trained ones as {spec}@weights.safetensors.")
+    if loaded.module is not None:
+        loaded.module.to(place)
+    if mean is None and std is None and outputs == loaded.outputs:
+        return loaded
+    own = loaded.mean is not None or loaded.std is not None or loaded.outputs != "logits"
+    again = wrap(loaded if own else loaded.net, numbers(mean, "--mean"), numbers(std, "--std"), outputs)
+    return dataclasses.replace(again, source=loaded.source)
+
+
+def batching(given: Source, *, tune: bool, bfloat16: bool) -> Batching | None:
+    """The fastest batching on the first images if `tune`, a lower precision if `bfloat16`; None where the rule decides all."""
+    if not (tune or bfloat16):
+        return None
+    return dataclasses.replace((fastest if tune else choose_batching)(given.model, given.x), bfloat16=bfloat16)
+
+
+def checked_device(name: str) -> Any:
+    """The device of that name; for "auto" a GPU where there is one, else the processor.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        place = torch.device(name)
+        torch.zeros(1, device=place)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"--device {name} cannot be used ({reason}); use cpu, or a device that PyTorch sees"
+        ) from error
+    return place
