@@ -79,13 +79,13 @@ def bfloat16(bench: Bench) -> None:
     with torch.no_grad():
         y = net(x).argmax(1)
     model = eb.wrap(net)
-    layout = choose(model, x)
+    batching = choose(model, x)
     for name, attack in {"PGD": eb.PGD(steps=4 if bench.small else 20), "DeepFool": eb.DeepFool()}.items():
         with bench.case(f"bfloat16 {name}"):
             threat = eb.Threat("l2") if attack.minimum_norm else eb.Threat("linf", 1 / 255)
 
             def search(*, low: bool, attack: eb.Attack = attack, threat: eb.Threat = threat) -> eb.Found:
-                return attack(model, x, y, threat, layout=dataclasses.replace(layout, bfloat16=low))
+                return attack(model, x, y, threat, batching=dataclasses.replace(batching, bfloat16=low))
 
             full, half = search(low=False), search(low=True)
             with torch.no_grad():

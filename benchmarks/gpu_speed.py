@@ -98,7 +98,7 @@ def beside_loops(bench: Bench, net: nn.Module, shape: Shape, n: int, steps: int)
     attack, threat = eb.PGD(steps=steps, rate=RATE), eb.Threat(eb.linf, EPS)
     model = eb.wrap(net)
     try:
-        rows = int(place(CHOOSE)(model, x).rows)
+        rows = int(place(CHOOSE)(model, x).batch_size)
     except (LookupError, AttributeError):
         rows = 256
     orders = (torch.contiguous_format, torch.channels_last)

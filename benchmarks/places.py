@@ -17,7 +17,7 @@ ADVERSARIAL = (
     "epsball.training.objective:adversarial",
     "epsball.train.objective:adversarial",
 )
-CHOOSE = ("epsball.oracle.batching:choose", "epsball.oracle.layout:choose", "epsball.layout:choose")
+CHOOSE = ("epsball.oracle.batching:choose_batching",)
 
 
 def place(names: tuple[str, ...]) -> Any:

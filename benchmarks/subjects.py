@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import epsball as eb
-from epsball.models.adapters import zoo
+from epsball.models.networks.catalogue import build
 from epsball.training.checkpoint import describe
 from epsball.training.fit import fit
 from epsball.training.objectives import standard
@@ -23,7 +23,7 @@ from epsball.training.recipe import Recipe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
 
 SHARE = {"resnet-20": 4}
 """By how much fewer rows a network gets whose pass takes twenty times as long."""
@@ -96,7 +96,7 @@ def subject(name: str, rows: int) -> Subject:
     """
     plan, rows = course(name), max(1, rows // SHARE.get(name, 1))
     images, labels = plan.load("train", plan.rows)
-    untrained = eb.wrap(zoo.build(name, shape=(images.shape[1], images.shape[2], images.shape[3]), seed=0))
+    untrained = eb.wrap(build(name, shape=(images.shape[1], images.shape[2], images.shape[3]), seed=0))
     recipe = Recipe(epochs=plan.epochs)
     settings = describe(untrained, images, labels, standard, recipe, 0)
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]

@@ -27,6 +27,11 @@ def test_the_table_of_threat_models_is_fresh() -> None:
     assert script["page"]() == script["PAGE"].read_text(encoding="utf-8"), "run python docs/threat_models.py"
 
 
+def test_the_table_of_checks_is_fresh() -> None:
+    script = runpy.run_path(str(ROOT / "docs" / "checks.py"))
+    assert script["page"]() == script["PAGE"].read_text(encoding="utf-8"), "run python docs/checks.py"
+
+
 def test_every_attack_stands_in_the_table() -> None:
     script = runpy.run_path(str(ROOT / "docs" / "threat_models.py"))
     assert {"FGSM", "PGD", "DeepFool", "LBFGS", "AdditiveNoise", "BIM"} <= set(script["members"]())

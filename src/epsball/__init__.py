@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from epsball.geometry import linf as linf
     from epsball.goal import Goal as Goal
     from epsball.models.load import load_model as load_model
+    from epsball.models.model import Model as Model
     from epsball.models.weights import save_weights as save_weights
-    from epsball.models.wrap import Model as Model
     from epsball.models.wrap import wrap as wrap
     from epsball.oracle.access import Access as Access
     from epsball.record import Evaluation as Evaluation
@@ -44,7 +44,7 @@ else:
         "Evaluation": "record:Evaluation",
         "Goal": "goal:Goal",
         "InputError": "errors:InputError",
-        "Model": "models.wrap:Model",
+        "Model": "models.model:Model",
         "ModelError": "errors:ModelError",
         "Norm": "geometry:Norm",
         "Recipe": "training.recipe:Recipe",

@@ -11,7 +11,7 @@ import pytest
 import epsball.cli.demonstration
 from epsball.data.load import load_data
 from epsball.models.weights import read_weights
-from epsball.record.run_folder import read_manifest
+from epsball.record.manifest import read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,11 +53,11 @@ def test_the_demo_again_uses_what_is_there_and_another_seed_replaces_it(call: Ca
     shown = call("demo").stdout
     for name in ("clean", "noise", "fgsm", "pgd", "deepfool", "all together", "95 % interval"):
         assert name in shown
-    assert read_manifest(Path("epsball-demo", "run"))["spec"]["started"] == first["started"]
+    assert read_manifest(Path("epsball-demo", "run")).plan.environment.started == first["environment"]["started"]
     assert read_weights(weights)[0]["1.weight"].equal(kept)
     other = json.loads(call("demo", "--json", "--seed", "1").stdout)
     assert other["seed"] == 1
-    assert other["model"]["fingerprint"] != first["model"]["fingerprint"]
+    assert other["model"]["weights"] != first["model"]["weights"]
     assert call("verify", "epsball-demo/run").exit_code == 0
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from epsball.data.load import NAMES
+from epsball.data import SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ def test_versions_threads_and_devices_are_those_of_this_process(call: Call) -> N
 
 def test_data_is_found_where_it_is_looked_for(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     before = by_name(document(call)["data"])
-    assert list(before) == list(NAMES)
+    assert list(before) == list(SOURCES)
     assert before["mnist-5k"]["found"] == "embedded"
     assert before["mnist"]["found"] == "not here"
     assert "$EPSBALL_DATA/mnist" in before["mnist"]["remedy"]

@@ -53,7 +53,7 @@ def test_the_figures_are_those_of_the_closed_form(call: Call) -> None:
     ordered = np.sort(x, 1)
     distance = (ordered[:, 2] - ordered[:, 1]) / 2
     assert document["robust_accuracy"] == pytest.approx((distance > 0.1).mean())
-    assert document["results"]["fgsm"]["fooled"] == (distance <= 0.1).sum()
+    assert document["results"]["fgsm"]["successes"] == (distance <= 0.1).sum()
     assert document["results"]["deepfool"]["median_distance"] == pytest.approx(np.median(distance), rel=0.01)
 
 
@@ -95,7 +95,7 @@ def test_normalisation_is_part_of_the_model_and_of_the_record(call: Call) -> Non
     words = evaluate("--json", "--mean", "0.5", "--std", "0.5", "--out", "run", model="nets.py:centred")
     centred = json.loads(call(*words).stdout)
     assert centred["robust_accuracy"] == plain["robust_accuracy"]
-    assert centred["model"]["mean"] == 0.5
+    assert centred["model"]["mean"] == [0.5]
     assert call("verify", "run").exit_code == 0
     Path("nets.py").rename("moved.py")
     assert call("verify", "run").exit_code == 2
@@ -133,15 +133,15 @@ def test_settings_of_an_attack_are_flags(call: Call) -> None:
         "momentum",
     ]
     assert call(*attack("pgd", *words, "--out", "run")).exit_code == 0
-    made = read_run("run").spec["attacks"]["pgd"]
+    made = read_run("run").plan.attacks["pgd"].settings
     assert (made["steps"], made["rate"], made["loss"], made["random_start"]) == (3, 0.5, "margin", False)
     assert made["rule"]["class"] == "momentum"
 
 
 def test_restarts_wrap_the_attack(call: Call) -> None:
     assert call(*attack("pgd", "--eps", "0.1", "--steps", "2", "--restarts", "3", "--out", "run")).exit_code == 0
-    made = read_run("run").spec["attacks"]["pgd"]
-    assert (made["class"], made["n"], made["attack"]["steps"]) == ("Restarts", 3, 2)
+    made = read_run("run").plan.attacks["pgd"]
+    assert (made.kind, made.settings["n"], made.settings["attack"]["steps"]) == ("Restarts", 3, 2)
 
 
 def test_a_target_leaves_out_its_own_samples_and_says_so(call: Call) -> None:
@@ -174,16 +174,30 @@ def test_a_third_partys_attack_needs_no_registration(
     )
     said = call(*attack("theirs:Centre", "--eps", "0.4", "--share", "0.9", "--json"))
     assert said.exit_code == 0, said.stderr
-    assert json.loads(said.stdout)["attacks"]["theirs:Centre"]["share"] == 0.9
+    assert json.loads(said.stdout)["attacks"]["theirs:Centre"]["settings"]["share"] == 0.9
 
 
-def test_the_same_command_again_reads_what_is_there(call: Call) -> None:
-    first = json.loads(call(*evaluate(*FULL, "--json")).stdout)
-    again = json.loads(call(*evaluate(*FULL, "--json")).stdout)
-    assert again["started"] == first["started"]
+def test_the_same_command_again_reads_what_is_there_and_says_so(call: Call) -> None:
+    said = [call(*evaluate(*FULL, "--json")) for _ in range(2)]
+    first, again = (json.loads(one.stdout) for one in said)
+    assert (first["reused"], again["reused"]) == (False, True)
+    assert again["environment"] == first["environment"]
     assert again["results"] == first["results"]
+    sentence = "run is finished already and was made with the same plan: its result is read, nothing is computed"
+    assert [sentence in one.stderr for one in said] == [False, True]
+
+
+def test_an_altered_run_is_neither_reused_nor_reported(call: Call) -> None:
+    assert call(*evaluate(*FULL)).exit_code == 0
+    file = Path("run", "samples.parquet")
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    for words in (evaluate(*FULL), ["report", "run"]):
+        said = call(*words)
+        assert said.exit_code == 2
+        assert "samples.parquet is not as it was written" in said.stderr
+        assert len(said.stderr.strip().splitlines()) == 1
 
 
 def test_a_search_in_bfloat16_is_written_into_the_run(call: Call) -> None:
     assert call(*evaluate(*FULL, "--bfloat16")).exit_code == 0
-    assert read_run(Path("run")).spec["batching"]["bfloat16"] is True
+    assert read_run(Path("run")).plan.batching.bfloat16 is True

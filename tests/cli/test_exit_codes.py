@@ -12,7 +12,7 @@ import pytest
 import epsball.diagnostics
 from cli.words import evaluate
 from epsball.cli.exit_codes import CODES, ExitCode, of_error, of_run
-from epsball.errors import InputError, LostError, ModelError, OtherConfigurationError, UntrustworthyError
+from epsball.errors import FolderLostError, InputError, ModelError, OtherConfigurationError, UntrustworthyError
 from epsball.record import Finding, RunFolder
 from toy import toy_run
 
@@ -51,7 +51,7 @@ def stopped(call: Call, monkeypatch: pytest.MonkeyPatch) -> Result:
         (ModelError("x"), 2),
         (PermissionError("x"), 2),
         (UntrustworthyError("x"), 3),
-        (LostError("x"), 3),
+        (FolderLostError("x"), 3),
     ],
 )
 def test_an_errors_code(error: Exception, code: int) -> None:
@@ -105,7 +105,7 @@ def test_a_run_folder_that_goes_away_while_it_is_written(call: Call, monkeypatch
     monkeypatch.setattr(RunFolder, "write_findings", removed)
     said = call(*evaluate("--out", "run"))
     assert said.exit_code == 3
-    assert "run was moved or deleted while the run was written" in said.stderr
+    assert "run was moved or deleted while a run was written" in said.stderr
     assert not Path("run").exists()
 
 

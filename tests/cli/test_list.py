@@ -9,9 +9,9 @@ import pytest
 
 from epsball.attacks.registry import make_attack, registry
 from epsball.cli.commands import COMMANDS, Deferred
-from epsball.data.load import NAMES
+from epsball.data import SOURCES
 from epsball.models.adapters.hub import HUB
-from epsball.models.adapters.zoo import NETWORKS
+from epsball.models.networks.catalogue import NETWORKS
 from epsball.paper import EXPERIMENTS
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def test_models_and_data_are_those_of_the_catalogues(call: Call) -> None:
     models = json.loads(call("list", "models", "--json").stdout)["models"]
     assert [row["name"] for row in models] == [f"zoo:{name}" for name in NETWORKS] + [f"hub:{name}" for name in HUB]
     data = json.loads(call("list", "data", "--json").stdout)["data"]
-    assert [row["name"] for row in data] == list(NAMES)
+    assert [row["name"] for row in data] == list(SOURCES)
     assert next(row for row in data if row["name"] == "mnist-5k")["from"] == "embedded"
 
 

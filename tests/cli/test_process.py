@@ -21,8 +21,8 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=False, env=environment())
 
 
-def environment(**more: str) -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1", **more}
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def test_the_version_and_an_error_as_the_shell_sees_them() -> None:
@@ -38,8 +38,9 @@ def test_the_version_and_an_error_as_the_shell_sees_them() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to one process on Windows")
 def test_an_interrupt_keeps_what_is_finished_and_the_same_command_goes_on() -> None:
     words = evaluate("--out", "run", "--json", model="nets.py:slow", suite="noise,pgd")
+    Path("slow").touch()
     slow = subprocess.Popen(
-        [*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(SLOW="20")
+        [*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
     )
     first = Path("run", "attacks", "00-noise", "00000.parquet")
     limit = time.monotonic() + 60
@@ -53,6 +54,7 @@ def test_an_interrupt_keeps_what_is_finished_and_the_same_command_goes_on() -> N
     assert "lies in run" in error
     assert "Traceback" not in error
     kept = first.read_bytes()
+    Path("slow").unlink()
     resumed = run(*words)
     assert resumed.returncode == 0, resumed.stderr
     assert first.read_bytes() == kept

@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from cli.words import evaluate
 from epsball.models.weights import read_weights
-from epsball.training.checkpoint import Checkpoint
+from epsball.training.checkpoint import Checkpoint, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from torch import nn
-    from torch.optim import Optimizer
     from typer.testing import Result
 
     Call = Callable[..., Result]
@@ -72,9 +70,9 @@ def test_data_without_a_test_split_is_said(call: Call) -> None:
 
 
 def test_an_interrupt_keeps_the_finished_epochs(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped(checkpoint: Checkpoint, net: nn.Module, optimiser: Optimizer, history: list[dict[str, Any]]) -> None:
-        save(checkpoint, net, optimiser, history)
-        if len(history) == 1:
+    def stopped(checkpoint: Checkpoint, state: State) -> None:
+        save(checkpoint, state)
+        if len(state.history) == 1:
             raise KeyboardInterrupt
 
     save = Checkpoint.save
@@ -106,6 +104,7 @@ def test_weights_go_into_a_device_and_not_into_a_folder(call: Call) -> None:
     [
         (["--objective", "pgd"], "--eps"),
         (["--objective", "trades", "--eps", "0.1"], "trades"),
+        (["--objective", "pdg", "--eps", "0.1"], "did you mean 'pgd'? expected one of fgsm, pgd, standard"),
         (["--eps", "0.1"], "standard"),
         (["--epochs", "0"], "epochs"),
         (["--out", "w.safetensors/x"], "w.safetensors"),

@@ -67,7 +67,7 @@ def test_layouts_and_types(tmp_path: Path, form: str) -> None:
         ({"x": np.full((2, 1, 2, 2), np.nan), "y": np.arange(2)}, "pixels from nan"),
         ({"x": np.ones((2, 1, 2, 2), int), "y": np.arange(2)}, "int64 pixels from 1 to 1"),
         ({"x": np.full((2, 1, 2, 2), 300), "y": np.arange(2)}, "from 300 to 300"),
-        ({"x": np.array([{}]), "y": np.arange(1)}, "no archive of plain arrays"),
+        ({"x": np.array([{}]), "y": np.arange(1)}, "no archive of numeric arrays"),
     ],
 )
 def test_what_cannot_be_used_is_said(tmp_path: Path, arrays: dict[str, Array], says: str) -> None:
@@ -75,10 +75,10 @@ def test_what_cannot_be_used_is_said(tmp_path: Path, arrays: dict[str, Array], s
         load_data(save(tmp_path / "a.npz", **arrays))
 
 
-@pytest.mark.parametrize("share", [0, 0.3, 0.95])
-def test_a_truncated_archive_is_said_to_be_so(tmp_path: Path, digits: Array, share: float) -> None:
+@pytest.mark.parametrize("fraction", [0, 0.3, 0.95])
+def test_a_truncated_archive_is_said_to_be_so(tmp_path: Path, digits: Array, fraction: float) -> None:
     path = tmp_path / "a.npz"
     np.savez(path, x=digits, y=np.arange(12))
-    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    path.write_bytes(path.read_bytes()[: int(fraction * path.stat().st_size)])
     with pytest.raises(InputError, match="truncated"):
         load_data(str(path))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from epsball.data import public
+from epsball.data import cifar10, mnist
 from epsball.data.fetch import Remote, cache_folder, fetch
 from epsball.data.load import load_data
 from epsball.errors import InputError
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 class Quiet(SimpleHTTPRequestHandler):
     """Serves a folder, keeps count, and breaks off in the middle of files that are named so."""
 
-    asked: list[str]
+    requested: list[str]
 
     def do_GET(self) -> None:
-        self.asked.append(self.path)
+        self.requested.append(self.path)
         if "broken" in self.path:
             self.send_response(200)
             self.send_header("Content-Length", "1000")
@@ -47,8 +47,8 @@ class Quiet(SimpleHTTPRequestHandler):
 class Home:
     """A public home on this machine."""
 
-    def __init__(self, folder: Path, url: str, asked: list[str]) -> None:
-        self.folder, self.url, self.asked = folder, url, asked
+    def __init__(self, folder: Path, url: str, requested: list[str]) -> None:
+        self.folder, self.url, self.requested = folder, url, requested
 
     def publish(self, name: str, content: bytes) -> Remote:
         (self.folder / name).write_bytes(content)
@@ -59,12 +59,12 @@ class Home:
 def home(tmp_path: Path) -> Iterator[Home]:
     folder = tmp_path / "home"
     folder.mkdir()
-    asked: list[str] = []
-    handler = type("Handler", (Quiet,), {"asked": asked})
+    requested: list[str] = []
+    handler = type("Handler", (Quiet,), {"requested": requested})
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder))) as server:
         thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.01))
         thread.start()
-        yield Home(folder, f"http://127.0.0.1:{server.server_address[1]}", asked)
+        yield Home(folder, f"http://127.0.0.1:{server.server_address[1]}", requested)
         server.shutdown()
         thread.join()
 
@@ -75,7 +75,7 @@ def test_a_file_is_fetched_once(home: Home) -> None:
     assert path == cache_folder() / "some" / "a.bin"
     assert path.read_bytes() == bytes(range(256)) * 9000
     assert fetch("some", remote) == path
-    assert home.asked == ["/a.bin"]
+    assert home.requested == ["/a.bin"]
     assert [entry.name for entry in path.parent.iterdir()] == ["a.bin"]
 
 
@@ -111,7 +111,7 @@ def test_nobody_there_names_both_ways() -> None:
         fetch("some", Remote("http://127.0.0.1:9/a.bin", "0" * 64, 1))
 
 
-def test_only_the_web_is_asked() -> None:
+def test_only_the_web_is_reached() -> None:
     with pytest.raises(InputError, match="https"):
         fetch("some", Remote("file:///etc/hostname", "0" * 64, 1))
 
@@ -137,7 +137,7 @@ def idx(array: np.ndarray[Any, Any]) -> bytes:
 def test_mnist_comes_from_its_home(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (7, 28, 28))
     files = home.publish("images.gz", idx(pixels)), home.publish("labels.gz", idx(np.arange(7)))
-    monkeypatch.setitem(public.MNIST, "test", files)
+    monkeypatch.setitem(mnist.MNIST, "test", files)
     x, y = load_data("mnist", n=5)
     assert y.tolist() == [0, 1, 2, 3, 4]
     assert np.array_equal((x.numpy()[:, 0] * 255).round(), pixels[:5])
@@ -156,7 +156,7 @@ def test_cifar_comes_from_its_home(home: Home, monkeypatch: pytest.MonkeyPatch, 
             member.size = records[name].size
             archive.addfile(member, io.BytesIO(records[name].tobytes()))
         archive.addfile(tarfile.TarInfo("cifar-10-batches-bin/readme.html"))
-    monkeypatch.setattr(public, "CIFAR10", home.publish("cifar.tar.gz", stream.getvalue()))
+    monkeypatch.setattr(cifar10, "CIFAR10", home.publish("cifar.tar.gz", stream.getvalue()))
     x, y = load_data("cifar10", split)
     names = ["test_batch"] if split == "test" else [f"data_batch_{number}" for number in range(1, 6)]
     expected = np.concatenate([records[name] for name in names])
@@ -165,6 +165,6 @@ def test_cifar_comes_from_its_home(home: Home, monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_the_public_homes_are_pinned() -> None:
-    remotes = [*public.MNIST["train"], *public.MNIST["test"], public.CIFAR10]
+    remotes = [*mnist.MNIST["train"], *mnist.MNIST["test"], cifar10.CIFAR10]
     assert all(remote.url.startswith("https://") and len(remote.sha256) == 64 for remote in remotes)
     assert len({remote.sha256 for remote in remotes}) == 5

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from epsball.data import load
-from epsball.data.load import NAMES, load_data
+from epsball.data import SOURCES, Named, Source
+from epsball.data.load import SPLITS, load_data
 from epsball.errors import InputError
 
 if TYPE_CHECKING:
@@ -95,9 +95,15 @@ def test_offline_both_ways_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("mnsit", r"no data set 'mnsit' \(did you mean 'mnist'\?\)"),
+        (
+            "mnsit",
+            r"no data set 'mnsit'; did you mean 'mnist'\? expected one of cifar10, digits, imagenet-sample, mnist",
+        ),
         ("cifar-10", "did you mean 'cifar10'"),
-        ("weather", "no data set 'weather'; give mnist-5k, digits"),
+        (
+            "weather",
+            "no data set 'weather'; expected one of .*, mnist-5k, or a Parquet file or folder, an image folder or an .npz",
+        ),
         ("data/digits.parquet", "no file or folder data/digits.parquet"),
         ("./mnist", "no file or folder ./mnist"),
         ("digits.npz", "no file or folder digits.npz"),
@@ -106,6 +112,19 @@ def test_offline_both_ways_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 def test_an_unknown_name_is_answered_with_a_close_one(name: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
         load_data(name)
+
+
+def test_a_new_source_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch, digits: Array) -> None:
+    monkeypatch.setattr(SOURCES, "_own", dict(SOURCES._own))  # noqa: SLF001 (so that nothing stays registered)
+    SOURCES.add(
+        "scribbles",
+        Named("twelve of them", 3, lambda _split: Source(np.arange(12) % 3, lambda rows: digits[rows, None])),
+    )
+    x, y = load_data("scribbles", n=4)
+    assert y.tolist() == [0, 1, 2, 0]
+    assert np.array_equal((x.numpy()[:, 0] * 255).round(), digits[:4])
+    with pytest.raises(InputError, match="did you mean 'scribbles'"):
+        load_data("scribble")
 
 
 def test_what_is_no_name_is_said() -> None:
@@ -122,6 +141,6 @@ def test_a_file_of_another_kind_and_another_split_are_said(tmp_path: Path) -> No
 
 
 def test_the_catalogue_says_what_each_set_is() -> None:
-    assert list(NAMES) == ["mnist-5k", "digits", "mnist", "cifar10", "imagenet-sample"]
-    assert all(entry.description and entry.classes in (10, 1000) for entry in NAMES.values())
-    assert load.SPLITS == ("train", "test")
+    assert set(SOURCES) == {"mnist-5k", "digits", "mnist", "cifar10", "imagenet-sample"}
+    assert all(entry.description and entry.classes in (10, 1000) for entry in SOURCES.values())
+    assert SPLITS == ("train", "test")

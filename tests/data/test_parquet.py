@@ -103,10 +103,10 @@ def test_what_cannot_be_used_is_said(tmp_path: Path, columns: dict[str, Any], sa
         load_data(str(write(tmp_path / "some.parquet", columns)))
 
 
-@pytest.mark.parametrize("share", [0, 0.5, 0.99])
-def test_a_truncated_file_is_said_to_be_so(tmp_path: Path, encoded: list[bytes], share: float) -> None:
+@pytest.mark.parametrize("fraction", [0, 0.5, 0.99])
+def test_a_truncated_file_is_said_to_be_so(tmp_path: Path, encoded: list[bytes], fraction: float) -> None:
     path = write(tmp_path / "some.parquet", {"image": encoded, "label": np.arange(12)})
-    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    path.write_bytes(path.read_bytes()[: int(fraction * path.stat().st_size)])
     with pytest.raises(InputError, match="truncated or no Parquet file"):
         load_data(str(path))
 

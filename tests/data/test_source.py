@@ -53,7 +53,7 @@ def test_a_seed_shuffles_and_more_rows_begin_with_the_fewer() -> None:
 
 @pytest.mark.parametrize("n", [0, -1, 7])
 def test_the_number_of_rows_must_fit_the_set(n: int) -> None:
-    with pytest.raises(InputError, match=f"set has 6 rows and n={n}"):
+    with pytest.raises(InputError, match=f"set has 6 rows and n was given as {n};"):
         choose(SORTED, n, None, "set")
 
 

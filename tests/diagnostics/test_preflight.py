@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,12 +11,15 @@ import torch
 from torch import Tensor, nn
 
 import epsball as eb
-from epsball.diagnostics import baseline, preflight
-from epsball.diagnostics.preflight import batch_coupling
-from toy import Affine, Jittery, samples, toy_run
+from epsball.diagnostics import Preflight, preflight
+from epsball.diagnostics.baseline import baseline
+from epsball.diagnostics.batch_coupling import coupling
+from toy import CLASSES, Affine, Jittery, samples, toy_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from epsball.record import Finding
 
 
 class BatchMean(Affine):
@@ -65,14 +69,18 @@ class TrainedMode(nn.Module):
         return answer
 
 
+def context(net: Callable[[Tensor], Tensor], n: int = 80, wrong: int = 6) -> Preflight:
+    x, y = samples(n, wrong=wrong)
+    return Preflight(eb.wrap(net), x, y, clean=y.numpy(), classes=CLASSES)
+
+
 def found(net: Callable[[Tensor], Tensor]) -> list[str]:
     torch.manual_seed(0)
-    x, y = samples(80)
-    return [finding.id for finding in preflight(eb.wrap(net), x, y)]
+    return [finding.id for finding in preflight(context(net))]
 
 
 @pytest.mark.parametrize("make", [Affine, Detached, Loud, TrainedMode])
-def test_an_honest_model_raises_no_doubt(make: Callable[[], nn.Module]) -> None:
+def test_an_honest_model_has_no_finding(make: Callable[[], nn.Module]) -> None:
     assert found(make()) == []
     assert found(make().double().float()) == []
 
@@ -100,19 +108,49 @@ def test_a_little_noise_is_random_too() -> None:
 
 def test_rounding_differences_are_no_coupling() -> None:
     logits = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
-    assert batch_coupling(logits, logits + 1e-4, logits[:3]) is None
-    assert batch_coupling(logits, logits + 5e-3, logits[:3]) is not None
-    assert batch_coupling(logits, logits, logits[:3] - 5e-3) is not None
-    assert batch_coupling(logits, logits + 5e-3, logits[:3], accelerator=True) is None
+    assert not list(coupling(logits, logits + 1e-4, logits[:3]))
+    assert len(list(coupling(logits, logits + 5e-3, logits[:3]))) == 1
+    assert len(list(coupling(logits, logits, logits[:3] - 5e-3))) == 1
+    assert not list(coupling(logits, logits + 5e-3, logits[:3], accelerator=True))
 
 
 def test_one_sample_is_enough_to_be_checked() -> None:
-    x, y = samples(1, wrong=0)
-    assert preflight(eb.wrap(Affine()), x, y) == []
-    assert [finding.id for finding in preflight(eb.wrap(Jittery()), x, y)] == ["D02"]
+    assert preflight(context(Affine(), 1, wrong=0)) == []
+    assert [finding.id for finding in preflight(context(Jittery(), 1, wrong=0))] == ["D02"]
+
+
+def test_a_random_model_costs_five_passes_and_its_batch_is_not_compared() -> None:
+    passes = []
+
+    def net(x: Tensor) -> Tensor:
+        passes.append(len(x))
+        answer: Tensor = Affine()(x) + torch.randn(len(x), 4)
+        return answer
+
+    assert found(net) == ["D02"]
+    assert passes == [64] * 5
+
+
+def test_the_sentences_of_a_random_model() -> None:
+    torch.manual_seed(0)
+    finding = preflight(context(Jittery()))[0]
+    assert (
+        finding.message == "The model gives different answers to the same input, so a success may be a stochastic one"
+    )
+    assert re.fullmatch(
+        r"5 passes over 64 samples: \d+ labels changed, normalised logits moved by up to [\d.]+ \(limit 0.0001\)",
+        finding.evidence,
+    )
+    assert finding.remedy == "make the model deterministic, or attack its average over many draws"
 
 
 LABEL = np.arange(200) % 5
+
+
+def guessing(label: np.ndarray, predicted: np.ndarray, classes: int) -> list[Finding]:
+    x = torch.zeros(len(label), 1)
+    given = Preflight(eb.wrap(Affine()), x, torch.from_numpy(label), predicted.astype(np.int64), classes)
+    return baseline(given)
 
 
 @pytest.mark.parametrize(
@@ -127,20 +165,15 @@ LABEL = np.arange(200) % 5
     ],
 )
 def test_the_baseline_beats_guessing_and_its_neighbours(predicted: np.ndarray, expected: str) -> None:
-    doubt = baseline(LABEL, predicted.astype(np.int64), 5)
-    if not expected:
-        assert doubt is None
-    else:
-        assert doubt is not None
-        assert doubt.id == "D16"
-        assert doubt.severity == "FAIL"
-        assert expected in doubt.evidence
+    found = guessing(LABEL, predicted, 5)
+    assert [(finding.id, finding.severity) for finding in found] == [("D16", "FAIL")] * bool(expected)
+    assert all(expected in finding.evidence for finding in found)
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])
 def test_a_few_samples_that_are_all_right_are_no_guesswork(n: int) -> None:
     label = np.arange(n) % 2
-    assert baseline(label, label, 2) is None
+    assert guessing(label, label, 2) == []
 
 
 def test_shifted_labels_take_the_trust_away() -> None:

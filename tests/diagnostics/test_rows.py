@@ -11,10 +11,14 @@ import torch
 from torch import Tensor
 
 import epsball as eb
-from epsball.diagnostics import adaptive_attack, consistency, dropped_claims, lucky_draws, sample_size
+from epsball.diagnostics import Outcome, Traits, after
+from epsball.diagnostics.adaptive_attack import adaptive_attack
+from epsball.diagnostics.sample_size import sample_size
+from epsball.diagnostics.success_rate import stochastic, success_rate
+from epsball.evaluation.plan import attack_plan
 from epsball.record import AttackRows
 from epsball.record.evaluation import ATTACK_COLUMNS
-from epsball.record.metrics import wilson
+from epsball.record.statistics import wilson
 from toy import EPS, SUITE, Affine, samples, toy_run
 
 if TYPE_CHECKING:
@@ -22,25 +26,37 @@ if TYPE_CHECKING:
     from epsball.record import Finding
 
 IDS = np.arange(100)
-FACTS: dict[str, dict[str, Any]] = {
-    "noise": {"class": "AdditiveNoise", "access": "LABELS", "minimum_norm": False, "draws": 10},
-    "fgsm": {"class": "FGSM", "access": "GRADIENT", "minimum_norm": False},
-    "square": {"class": "Square", "access": "SCORES", "minimum_norm": False, "steps": 100},
-    "pgd": {"class": "PGD", "access": "GRADIENT", "minimum_norm": False, "steps": 40, "rate": 0.1},
-    "deepfool": {"class": "DeepFool", "access": "GRADIENT", "minimum_norm": True, "steps": 50},
+TRAITS = {
+    "noise": Traits(access="LABELS", noise_only=True),
+    "fgsm": Traits(single_step=True),
+    "square": Traits(access="SCORES"),
+    "pgd": Traits(reach=4.0, longest_step=0.1),
+    "deepfool": Traits(minimum_norm=True),
 }
 
 
-def rows(broken: int, asked: int = 100, *, distance: float = EPS, queries: int = 3) -> AttackRows:
-    """An attack that broke the first few of the samples it was asked about."""
-    hit = np.arange(asked) < broken
-    columns = {name: np.zeros(asked, kind) for name, kind in ATTACK_COLUMNS.items()}
-    columns |= {"id": IDS[:asked], "success": hit, "distance": np.where(hit, distance, np.inf)}
-    return AttackRows.of(columns | {"queries": np.full(asked, queries)})
+def outcome(**changed: Any) -> Outcome:
+    """A run of a hundred thousand correct samples, of which attacks were run on a hundred."""
+    label = np.zeros(len(IDS), np.int64)
+    given = {"robust": np.ones(100_000, np.bool_), "eps": EPS, "attacks": {}, "traits": TRAITS}
+    return Outcome(**{"ids": IDS, "label": label, "clean": label, **given, **changed})
+
+
+def rows(broken: int, attacked: int = 100, *, distance: float = EPS, queries: int = 3) -> AttackRows:
+    """An attack that broke the first few of the samples it was run on."""
+    success = np.arange(attacked) < broken
+    columns = {name: np.zeros(attacked, kind) for name, kind in ATTACK_COLUMNS.items()}
+    columns |= {"id": IDS[:attacked], "success": success, "distance": np.where(success, distance, np.inf)}
+    return AttackRows.of(columns | {"queries": np.full(attacked, queries)})
+
+
+def findings(**changed: Any) -> list[Finding]:
+    """What all checks find after the attacks, but for the note that every run carries."""
+    return [finding for finding in after(outcome(**changed)) if finding.severity != "INFO"]
 
 
 def found(**attacks: AttackRows) -> list[tuple[str, str]]:
-    return [(doubt.id, doubt.severity) for doubt in consistency(IDS, attacks, FACTS, EPS)]
+    return [(finding.id, finding.severity) for finding in findings(attacks=attacks)]
 
 
 def test_one_step_must_not_beat_many() -> None:
@@ -50,7 +66,7 @@ def test_one_step_must_not_beat_many() -> None:
     assert found(fgsm=rows(2), deepfool=rows(100)) == []
 
 
-def test_samples_that_only_one_side_was_asked_about_prove_nothing() -> None:
+def test_samples_on_which_only_one_side_was_run_prove_nothing() -> None:
     rest = AttackRows.of({name: values[50:] for name, values in rows(100).columns().items()})
     assert found(fgsm=rows(50), pgd=rest) == []
 
@@ -58,7 +74,7 @@ def test_samples_that_only_one_side_was_asked_about_prove_nothing() -> None:
 def test_noise_must_not_succeed_where_gradients_fail() -> None:
     assert found(noise=rows(1), pgd=rows(0)) == [("D10", "FAIL")]
     assert found(noise=rows(1), pgd=rows(0), deepfool=rows(100)) == []
-    assert found(noise=rows(1, asked=100), deepfool=rows(100, distance=2 * EPS)) == []
+    assert found(noise=rows(1, attacked=100), deepfool=rows(100, distance=2 * EPS)) == []
 
 
 def test_scores_must_not_beat_gradients() -> None:
@@ -69,7 +85,7 @@ def test_scores_must_not_beat_gradients() -> None:
 def test_an_attack_must_have_tried() -> None:
     assert found(pgd=rows(40, queries=0)) == [("D17", "FAIL")]
     assert found(pgd=rows(100, queries=0)) == []
-    assert consistency(IDS, {"pgd": rows(0, queries=0)}, FACTS, 0.0) == []
+    assert findings(attacks={"pgd": rows(0, queries=0)}, eps=0.0) == []
 
 
 def test_an_unlimited_attack_must_reach_nearly_all() -> None:
@@ -78,11 +94,23 @@ def test_an_unlimited_attack_must_reach_nearly_all() -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "rate", "fires"), [(10, 0.1, False), (5, 0.1, True), (40, 2.5, True), (1, 1.0, False)]
+    ("attack", "evidence"),
+    [
+        (eb.BIM(10, 0.1), ""),
+        (eb.BIM(5, 0.1), "its steps reach 0.5 ε together"),
+        (eb.BIM(40, 2.5), "its longest step is 2.5 ε long"),
+        (eb.BIM(1, 1.0), ""),
+        (eb.PGD(steps=5), ""),
+        (eb.PGD(steps=3, first=0.4, rate=0.1), "its steps reach 0.7 ε together"),
+        (eb.PGD(steps=9, first=8.0), "its longest step is 8 ε long"),
+        (eb.FGSM(), ""),
+        (eb.DeepFool(), ""),
+    ],
 )
-def test_steps_must_be_able_to_cross_the_ball(steps: int, rate: float, *, fires: bool) -> None:
-    facts = {"pgd": FACTS["pgd"] | {"steps": steps, "rate": rate}}
-    assert [doubt.id for doubt in consistency(IDS, {"pgd": rows(9)}, facts, EPS)] == ["D13"] * fires
+def test_steps_must_be_able_to_cross_the_ball(attack: eb.Attack, evidence: str) -> None:
+    traits = {"mine": Traits.of(attack_plan(attack, 0))}
+    seen = [(finding.id, finding.evidence) for finding in findings(attacks={"mine": rows(96)}, traits=traits)]
+    assert seen == [("D13", evidence)] * bool(evidence)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,12 +159,11 @@ def test_a_masked_gradient_is_found_out_by_noise() -> None:
 
 
 def test_few_samples_are_called_few() -> None:
-    doubt = sample_size(np.arange(100) < 50)
-    assert doubt is not None
-    assert (doubt.id, doubt.severity) == ("D19", "WARN")
-    assert "9.6 points" in doubt.message
-    assert sample_size(np.arange(10000) < 5000) is None
-    needed = int("".join(filter(str.isdigit, doubt.remedy.partition("samples")[0])))
+    (finding,) = sample_size(outcome(robust=np.arange(100) < 50))
+    assert (finding.id, finding.severity) == ("D19", "WARN")
+    assert "9.6 points" in finding.message
+    assert sample_size(outcome(robust=np.arange(10000) < 5000)) == []
+    needed = int("".join(filter(str.isdigit, finding.remedy.partition("samples")[0])))
     low, high = wilson(needed // 2, needed)
     assert (high - low) / 2 == pytest.approx(0.02, abs=0.002)
 
@@ -146,24 +173,60 @@ def test_the_missing_adaptive_attack_is_named_in_every_run() -> None:
     assert (note.id, note.severity, note.message) == ("adaptive", "INFO", "Adaptive attack: none supplied")
     own = toy_run(suite={**SUITE, "mine": Asleep()}).findings[-1]
     assert own.message == "Adaptive attack: mine supplied"
-    assert adaptive_attack({}).message == "Adaptive attack: none supplied"
+    assert [finding.message for finding in adaptive_attack(outcome())] == ["Adaptive attack: none supplied"]
 
 
-def test_lucky_draws_are_told() -> None:
-    assert lucky_draws(np.array([]), 20) is None
-    assert lucky_draws(np.ones(3), 20) is None
-    doubt = lucky_draws(np.array([1.0, 0.6, 0.8]), 20)
-    assert doubt is not None
-    assert doubt.id == "D22"
-    assert doubt.evidence == "2 of 3 hits held in fewer than all of 20 passes: least 60%, median 80%"
+def test_successes_on_a_part_of_the_draws_are_reported() -> None:
+    assert findings(success_rates=np.array([]), passes=20) == []
+    assert findings(success_rates=np.ones(3), passes=20) == []
+    rates = np.array([1.0, 0.6, 0.8])
+    (finding,) = findings(success_rates=rates, passes=20)
+    assert (finding.id, finding.severity) == ("D22", "WARN")
+    assert finding.evidence == "2 of 3 successes held in fewer than all of 20 passes: lowest 60%, median 80%"
+    assert stochastic(rates, 20) == success_rate(outcome(success_rates=rates, passes=20)) == [finding]
 
 
-def test_dropped_claims_are_told_by_reason() -> None:
-    found = dropped_claims({"pgd": {"moved": [4, 2], "label": []}, "fgsm": {"moved": [], "label": [7]}})
-    assert [(doubt.id, doubt.severity) for doubt in found] == [("D14", "FAIL"), ("D29", "WARN")]
-    assert found[0].message.startswith("pgd returned points outside")
-    assert found[0].evidence == "2 hits, sample 2 among them"
-    assert dropped_claims({"pgd": {"moved": [], "label": []}}) == []
+def test_reported_successes_that_do_not_count_are_found_by_reason() -> None:
+    first, second = findings(dropped={"pgd": {"moved": [4, 2], "label": []}, "fgsm": {"moved": [], "label": [7]}})
+    assert (first.id, first.severity, second.id, second.severity) == ("D14", "FAIL", "D29", "WARN")
+    assert first.message.startswith("pgd returned points outside")
+    assert first.evidence == "2 successes, sample 2 among them"
+    assert second.message.startswith("fgsm reported errors that a fresh pass")
+    assert findings(dropped={"pgd": {"moved": [], "label": []}}) == []
+
+
+@pytest.mark.parametrize(
+    ("attacks", "message", "evidence"),
+    [
+        (
+            {"fgsm": rows(2), "pgd": rows(1)},
+            "One step breaks samples that many steps do not",
+            "fgsm broke 1 of 100 samples that pgd was run on and missed",
+        ),
+        (
+            {"square": rows(1), "pgd": rows(0), "deepfool": rows(99, distance=2 * EPS)},
+            "An attack that sees no gradients beats those that do",
+            "square broke 1 of 100 samples that pgd, deepfool missed",
+        ),
+        (
+            {"noise": rows(3), "pgd": rows(1)},
+            "Random noise succeeds where gradients failed",
+            "noise broke 2 of 100 samples that pgd missed",
+        ),
+        (
+            {"pgd": rows(40, queries=0)},
+            "pgd gave up without querying the model",
+            "60 of the 60 samples it failed on cost no query",
+        ),
+        (
+            {"deepfool": rows(90)},
+            "deepfool finds no error at any distance for many samples, although one exists",
+            "10 of 100 samples",
+        ),
+    ],
+)
+def test_a_finding_names_attacks_and_figures(attacks: dict[str, AttackRows], message: str, evidence: str) -> None:
+    assert [(finding.message, finding.evidence) for finding in findings(attacks=attacks)] == [(message, evidence)]
 
 
 def test_the_noise_of_one_draw_is_no_contradiction() -> None:

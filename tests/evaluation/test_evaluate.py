@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, cast
 
@@ -48,17 +49,17 @@ def test_a_wrong_sample_has_distance_0_and_costs_nothing(run: Evaluation) -> Non
     assert not any(np.isin(rows.id, run.ids[wrong]).any() for rows in run.attacks.values())
 
 
-def test_attacks_in_a_ball_are_asked_about_what_stands_and_minimum_norm_ones_about_all(run: Evaluation) -> None:
-    standing = set(run.ids[run.clean == run.label].tolist())
-    everyone = set(standing)
+def test_attacks_in_a_ball_are_run_on_what_is_robust_so_far_and_minimum_norm_ones_on_all(run: Evaluation) -> None:
+    robust = set(run.ids[run.clean == run.label].tolist())
+    everyone = set(robust)
     for name, rows in run.attacks.items():
-        assert set(rows.id.tolist()) == (everyone if name == "deepfool" else standing)
-        standing -= set(rows.id[rows.within(EPS)].tolist())
-    assert len(standing) < len(everyone)
-    assert standing == set(run.ids[run.upper > EPS].tolist())
+        assert set(rows.id.tolist()) == (everyone if name == "deepfool" else robust)
+        robust -= set(rows.id[rows.within(EPS)].tolist())
+    assert len(robust) < len(everyone)
+    assert robust == set(run.ids[run.upper > EPS].tolist())
 
 
-def test_every_sample_lets_every_attack_be_asked_about_all() -> None:
+def test_every_sample_lets_every_attack_run_on_all() -> None:
     full = toy_run(every_sample=True)
     assert {len(rows) for rows in full.attacks.values()} == {54}
     assert np.array_equal(full.upper > EPS, toy_run().upper > EPS)
@@ -84,26 +85,40 @@ def test_rows_say_what_the_examples_show(tmp_path: Path) -> None:
     x, y = samples()
     for name, rows in run.attacks.items():
         ids, examples = read_examples(tmp_path, name)
-        hits = rows.success
-        assert np.array_equal(ids, rows.id[hits])
+        success = rows.success
+        assert np.array_equal(ids, rows.id[success])
         shift = (torch.from_numpy(examples).double() - x[ids].double()).flatten(1).abs().amax(1).numpy()
-        assert rows.distance[hits] == pytest.approx(shift, rel=1e-12)
-        assert rows.relative[hits] == pytest.approx(shift / x[ids].flatten(1).amax(1).numpy(), rel=1e-12)
+        assert rows.distance[success] == pytest.approx(shift, rel=1e-12)
+        assert rows.relative[success] == pytest.approx(shift / x[ids].flatten(1).amax(1).numpy(), rel=1e-12)
         with torch.no_grad():
             said = Affine()(torch.from_numpy(examples)).softmax(1)
-        assert np.array_equal(said.argmax(1).numpy(), rows.after[hits])
-        assert (rows.after[hits] != y[ids].numpy()).all()
-        assert rows.confidence_after[hits] == pytest.approx(said.amax(1).numpy(), abs=1e-6)
+        assert np.array_equal(said.argmax(1).numpy(), rows.after[success])
+        assert (rows.after[success] != y[ids].numpy()).all()
+        assert rows.confidence_after[success] == pytest.approx(said.amax(1).numpy(), abs=1e-6)
 
 
 def test_in_memory_on_disk_and_read_again_are_the_same(run: Evaluation, tmp_path: Path) -> None:
     kept = toy_run(tmp_path)
     assert same(run, kept)
     assert same(kept, read_run(tmp_path))
-    assert same(kept, toy_run(tmp_path))
+    again = toy_run(tmp_path)
+    assert same(kept, again)
+    assert (kept.reused, again.reused) == (False, True)
 
 
-def test_a_samples_result_does_not_depend_on_its_part(run: Evaluation) -> None:
+def test_a_finished_run_of_another_version_is_read_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = toy_run(tmp_path)
+    monkeypatch.setattr(torch, "__version__", "9.9")
+    again = toy_run(tmp_path)
+    assert same(dataclasses.replace(first, findings=[]), dataclasses.replace(again, findings=[]))
+    assert again.findings[:-1] == first.findings
+    assert (again.findings[-1].id, again.findings[-1].severity) == ("environment", "INFO")
+    assert "torch 9.9" in again.findings[-1].evidence
+    assert f"torch {first.plan.environment.versions['torch']}; this is" in again.findings[-1].evidence
+    assert read_run(tmp_path).findings == first.findings
+
+
+def test_a_samples_result_does_not_depend_on_its_chunk(run: Evaluation) -> None:
     small = toy_run(chunk_size=7)
     assert small.upper == pytest.approx(run.upper, rel=1e-4)
     assert np.array_equal(small.queries, run.queries)
@@ -134,10 +149,10 @@ def test_a_run_that_was_interrupted_anywhere_goes_on_to_the_same_result(tmp_path
 
 
 def test_progress_is_reported_stage_by_stage() -> None:
-    told: list[tuple[str, int, int]] = []
-    toy_run(progress=lambda *step: told.append(step))
-    assert [step for step in told if step[0] == "noise"] == [("noise", done, 54) for done in (0, 16, 32, 48, 54)]
-    assert list(dict.fromkeys(stage for stage, _, _ in told)) == ["checks", *SUITE]
+    steps: list[tuple[str, int, int]] = []
+    toy_run(progress=lambda *step: steps.append(step))
+    assert [step for step in steps if step[0] == "noise"] == [("noise", done, 54) for done in (0, 16, 32, 48, 54)]
+    assert list(dict.fromkeys(stage for stage, _, _ in steps)) == ["checks", *SUITE]
 
 
 def test_an_attack_is_also_found_by_the_order_of_a_list() -> None:
@@ -156,7 +171,7 @@ def test_a_suite_keeps_what_fits_the_threat() -> None:
 def test_the_question_how_close_needs_no_budget() -> None:
     x, y = samples()
     run = evaluate(Affine(), (x, y), eb.Threat("linf"), "quick")
-    assert run.spec["threat"]["eps"] == "inf"
+    assert run.plan.threat.eps == np.inf
     assert run.robust_accuracy() == np.isinf(run.upper).mean() < 0.1
     assert np.median(run.upper[6:] / closed_form(x, y)[6:]) < 1.05
 
@@ -177,17 +192,17 @@ def test_the_caller_finds_everything_as_it_was() -> None:
     assert x.grad is None
 
 
-def test_hits_on_a_random_model_must_hold_in_half_of_its_passes(tmp_path: Path) -> None:
+def test_successes_on_a_random_model_must_be_shown_by_half_of_its_passes(tmp_path: Path) -> None:
     torch.manual_seed(3)
     run = toy_run(tmp_path, model=Jittery())
     found = {finding.id: finding for finding in run.findings}
     assert not run.trusted
     assert found["D02"].severity == "FAIL"
     assert "of 20 passes" in found["D22"].evidence
-    parts = json.loads((tmp_path / "run.json").read_text())["parts"].values()
-    held = np.array([share for part in parts for share in part.get("remarks", {}).get("held", [])])
-    assert held.min() >= 0.5
-    assert held.min() < 1
+    files = json.loads((tmp_path / "run.json").read_text())["files"].values()
+    rates = np.array([rate for file in files for rate in file["notes"].get("success_rate", [])])
+    assert rates.min() >= 0.5
+    assert rates.min() < 1
 
 
 def test_a_random_model_goes_on_from_what_it_said_first(tmp_path: Path) -> None:
@@ -212,21 +227,21 @@ def test_a_model_that_is_always_wrong_is_attacked_no_further(tmp_path: Path) -> 
     assert not run.queries.any()
     assert [len(rows) for rows in run.attacks.values()] == [0] * len(SUITE)
     assert [len(metrics.confusion(rows)) for rows in run.attacks.values()] == [0] * len(SUITE)
-    assert len(metrics.standings(run)) == len(SUITE)
+    assert len(metrics.attack_summaries(run)) == len(SUITE)
     assert not run.trusted
     assert same(run, read_run(tmp_path))
-    assert verify(tmp_path, Affine()).hits == 0
+    assert verify(tmp_path, Affine()).successes == 0
 
 
 def test_one_sample_is_an_evaluation_too() -> None:
     run = toy_run(data=samples(1, wrong=0), threat=eb.Threat("linf", torch.tensor(EPS)))
     assert len(run) == 1
-    assert run.spec["threat"]["eps"] == pytest.approx(EPS)
+    assert run.plan.threat.eps == pytest.approx(EPS)
 
 
 def test_double_precision_stays_double(tmp_path: Path) -> None:
     x, y = samples()
     run = toy_run(tmp_path, model=Affine().double(), data=(x.double(), y))
-    assert run.spec["data"]["dtype"] == "float64"
+    assert run.plan.data.dtype == "float64"
     assert cast("Any", read_examples(tmp_path, "deepfool")[1]).dtype == np.float64
     assert run.robust_accuracy() == toy_run().robust_accuracy()

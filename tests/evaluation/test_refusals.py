@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +11,10 @@ from torch import Tensor
 
 import epsball as eb
 from epsball.evaluation.evaluate import evaluate
+from epsball.evaluation.plan import attack_plan, json_value
 from epsball.record import Evaluation, read_run
+from epsball.record.plan import AttackPlan, Real, portable
+from forgery import contents, seal
 from toy import CLASSES, EPS, SUITE, Affine, Interrupted, exact_radius, same, samples, toy_run
 
 if TYPE_CHECKING:
@@ -22,36 +25,71 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 
 
-def test_the_record_is_plain_json_and_says_it_all(run: Evaluation) -> None:
-    spec = json.loads(json.dumps(run.spec, allow_nan=False))
-    assert spec == run.spec
-    assert spec["attacks"]["pgd"] == {
-        "class": "PGD",
-        "position": 2,
-        "minimum_norm": False,
-        "access": "GRADIENT",
-        "first": 1.0,
-        "steps": 4,
-        "rate": 0.5,
-        "random_start": True,
-        "loss": "sharpened_cross_entropy",
-        "rule": "steepest",
+def test_the_plan_says_it_all(run: Evaluation) -> None:
+    plan = run.plan
+    assert plan.attacks["pgd"] == AttackPlan(
+        kind="PGD",
+        position=2,
+        access="GRADIENT",
+        minimum_norm=False,
+        single_step=False,
+        noise_only=False,
+        reach=Real(2.923661),  # 1 + 0.5^(1/3) + 0.5^(2/3) + 0.5
+        longest_step=Real(1.0),
+        settings={
+            "first": 1.0,
+            "steps": 4,
+            "rate": 0.5,
+            "random_start": True,
+            "loss": "sharpened_cross_entropy",
+            "rule": "steepest",
+        },
+    )
+    assert [name for name, attack in plan.attacks.items() if attack.single_step] == ["fgsm"]
+    assert [name for name, attack in plan.attacks.items() if attack.noise_only] == ["noise"]
+    assert [name for name, attack in plan.attacks.items() if attack.minimum_norm] == ["deepfool"]
+    assert portable(plan.threat) == {"norm": "linf", "eps": EPS, "low": 0.0, "high": 1.0}
+    assert (plan.data.shape, plan.data.classes, plan.data.n) == ((1, 4, 4), CLASSES, 60)
+    assert len(plan.model.weights) == len(plan.data.fingerprint) == 64
+    assert plan.model.class_name.endswith("Affine")
+    assert plan.suite == "custom"
+    assert plan.batching.chunk_size == 16
+    assert {"python", "torch", "numpy", "epsball"} == plan.environment.versions.keys()
+
+
+def test_one_step_is_one_step_whatever_the_attack_is_called() -> None:
+    assert attack_plan(eb.PGD(steps=1), 0).single_step
+    assert not attack_plan(eb.DeepFool(steps=1), 0).single_step
+    assert not attack_plan(eb.AdditiveNoise(draws=1), 0).single_step
+
+
+def test_a_value_is_what_json_has() -> None:
+    given = {
+        "eps": math.inf,
+        "norm": eb.linf,
+        "steps": (1, 2.5),
+        "x": torch.ones(2),
+        "loss": json_value,
+        "attack": eb.FGSM(),
     }
-    assert spec["threat"] == {"norm": "linf", "eps": EPS, "low": 0.0, "high": 1.0}
-    assert spec["data"]["shape"] == [1, 4, 4]
-    assert spec["data"]["classes"] == CLASSES
-    assert len(spec["model"]["fingerprint"]) == len(spec["data"]["fingerprint"]) == 64
-    assert spec["model"]["class"] == "toy:Affine"
-    assert spec["suite"] == "custom"
-    assert spec["batching"]["chunk_size"] == 16
-    assert {"python", "torch", "numpy", "epsball"} == spec["versions"].keys()
+    assert json_value(given) == {
+        "eps": "inf",
+        "norm": "linf",
+        "steps": [1, 2.5],
+        "x": [1.0, 1.0],
+        "loss": "json_value",
+        "attack": {"class": "FGSM", "loss": "cross_entropy"},
+    }
 
 
 @pytest.mark.parametrize(
     ("change", "key"),
     [
         ({"seed": 1}, "seed"),
-        ({"suite": {**SUITE, "pgd": eb.PGD(steps=5, rate=0.5)}}, "attacks.pgd.steps"),
+        (
+            {"suite": {**SUITE, "pgd": eb.PGD(steps=4, rate=0.5, random_start=False)}},
+            "attacks.pgd.settings.random_start",
+        ),
         ({"suite": dict(reversed(SUITE.items()))}, "attacks.deepfool.position"),
         ({"model": Affine(seed=5), "data": samples(wrong=5)}, "data.fingerprint"),
         ({"eps": 0.02}, "threat.eps"),
@@ -69,7 +107,9 @@ def test_a_folder_of_another_configuration_is_refused(change: dict[str, Any], ke
 
 def test_other_ids_are_another_run(tmp_path: Path) -> None:
     toy_run(tmp_path)
-    (tmp_path / "run.json").write_text((tmp_path / "run.json").read_text().replace('"complete"', '"running"'))
+    manifest = contents(tmp_path)
+    del manifest["files"]["samples.parquet"]
+    seal(tmp_path, manifest | {"status": "running"})
     with pytest.raises(eb.InputError, match="samples of other ids"):
         toy_run(tmp_path, ids=range(1, 61))
 
@@ -95,7 +135,8 @@ def test_other_ids_are_another_run(tmp_path: Path) -> None:
         ({"suite": ["pgd"]}, "expected an attack such as"),
         ({"chunk_size": 0}, "at least 1 sample"),
         ({"ids": [0] * 60}, "1 different values for 60 inputs"),
-        ({"certifiers": ["crown"]}, "a certifier was given as str"),
+        ({"certifiers": ["crown"]}, r"no certificate 'crown'; expected .* a function \(model, x, y, threat\) -> radii"),
+        ({"certifiers": [3]}, "a certifier was given as int"),
     ],
 )
 def test_what_cannot_be_used_is_one_sentence(change: dict[str, Any], sentence: str) -> None:

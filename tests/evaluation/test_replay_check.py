@@ -74,7 +74,7 @@ def test_one_false_claim_leaves_the_others() -> None:
     assert np.isfinite(honest.upper).all()
     assert honest.trusted
     assert np.isinf(run.upper).sum() == 4
-    assert any("4 hits, sample 6 among them" in finding.evidence for finding in run.findings)
+    assert any("4 successes, sample 6 among them" in finding.evidence for finding in run.findings)
 
 
 def test_a_hit_outside_the_ball_does_not_count() -> None:

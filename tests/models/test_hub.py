@@ -74,7 +74,7 @@ def test_a_package_that_is_missing_is_named_with_its_remedy(monkeypatch: pytest.
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(eb.InputError, match="no trained network 'resnet'; the hub has efficientnet-lite0"):
+    with pytest.raises(eb.InputError, match="no trained network 'resnet'; expected one of efficientnet-lite0"):
         load_model("hub:resnet")
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from epsball.errors import InputError
-from epsball.models.adapters.zoo import build
 from epsball.models.load import load_model
+from epsball.models.networks.catalogue import build
 from epsball.models.weights import read_weights, save_weights
 from epsball.models.wrap import wrap
 

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from epsball.errors import InputError
-from epsball.models.adapters.zoo import NETWORKS, Residual, build
+from epsball.models.networks.catalogue import NETWORKS, build
+from epsball.models.networks.layers import Residual
 
 PARAMETERS = {
     "linear": 784 * 10 + 10,

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import epsball as eb
-from epsball.models.adapters.zoo import build
+from epsball.models.networks.catalogue import build
 from epsball.paper import linear_growth
 from epsball.paper.experiment import Verdict, verdict
 from epsball.paper.linear_units import BUDGETS, EPS, Resize, growth, of_size, scaled, slope

@@ -1,8 +1,8 @@
-"""A run folder that was damaged is refused in one sentence."""
+"""A run folder that was damaged or altered is refused in one sentence, whatever was altered."""
 
 from __future__ import annotations
 
-import json
+import copy
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,23 +10,24 @@ import pytest
 from epsball.errors import InputError
 from epsball.record import read_examples, read_inputs, read_run
 from epsball.record.files import table_bytes
+from epsball.record.manifest import json_bytes, read_manifest
+from forgery import alterations, contents, forge, seal
+from record.test_run_folder import FIRST, SECOND, STAGE, table, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-from record.test_run_folder import FIRST, SECOND, STAGE, table, write
-
 pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 
 
-@pytest.mark.parametrize("name", ["run.json", "samples.parquet", f"{STAGE}/00000.parquet"])
+@pytest.mark.parametrize("name", ["run.json", "samples.parquet", "inputs.safetensors", f"{STAGE}/00000.parquet"])
 @pytest.mark.parametrize("left", [0, 10, -7])
 def test_a_truncated_file_is_one_sentence(name: str, left: int, tmp_path: Path) -> None:
     write(tmp_path)
     file = tmp_path / name
     file.write_bytes(file.read_bytes()[:left])
-    with pytest.raises(InputError, match=r"it is truncated or was altered: restore it, or evaluate again"):
+    with pytest.raises(InputError, match=rf"{name} .*restore it, or evaluate again"):
         read_run(tmp_path)
 
 
@@ -46,29 +47,67 @@ def test_a_missing_column_is_named(name: str, column: str, tmp_path: Path) -> No
     write(tmp_path)
     columns = table(FIRST, SECOND) if name.startswith("samples") else SECOND.columns()
     del columns[column]
-    (tmp_path / name).write_bytes(table_bytes(columns))
+    forge(tmp_path, name, table_bytes(columns))
     with pytest.raises(InputError, match=rf"{name} has no column '{column}' \(it has id, "):
         read_run(tmp_path)
 
 
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "said"),
     [
-        lambda run: run.pop("parts"),
-        lambda run: run.update(status="fine"),
-        lambda run: run.update(findings=[{"id": "D02"}]),
-        lambda run: run["spec"].pop("attacks"),
+        (lambda run: run.pop("plan"), "missing required field `plan`"),
+        (lambda run: run.update(status="fine"), r"Invalid enum value 'fine' - at `\$\.status`"),
+        (lambda run: run.update(extra=1), "unknown field `extra`"),
+        (lambda run: run.update(format=1), r"Invalid enum value 1 - at `\$\.format`"),
+        (lambda run: run.update(findings=[{"id": "D02"}]), r"missing required field .* - at `\$\.findings\[0\]`"),
+        (lambda run: run["plan"].pop("attacks"), r"missing required field `attacks` - at `\$\.plan`"),
+        (
+            lambda run: run["plan"]["threat"].update(eps="wide"),
+            r"Expected a number or 'inf', got 'wide' - at `\$\.plan\.threat\.eps`",
+        ),
+        (lambda run: run["plan"]["threat"].update(low=[["x"]]), r"at `\$\.plan\.threat`"),
+        (lambda run: run["files"].update({"../x": {"sha256": "", "rows": 1}}), r"regex .* - at `key` in `\$\.files`"),
     ],
 )
-def test_a_manifest_that_lacks_something_is_one_sentence(
-    damage: Callable[[dict[str, Any]], Any], tmp_path: Path
+def test_the_field_that_is_not_as_it_should_be_is_named(
+    damage: Callable[[dict[str, Any]], Any], said: str, tmp_path: Path
 ) -> None:
     write(tmp_path)
-    run = json.loads((tmp_path / "run.json").read_text())
+    run = contents(tmp_path)
     damage(run)
-    (tmp_path / "run.json").write_text(json.dumps(run))
-    with pytest.raises(InputError, match="restore it, or evaluate again"):
+    seal(tmp_path, run)
+    with pytest.raises(InputError, match=said) as caught:
         read_run(tmp_path)
+    assert str(tmp_path / "run.json") in str(caught.value)
+    assert "restore it, or evaluate again" in str(caught.value)
+
+
+def test_a_value_that_was_altered_and_still_fits_is_noticed_by_its_digest(tmp_path: Path) -> None:
+    write(tmp_path)
+    run = contents(tmp_path)
+    run["plan"]["seed"] = 7
+    (tmp_path / "run.json").write_bytes(json_bytes(run))
+    with pytest.raises(InputError, match=r"run\.json is not as it was written: its digest differs; restore it"):
+        read_run(tmp_path)
+
+
+def test_no_altered_value_ends_in_a_traceback(tmp_path: Path) -> None:
+    write(tmp_path)
+    whole, refused = contents(tmp_path), 0
+    for number in range(len(list(alterations(whole)))):
+        run = copy.deepcopy(whole)
+        place, alter = list(alterations(run))[number]
+        alter()
+        (tmp_path / "run.json").write_bytes(json_bytes(run))
+        with pytest.raises(InputError):
+            pytest.fail(f"{place}: {read_run(tmp_path)}")
+        refused += 1
+    assert refused > 500
+
+
+def test_what_is_written_is_read_back_as_the_same_value(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    assert read_manifest(tmp_path) == folder.manifest
 
 
 def test_a_missing_file_and_a_run_without_results_are_one_sentence(tmp_path: Path) -> None:
@@ -77,5 +116,5 @@ def test_a_missing_file_and_a_run_without_results_are_one_sentence(tmp_path: Pat
         read_run(tmp_path)
     write(tmp_path)
     (tmp_path / STAGE / "00001.parquet").unlink()
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match=rf"{STAGE}/00001.parquet is missing"):
         read_run(tmp_path)

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from epsball.errors import InputError
-from epsball.record import AttackRows, RunFolder, read_examples, read_inputs, read_run
+from epsball.errors import InputError, OtherConfigurationError
+from epsball.record import AttackRows, RunFolder, Store, read_examples, read_inputs, read_run
 from epsball.record.columns import positions, tabulate
 from epsball.record.evaluation import ATTACK_COLUMNS
-from epsball.record.files import json_bytes, table_bytes, write_whole
-from epsball.record.run_folder import stage_name
+from epsball.record.files import table_bytes, write_whole
+from epsball.record.manifest import json_bytes, stage_name
+from epsball.record.ownership import LOCK
+from epsball.record.plan import Real
+from plans import PLAN, attack, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-SPEC: dict[str, Any] = {
-    "threat": {"norm": "linf", "eps": 0.1},
-    "attacks": {"pgd": {"class": "PGD", "position": 0, "minimum_norm": False, "steps": 40}},
-    "seed": 0,
-    "versions": {"torch": "2.13.0"},
-}
 STAGE = stage_name("attacks", 0, "pgd")
 IDS, LABEL = np.array([3, 1, 2]), np.array([0, 1, 1])
 X = np.arange(12, dtype=np.float32).reshape(3, 1, 2, 2) / 12
@@ -44,35 +43,36 @@ def rows(ids: list[int], distance: list[float]) -> AttackRows:
 FIRST, SECOND = rows([3, 1], [0.05, np.inf]), rows([2], [0.1])
 
 
-def part(folder: RunFolder, number: int, found: AttackRows) -> None:
-    hits = found.id[found.success]
-    folder.write_part(STAGE, number, found, (hits, X[positions(IDS, hits)]), seconds=1.5)
+def chunk(store: Store, number: int, found: AttackRows) -> None:
+    fooled = found.id[found.success]
+    store.write_chunk(STAGE, number, found, (fooled, X[positions(IDS, fooled)]), seconds=1.5)
 
 
-def table(*parts: AttackRows) -> dict[str, Any]:
-    return tabulate(IDS, LABEL, LABEL, np.zeros(3), {"pgd": AttackRows.join(parts)})
+def table(*chunks: AttackRows) -> dict[str, Any]:
+    return tabulate(IDS, LABEL, LABEL, np.zeros(3), {"pgd": AttackRows.join(chunks)})
 
 
-STEPS: list[Callable[[RunFolder], None]] = [
-    lambda folder: folder.write_inputs(X, LABEL, IDS),
-    lambda folder: folder.write_samples(table()),
-    lambda folder: part(folder, 0, FIRST),
-    lambda folder: part(folder, 1, SECOND),
-    lambda folder: folder.finish(table(FIRST, SECOND), []),
+STEPS: list[Callable[[Store], None]] = [
+    lambda store: store.write_inputs(X, LABEL, IDS),
+    lambda store: store.write_samples(table()),
+    lambda store: chunk(store, 0, FIRST),
+    lambda store: chunk(store, 1, SECOND),
+    lambda store: store.finish(table(FIRST, SECOND), []),
 ]
 
 
 def write(path: Path, steps: int = len(STEPS)) -> RunFolder:
-    folder = RunFolder.open(path, SPEC)
-    for step in STEPS[:steps]:
-        step(folder)
+    with closing(RunFolder.open(path, PLAN)) as folder:
+        if not folder.complete:
+            for step in STEPS[:steps]:
+                step(folder)
     return folder
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert write(tmp_path).complete
     run = read_run(tmp_path)
-    assert run.spec == SPEC
+    assert run.plan == PLAN
     assert run.seconds == 3.0
     assert run.upper.tolist() == [0.05, np.inf, 0.1]
     assert run.by.tolist() == ["pgd", "", "pgd"]
@@ -82,19 +82,19 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     x, y, ids = read_inputs(tmp_path)
     assert x.tolist() == X.tolist()
     assert (y.tolist(), ids.tolist()) == (LABEL.tolist(), IDS.tolist())
-    hits, examples = read_examples(tmp_path, "pgd")
-    assert hits.tolist() == [3, 2]
+    fooled, examples = read_examples(tmp_path, "pgd")
+    assert fooled.tolist() == [3, 2]
     assert examples.tolist() == X[[0, 2]].tolist()
 
 
-def test_an_unfinished_run_is_read_from_its_finished_parts(tmp_path: Path) -> None:
+def test_an_unfinished_run_is_read_from_its_finished_chunks(tmp_path: Path) -> None:
     write(tmp_path, 3)
     run = read_run(tmp_path)
     assert run.upper.tolist() == [0.05, np.inf, np.inf]
     assert len(run.attacks["pgd"]) == 2
 
 
-def test_no_hit_gives_no_examples_of_the_right_shape(tmp_path: Path) -> None:
+def test_no_success_gives_no_examples_of_the_right_shape(tmp_path: Path) -> None:
     write(tmp_path, 2)
     ids, x = read_examples(tmp_path, "pgd")
     assert (ids.shape, x.shape) == ((0,), (0, 1, 2, 2))
@@ -121,14 +121,15 @@ def test_a_kill_at_any_moment_leaves_a_readable_folder(
                 (path / "done").touch()
             except Killed:
                 pass
-        again = RunFolder.open(path / "run", SPEC)
-        kept = [again.read_part(STAGE, number) is not None for number in (0, 1)]
+        with closing(RunFolder.open(path / "run", PLAN)) as again:
+            kept = [again.read_chunk(STAGE, number) is not None for number in (0, 1)]
+            samples = again.read_samples()
         assert kept in ([False, False], [True, False], [True, True])
-        if again.read_samples() is not None:
+        if samples is not None:
             assert np.isfinite(read_run(path / "run").upper).sum() == sum(kept)
         assert write(path / "run").complete
         assert read_run(path / "run").upper.tolist() == [0.05, np.inf, 0.1]
-        assert not list(path.rglob(".*"))
+        assert [file.name for file in path.rglob(".*")] == [LOCK]
     assert moment > 10
 
 
@@ -157,7 +158,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(
             InputError, match=r"no room for .*the disk is full; free space and run the same command again"
         ):
             write(path)
-    assert not list(path.rglob(".*"))
+    assert [file.name for file in path.rglob(".*")] in ([LOCK], [])
     assert write(path).complete
     assert read_run(path).upper.tolist() == [0.05, np.inf, 0.1]
 
@@ -178,55 +179,83 @@ def test_a_distance_may_be_asked_as_a_fraction() -> None:
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be written"):
-        RunFolder.open(tmp_path / "file" / "run", SPEC)
+        RunFolder.open(tmp_path / "file" / "run", PLAN)
     with pytest.raises(InputError, match="is a file, a run needs a folder"):
-        RunFolder.open(tmp_path / "file", SPEC)
+        RunFolder.open(tmp_path / "file", PLAN)
 
 
 def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(InputError, match=r"holds files but no run\.json"):
-        RunFolder.open(tmp_path, SPEC)
+        RunFolder.open(tmp_path, PLAN)
     with pytest.raises(InputError, match=r"no run folder: it has no run\.json"):
         read_run(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+@pytest.mark.parametrize("steps", [3, len(STEPS)])
 @pytest.mark.parametrize(
-    ("key", "change", "shown"),
+    ("change", "shown"),
     [
         (
-            "attacks",
-            {"pgd": {"class": "PGD", "position": 0, "minimum_norm": False, "steps": 20}},
-            "attacks.pgd.steps = 40, this one has attacks.pgd.steps = 20",
+            {"attacks": {"pgd": attack(settings={"steps": 20})}},
+            "attacks.pgd.settings.steps = 40, this one has attacks.pgd.settings.steps = 20",
         ),
-        ("attacks", {}, "attacks.pgd.class = PGD, this one has attacks.pgd.class = absent"),
-        ("seed", 1, "seed = 0, this one has seed = 1"),
-        ("threat", {"norm": "l2", "eps": 0.2}, "threat.eps = 0.1, this one has threat.eps = 0.2"),
+        ({"attacks": {}}, "this one has attacks = {}"),
+        ({"seed": 1}, "seed = 0, this one has seed = 1"),
+        ({"threat__eps": Real(np.inf)}, "threat.eps = 0.1, this one has threat.eps = inf"),
+        ({"batching__chunk_size": 3}, "batching.chunk_size = 2, this one has batching.chunk_size = 3"),
+        ({"certifiers": ("crown",)}, "certifiers = [], this one has certifiers = ['crown']"),
     ],
 )
-def test_another_configuration_is_refused_by_its_first_key(key: str, change: Any, shown: str, tmp_path: Path) -> None:
-    write(tmp_path, 3)
+def test_another_plan_is_refused_by_its_first_field(
+    change: dict[str, Any], shown: str, steps: int, tmp_path: Path
+) -> None:
+    write(tmp_path, steps)
     before = {file: file.read_bytes() for file in tmp_path.rglob("*.*")}
-    with pytest.raises(InputError) as caught:
-        RunFolder.open(tmp_path, SPEC | {key: change})
+    with pytest.raises(OtherConfigurationError) as caught:
+        RunFolder.open(tmp_path, plan(**change))
     assert shown in str(caught.value)
     assert "choose another folder with out=, or delete that one" in str(caught.value)
     assert before == {file: file.read_bytes() for file in tmp_path.rglob("*.*")}
 
 
-def test_a_run_goes_on_under_other_versions_and_in_any_order_of_keys(tmp_path: Path) -> None:
+def test_a_run_goes_on_on_another_machine_and_in_any_order_of_keys(tmp_path: Path) -> None:
     write(tmp_path, 3)
-    moved = {**dict(reversed(SPEC.items())), "versions": {"torch": "2.14"}, "started": "today"}
-    assert RunFolder.open(tmp_path, moved).read_part(STAGE, 0) is not None
+    moved = plan(environment__started="today", environment__machine=replace(PLAN.environment.machine, threads=7))
+    moved = replace(moved, batching=replace(moved.batching, batch_size=1, tiles=True))
+    with closing(RunFolder.open(tmp_path, moved)) as folder:
+        assert folder.read_chunk(STAGE, 0) is not None
     assert json_bytes({"b": 1, "a": {"d": 1, "c": 2}}) == json_bytes({"a": {"c": 2, "d": 1}, "b": 1})
 
 
-def test_a_finished_part_that_was_altered_is_not_built_upon(tmp_path: Path) -> None:
+@pytest.mark.parametrize("package", ["torch", "epsball"])
+def test_a_half_done_run_of_another_version_is_refused_and_a_finished_one_is_not(package: str, tmp_path: Path) -> None:
+    versions = PLAN.environment.versions
+    other = plan(environment__versions=versions | {package: "9.9"})
+    write(tmp_path, 3)
+    with pytest.raises(
+        OtherConfigurationError, match=rf"begun under {package} {versions[package]}, this is {package} 9.9"
+    ):
+        RunFolder.open(tmp_path, other)
+    write(tmp_path)
+    assert RunFolder.open(tmp_path, other).complete
+    assert RunFolder.open(tmp_path, plan(environment__versions=versions | {"numpy": "9.9"})).complete
+
+
+def test_a_finished_chunk_that_was_altered_is_not_built_upon(tmp_path: Path) -> None:
     write(tmp_path, 3)
     (tmp_path / STAGE / "00000.parquet").write_bytes(table_bytes(rows([3, 1], [0.01, 0.02]).columns()))
-    with pytest.raises(InputError, match="was altered since it was written"):
-        RunFolder.open(tmp_path, SPEC).read_part(STAGE, 0)
+    with pytest.raises(InputError, match=rf"{STAGE}/00000.parquet is not as it was written"):
+        RunFolder.open(tmp_path, PLAN)
+
+
+def test_a_chunk_that_is_altered_while_the_run_is_open_is_not_built_upon(tmp_path: Path) -> None:
+    write(tmp_path, 3)
+    with closing(RunFolder.open(tmp_path, PLAN)) as folder:
+        (tmp_path / STAGE / "00000.parquet").write_bytes(table_bytes(rows([3, 1], [0.01, 0.02]).columns()))
+        with pytest.raises(InputError, match="was altered since it was written"):
+            folder.read_chunk(STAGE, 0)
 
 
 def test_a_name_is_made_fit_for_a_folder() -> None:

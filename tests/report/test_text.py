@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
+from epsball.record.plan import Real, ThreatPlan
 from epsball.report.text import CIFAR10, DASH, class_names, count, epsilon, number, percent, seconds
+from plans import plan
 
 
 def plain(text: str) -> str:
     return text.replace("\N{NO-BREAK SPACE}", " ")
 
 
-@pytest.mark.parametrize(("share", "text"), [(0.1234, "12.3 %"), (1.0, "100.0 %"), (math.nan, DASH)])
-def test_a_share_is_a_percentage(share: float, text: str) -> None:
-    assert plain(percent(share)) == text
+@pytest.mark.parametrize(("fraction", "text"), [(0.1234, "12.3 %"), (1.0, "100.0 %"), (math.nan, DASH)])
+def test_a_fraction_is_a_percentage(fraction: float, text: str) -> None:
+    assert plain(percent(fraction)) == text
 
 
 @pytest.mark.parametrize(
@@ -33,16 +36,17 @@ def test_thousands_stand_apart() -> None:
 @pytest.mark.parametrize(
     ("threat", "text"),
     [
-        ({"norm": "linf", "eps": 8 / 255, "low": 0.0, "high": 1.0}, "0.0314 (8/255)"),
-        ({"norm": "l2", "eps": 0.5, "low": 0.0, "high": 1.0}, "0.5 (128/255)"),
-        ({"norm": "l0", "eps": 20, "low": 0.0, "high": 1.0}, "20"),
-        ({"norm": "linf", "eps": 8.0, "low": 0.0, "high": 255.0}, "8"),
-        ({"norm": "l2", "eps": "inf", "low": 0.0, "high": 1.0}, "∞"),
-        ({"norm": "l2", "eps": 0.0, "low": 0.0, "high": 1.0}, "0"),
+        (("linf", 8 / 255, 1.0), "0.0314 (8/255)"),
+        (("l2", 0.5, 1.0), "0.5 (128/255)"),
+        (("l0", 20, 1.0), "20"),
+        (("linf", 8.0, 255.0), "8"),
+        (("l2", math.inf, 1.0), "∞"),
+        (("l2", 0.0, 1.0), "0"),
     ],
 )
-def test_epsilon_is_also_read_in_eight_bits_where_pixels_are(threat: dict[str, object], text: str) -> None:
-    assert epsilon(threat) == text
+def test_epsilon_is_also_read_in_eight_bits_where_pixels_are(threat: tuple[Any, float, float], text: str) -> None:
+    norm, eps, high = threat
+    assert epsilon(ThreatPlan(norm=norm, eps=Real(eps), low=0.0, high=high)) == text
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.4, "59 s"), (185, "3 min 05 s")])
@@ -51,7 +55,9 @@ def test_a_duration_is_read_at_a_glance(value: float, text: str) -> None:
 
 
 def test_classes_have_the_names_that_are_known() -> None:
-    assert list(class_names({"source": "mnist-5k", "classes": 10}, 10))[3] == "3"
-    assert class_names({"source": "cifar10", "classes": 10}, 10) == CIFAR10
-    assert class_names({"source": "pets", "classes": ["cat", "dog"]}, 2) == ["cat", "dog"]
-    assert class_names({"source": "cifar100", "classes": 100}, 100)[99] == "99"
+    def named(source: str, classes: int) -> list[str]:
+        return list(class_names(plan(data__source=source).data, classes))
+
+    assert named("mnist-5k", 10)[3] == "3"
+    assert named("cifar10", 10) == list(CIFAR10)
+    assert named("cifar100", 100)[99] == "99"

@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 import epsball as eb
 from epsball.errors import InputError, ModelError
-from epsball.models.adapters.zoo import build
+from epsball.models.networks.catalogue import build
 from epsball.training.augment import Shift
-from epsball.training.fit import accuracy, fit
+from epsball.training.fit import fit
 from epsball.training.objectives import adversarial, standard
 from epsball.training.recipe import Recipe, sgd
+from epsball.training.validation import accuracy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -177,11 +178,11 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path, changed: str, sa
         fit(net, data, recipe, seed=int(changed == "seed"), checkpoint=tmp_path / "run.pt")
 
 
-@pytest.mark.parametrize("share", [0, 0.5, 0.99])
-def test_a_damaged_checkpoint_is_said_to_be_so(tmp_path: Path, share: float) -> None:
+@pytest.mark.parametrize("fraction", [0, 0.5, 0.99])
+def test_a_damaged_checkpoint_is_said_to_be_so(tmp_path: Path, fraction: float) -> None:
     path = tmp_path / "run.pt"
     fit(small(), stripes(), SHORT, checkpoint=path)
-    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    path.write_bytes(path.read_bytes()[: int(fraction * path.stat().st_size)])
     with pytest.raises(InputError, match="no checkpoint, or a damaged one; name another file, or delete it"):
         fit(small(), stripes(), SHORT, checkpoint=path)
 

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 import epsball as eb
 from epsball.errors import InputError
-from epsball.training.objectives import adversarial, standard
+from epsball.losses import cross_entropy
+from epsball.training.objectives import OBJECTIVES, adversarial, standard
+from epsball.training.objectives.base import Robust
 
 THREAT = eb.Threat(eb.linf, eps=0.1)
 
@@ -34,7 +36,7 @@ class Net(nn.Module):
 
 @dataclass(frozen=True)
 class Spy:
-    """An attack that moves nothing much and writes down how it was asked."""
+    """An attack that moves nothing much and writes down how it was called."""
 
     seen: dict[str, Any] = field(default_factory=dict)
 
@@ -73,7 +75,7 @@ def test_the_attack_sees_pixels_in_eval_mode_and_the_update_is_in_training_mode(
 
 
 @pytest.mark.parametrize("clean", [0.0, 0.5, 0.9])
-def test_the_share_of_clean_loss(clean: float) -> None:
+def test_the_weight_of_clean_loss(clean: float) -> None:
     x, y, ids = batch()
     model = eb.wrap(Net().eval())
     moved = (x + 0.25).clamp(0, 1)
@@ -95,6 +97,30 @@ def test_the_inner_maximum_of_an_affine_model_is_its_corner() -> None:
 
 
 @pytest.mark.parametrize("clean", [-0.1, 1.0, float("nan")])
-def test_a_share_outside_the_range_is_said(clean: float) -> None:
+def test_a_weight_outside_the_range_is_said(clean: float) -> None:
     with pytest.raises(InputError, match="expected 0 <= clean < 1"):
         adversarial(Spy(), THREAT, clean)
+
+
+def test_named_objectives_are_made_from_a_threat_and_a_number_of_steps() -> None:
+    x, y, ids = batch()
+    model = eb.wrap(Net().eval())
+    hand_made = {
+        "standard": standard,
+        "fgsm": adversarial(eb.FGSM(), THREAT),
+        "pgd": adversarial(eb.PGD(steps=5, first=0.5, rate=0.5, loss=cross_entropy), THREAT),
+    }
+    assert set(OBJECTIVES) == set(hand_made)
+    for name, entry in OBJECTIVES.items():
+        made = entry.make(THREAT if entry.needs_threat else None, 5)
+        expected = hand_made[name](model, x, y, seed=3, ids=ids)
+        assert torch.equal(made(model, x, y, seed=3, ids=ids), expected)
+        assert isinstance(made, Robust) == entry.needs_threat
+        assert entry.description
+
+
+def test_an_objective_without_its_threat_or_with_a_wrong_name_is_said() -> None:
+    with pytest.raises(InputError, match="the objective pgd was given no threat; expected one to train against"):
+        OBJECTIVES["pgd"].make(None, 5)
+    with pytest.raises(InputError, match="no objective 'standart'; did you mean 'standard'"):
+        OBJECTIVES["standart"]

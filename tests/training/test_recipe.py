@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from epsball.data.load import NAMES
+from epsball.data import SOURCES
 from epsball.errors import InputError
-from epsball.models.adapters.zoo import NETWORKS
+from epsball.models.networks.catalogue import NETWORKS
 from epsball.training.recipe import RECIPES, Recipe, adam, constant, one_cycle, recipe_for, sgd
 
 
@@ -41,7 +41,7 @@ def test_numbers_must_be_positive(field: str, value: float) -> None:
 
 
 def test_recipes_are_for_networks_and_data_that_exist() -> None:
-    assert all(network in NETWORKS and data in NAMES for network, data in RECIPES)
+    assert all(network in NETWORKS and data in SOURCES for network, data in RECIPES)
     assert {data for _, data in RECIPES} >= {entry.data for entry in NETWORKS.values()}
     assert recipe_for("mlp-512", "mnist-5k").epochs == 60
     assert recipe_for("mlp-512", "some.npz") == Recipe()

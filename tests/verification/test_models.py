@@ -14,8 +14,9 @@ from epsball.record import read_examples, read_run
 from epsball.record.evaluation import ATTACK_COLUMNS
 from epsball.record.files import read_table, table_bytes
 from epsball.verification.verify import verify
+from forgery import forge
 from toy import SUITE, Affine, Interrupted, Jittery, samples, toy_run
-from verification.test_verify import FGSM, alter, forge
+from verification.test_verify import FGSM, alter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +37,7 @@ def test_a_model_with_a_name_is_loaded_by_it(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "net.py").write_text("import toy\n\ndef make():\n    return toy.Affine()\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     toy_run(tmp_path / "run", model=eb.load_model(f"{tmp_path}/net.py:make"))
-    assert verify(tmp_path / "run").hits > 0
+    assert verify(tmp_path / "run").successes > 0
 
 
 def test_a_network_of_the_zoo_is_loaded_in_its_shape(tmp_path: Path) -> None:
@@ -51,9 +52,9 @@ def test_a_network_of_the_zoo_is_loaded_in_its_shape(tmp_path: Path) -> None:
 def test_an_unfinished_run_is_checked_as_far_as_it_goes(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         toy_run(tmp_path, progress=Interrupted(9))
-    held = verify(tmp_path, Affine())
-    assert not held.complete
-    assert held.hits == sum(int(rows.success.sum()) for rows in read_run(tmp_path).attacks.values()) > 0
+    verified = verify(tmp_path, Affine())
+    assert not verified.complete
+    assert verified.successes == sum(int(rows.success.sum()) for rows in read_run(tmp_path).attacks.values()) > 0
     columns = read_table(tmp_path / FGSM, ATTACK_COLUMNS)
     forge(tmp_path, FGSM, table_bytes(columns | {"distance": alter(columns["distance"], 0)}))
     with pytest.raises(eb.UntrustworthyError, match="distance is"):
@@ -63,10 +64,10 @@ def test_an_unfinished_run_is_checked_as_far_as_it_goes(tmp_path: Path) -> None:
 def test_a_random_model_shows_its_spread(tmp_path: Path) -> None:
     torch.manual_seed(3)
     toy_run(tmp_path, model=Jittery())
-    held = verify(tmp_path, Jittery(), passes=200)
-    assert held.passes == 200
-    assert [(finding.id, finding.severity) for finding in held.findings] == [("D22", "WARN")]
-    assert "of 200 passes" in held.findings[0].evidence
+    verified = verify(tmp_path, Jittery(), passes=200)
+    assert verified.passes == 200
+    assert [(finding.id, finding.severity) for finding in verified.findings] == [("D22", "WARN")]
+    assert "of 200 passes" in verified.findings[0].evidence
     assert verify(tmp_path, Jittery()).passes == 20
 
 
@@ -74,7 +75,7 @@ def test_a_random_model_shows_its_spread(tmp_path: Path) -> None:
 def test_every_norm_is_measured_alike(norm: str, tmp_path: Path) -> None:
     suite = {name: attack for name, attack in SUITE.items() if norm in attack.norms}
     run = toy_run(tmp_path, threat=eb.Threat(norm, 3 if norm == "l0" else 0.1), suite=suite)
-    assert verify(tmp_path, Affine()).hits > 10
+    assert verify(tmp_path, Affine()).successes > 10
     x, _ = samples()
     ids, examples = read_examples(tmp_path, "fgsm")
     shift = (torch.from_numpy(examples).double() - x[ids].double()).flatten(1)
@@ -89,5 +90,5 @@ def test_half_precision_is_asked_in_half_precision(tmp_path: Path) -> None:
     with torch.no_grad():
         y = net(x).argmax(1)
     run = evaluate(net, (x, y), eb.Threat("linf", 0.1), {"fgsm": eb.FGSM()}, out=tmp_path)
-    assert run.spec["data"]["dtype"] == "bfloat16"
-    assert verify(tmp_path, net).hits > 5
+    assert run.plan.data.dtype == "bfloat16"
+    assert verify(tmp_path, net).successes > 5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,10 @@ import pytest
 import epsball as eb
 from epsball.record import read_run
 from epsball.record.evaluation import ATTACK_COLUMNS, SAMPLE_COLUMNS
-from epsball.record.files import array_bytes, json_bytes, read_arrays, read_table, sha256, table_bytes
-from epsball.record.run_folder import digest
+from epsball.record.files import array_bytes, read_arrays, read_table, table_bytes
+from epsball.record.manifest import json_bytes
 from epsball.verification.verify import verify
+from forgery import contents, forge, seal
 from toy import EPS, Affine, exact_radius, samples, toy_run
 
 if TYPE_CHECKING:
@@ -44,19 +44,6 @@ def folder(honest: Path, tmp_path: Path) -> Path:
     return shutil.copytree(honest, tmp_path / "run")
 
 
-def forge(folder: Path, name: str, content: bytes) -> None:
-    """Replace a file and make the manifest agree, as a careful forger would."""
-    (folder / name).write_bytes(content)
-    manifest = json.loads((folder / "run.json").read_text())
-    manifest["parts"][name]["sha256"] = sha256(content)
-    seal(folder, manifest)
-
-
-def seal(folder: Path, manifest: dict[str, Any]) -> None:
-    manifest["digest"] = digest(manifest)
-    (folder / "run.json").write_bytes(json_bytes(manifest))
-
-
 def alter(values: NDArray[Any], row: int) -> NDArray[Any]:
     """The column with one value changed a little."""
     changed = values.copy()
@@ -75,13 +62,13 @@ def alter(values: NDArray[Any], row: int) -> NDArray[Any]:
 
 def test_an_honest_run_passes(honest: Path) -> None:
     run = read_run(honest)
-    held = verify(honest, Affine())
-    assert held.samples == len(run)
-    assert held.hits == sum(int(rows.success.sum()) for rows in run.attacks.values()) > 60
-    assert held.complete
-    assert held.passes == 1
-    assert held.findings == ()
-    assert verify(honest, Affine(), samples()) == held
+    verified = verify(honest, Affine())
+    assert verified.samples == len(run)
+    assert verified.successes == sum(int(rows.success.sum()) for rows in run.attacks.values()) > 60
+    assert verified.complete
+    assert verified.passes == 1
+    assert verified.findings == ()
+    assert verify(honest, Affine(), samples()) == verified
 
 
 @pytest.mark.parametrize("column", ATTACK_COLUMNS)
@@ -91,7 +78,7 @@ def test_one_altered_value_of_an_attack_is_noticed(column: str, name: str, row: 
     if isinstance(row, str):
         row = int(np.flatnonzero(columns["success"] == (row == "hit"))[0])
     forge(folder, name, table_bytes(columns | {column: alter(columns[column], row)}))
-    with pytest.raises(eb.UntrustworthyError, match="does not hold what it claims"):
+    with pytest.raises(eb.UntrustworthyError, match="is not as its files and the model show"):
         verify(folder, Affine())
 
 
@@ -113,7 +100,7 @@ def test_a_row_that_was_taken_out_is_noticed(name: str, folder: Path) -> None:
     columns = read_table(folder / name, kinds)
     kept = {column: values[:-1] for column, values in columns.items()}
     forge(folder, name, table_bytes(kept))
-    with pytest.raises(eb.UntrustworthyError, match="does not hold"):
+    with pytest.raises(eb.UntrustworthyError, match="is not as its files"):
         verify(folder, Affine())
 
 
@@ -132,7 +119,7 @@ def test_rows_in_another_order_are_noticed(folder: Path) -> None:
         verify(folder, Affine())
 
 
-def hits(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]], name: str = FGSM) -> None:
+def examples(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]], name: str = FGSM) -> None:
     name = name.replace(".parquet", ".safetensors")
     forge(folder, name, array_bytes(change(read_arrays(folder / name, ("ids", "x")))))
 
@@ -140,20 +127,23 @@ def hits(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]], name:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda hit: {"ids": hit["ids"][1:], "x": hit["x"][1:]}, "hits and stored examples do not match"),
-        (lambda hit: {"ids": np.append(hit["ids"], 0), "x": np.concatenate([hit["x"], hit["x"][:1]])}, "do not match"),
-        (lambda hit: {"ids": hit["ids"][::-1], "x": hit["x"][::-1]}, "do not match"),
-        (lambda hit: {"ids": hit["ids"], "x": hit["x"][:-1]}, "examples have shape"),
-        (lambda hit: {"ids": hit["ids"], "x": hit["x"].astype(np.float64)}, "type float64"),
-        (lambda hit: {"ids": hit["ids"], "x": hit["x"] + np.float32(0.9)}, "outside the box"),
-        (lambda hit: {"ids": hit["ids"], "x": hit["x"] + np.float32(0.001)}, "distance is"),
-        (lambda hit: {"ids": hit["ids"], "x": np.float32(0.5) + 0 * hit["x"]}, "distance is"),
+        (lambda found: {"ids": found["ids"][1:], "x": found["x"][1:]}, "successes and stored examples do not match"),
+        (
+            lambda found: {"ids": np.append(found["ids"], 0), "x": np.concatenate([found["x"], found["x"][:1]])},
+            "do not match",
+        ),
+        (lambda found: {"ids": found["ids"][::-1], "x": found["x"][::-1]}, "do not match"),
+        (lambda found: {"ids": found["ids"], "x": found["x"][:-1]}, "examples have shape"),
+        (lambda found: {"ids": found["ids"], "x": found["x"].astype(np.float64)}, "type float64"),
+        (lambda found: {"ids": found["ids"], "x": found["x"] + np.float32(0.9)}, "outside the box"),
+        (lambda found: {"ids": found["ids"], "x": found["x"] + np.float32(0.001)}, "distance is"),
+        (lambda found: {"ids": found["ids"], "x": np.float32(0.5) + 0 * found["x"]}, "distance is"),
     ],
 )
 def test_examples_that_do_not_fit_are_noticed(
     change: Callable[[dict[str, Any]], dict[str, Any]], sentence: str, folder: Path
 ) -> None:
-    hits(folder, change)
+    examples(folder, change)
     with pytest.raises(eb.UntrustworthyError, match=sentence):
         verify(folder, Affine())
 
@@ -166,7 +156,7 @@ def test_an_example_that_is_no_error_is_noticed_even_if_its_row_agrees(folder: P
     clean = x[columns["id"]].numpy()
     step = clean.copy()
     step.reshape(len(clean), -1)[:, 0] += shift * (columns["id"] == columns["id"][-1])
-    hits(folder, lambda hit: {"ids": hit["ids"], "x": np.concatenate([hit["x"][:-1], step[-1:]])}, name)
+    examples(folder, lambda found: {"ids": found["ids"], "x": np.concatenate([found["x"][:-1], step[-1:]])}, name)
     moved = float(np.abs(step[-1].astype(np.float64) - clean[-1]).max())
     columns["distance"][-1], columns["relative"][-1] = moved, moved / float(clean[-1].max())
     forge(folder, name, table_bytes(columns))
@@ -174,9 +164,9 @@ def test_an_example_that_is_no_error_is_noticed_even_if_its_row_agrees(folder: P
         verify(folder, Affine())
 
 
-def test_a_hit_beyond_the_budget_is_noticed(folder: Path) -> None:
-    manifest = json.loads((folder / "run.json").read_text())
-    manifest["spec"]["threat"]["eps"] = EPS / 2
+def test_a_success_beyond_the_budget_is_noticed(folder: Path) -> None:
+    manifest = contents(folder)
+    manifest["plan"]["threat"]["eps"] = EPS / 2
     seal(folder, manifest)
     with pytest.raises(eb.UntrustworthyError, match=r"distance exceeds ε = 0\.0075"):
         verify(folder, Affine())
@@ -204,13 +194,13 @@ def test_a_missing_and_an_unlisted_file_are_noticed(folder: Path) -> None:
     "change",
     [
         lambda run: run["findings"].clear(),
-        lambda run: run["spec"].update(seed=7),
+        lambda run: run["plan"].update(seed=7),
         lambda run: run["seconds"].clear(),
-        lambda run: run.pop("digest"),
+        lambda run: run.update(digest=""),
     ],
 )
 def test_an_altered_manifest_is_noticed(change: Callable[[dict[str, Any]], Any], folder: Path) -> None:
-    manifest = json.loads((folder / "run.json").read_text())
+    manifest = contents(folder)
     change(manifest)
     (folder / "run.json").write_bytes(json_bytes(manifest))
     with pytest.raises(eb.UntrustworthyError, match=r"run\.json is not as it was written"):
@@ -219,8 +209,8 @@ def test_an_altered_manifest_is_noticed(change: Callable[[dict[str, Any]], Any],
 
 @pytest.mark.parametrize("name", ["samples.parquet", "inputs.safetensors"])
 def test_a_file_cannot_be_struck_off_the_list(name: str, folder: Path) -> None:
-    manifest = json.loads((folder / "run.json").read_text())
-    del manifest["parts"][name]
+    manifest = contents(folder)
+    del manifest["files"][name]
     seal(folder, manifest)
     with pytest.raises(eb.UntrustworthyError, match=rf"run\.json does not list {name}"):
         verify(folder, Affine())
@@ -247,6 +237,6 @@ def test_another_model_is_noticed(folder: Path) -> None:
 
 
 def test_verified_is_a_value(honest: Path) -> None:
-    held = verify(honest, Affine())
+    verified = verify(honest, Affine())
     with pytest.raises(dataclasses.FrozenInstanceError):
-        held.hits = 0  # type: ignore[misc] # the point of the test
+        verified.successes = 0  # type: ignore[misc] # the point of the test

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.goal import Goal
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.oracle.batching import Batching
     from epsball.oracle.oracle import Oracle
     from epsball.threat import Threat

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from epsball.errors import InputError
 from epsball.goal import Goal
-from epsball.models.wrap import Model, wrap
+from epsball.models.wrap import wrap
 from epsball.oracle.batching import Batching, choose_batching
 from epsball.oracle.oracle import Oracle
 from epsball.oracle.terms import Terms
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from epsball.attacks.base import Attack
+    from epsball.models.model import Model
     from epsball.threat import Threat
 
 _IMAGE_DIMENSIONS = 4

@@ -1,4 +1,4 @@
-"""Lower bounds in an evaluation: any function that vouches for a radius."""
+"""Lower bounds in an evaluation: any function that proves a radius free of errors."""
 
 from __future__ import annotations
 
@@ -11,51 +11,55 @@ import torch
 from torch import Tensor
 
 from epsball.errors import InputError
-from epsball.evaluation.samples import numpy_of
-from epsball.models.wrap import Model
+from epsball.models.forward import numpy_of
+from epsball.models.model import Model
+from epsball.registry import Registry
 from epsball.threat import Threat
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from epsball.evaluation.samples import Samples
-
 Certifier: TypeAlias = Callable[[Model, Tensor, Tensor, Threat], Tensor]
 """(model, x (N, …), y (N,), threat) -> (N,) radii in the threat's norm within which no error exists; 0 where it cannot say."""
 
 
-def names_of(certifiers: Sequence[Certifier]) -> list[str]:
-    """The functions' or classes' own names, numbered where several share one.
+CERTIFICATES: Registry[Certifier] = Registry(
+    "certificate", group="epsball.certificates", also="a function (model, x, y, threat) -> radii (N,)"
+)
+"""Certifiers by name: those of other packages, by the entry points "epsball.certificates"."""
+
+
+def chosen(certifiers: Sequence[str | Certifier]) -> dict[str, Certifier]:
+    """The certifiers by name: the one they are registered by, or their own, numbered where several share one.
 
     Raises:
-        InputError: one of them cannot be called.
+        InputError: an unknown name, or something that cannot be called.
     """
-    names, seen = [], Counter[str]()
-    for certifier in certifiers:
+    seen, named = Counter[str](), dict[str, Certifier]()
+    for given in certifiers:
+        certifier = CERTIFICATES[given] if isinstance(given, str) else given
         if not callable(certifier):
             raise InputError(
                 f"a certifier was given as {type(certifier).__name__}; expected a function (model, x, y, threat) -> radii (N,)"
             )
-        name = str(getattr(certifier, "__name__", type(certifier).__name__)).strip("<>")
+        own = getattr(certifier, "__name__", type(certifier).__name__)
+        name = str(given if isinstance(given, str) else own).strip("<>")
         seen[name] += 1
-        names.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
-    return names
+        named[name if seen[name] == 1 else f"{name}-{seen[name]}"] = certifier
+    return named
 
 
-def radii(
-    name: str, certifier: Certifier, samples: Samples, at: NDArray[np.int64], threat: Threat
-) -> NDArray[np.float64]:
-    """The radii that the certifier vouches for at some of the samples, float64 (k,).
+def radii(name: str, certifier: Certifier, model: Model, x: Tensor, y: Tensor, threat: Threat) -> NDArray[np.float64]:
+    """The radii that the certifier proves for inputs x (k, …) with labels y (k,), float64 (k,).
 
     Raises:
         InputError: it did not return one number >= 0 per sample.
     """
-    x, y, _ = samples.rows(at)
-    with torch.inference_mode(mode=False), samples.model.frozen():
-        radius = numpy_of(torch.as_tensor(certifier(samples.model, x, y, threat))).astype(np.float64)
-    if radius.shape != (len(at),) or not (radius >= 0).all():
+    with torch.inference_mode(mode=False), model.frozen():
+        radius = numpy_of(torch.as_tensor(certifier(model, x, y, threat))).astype(np.float64)
+    if radius.shape != (len(x),) or not (radius >= 0).all():
         raise InputError(
-            f"the certifier {name} returned shape {radius.shape}, least value {radius.min(initial=np.inf):g}, for {len(at)} samples; "
+            f"the certifier {name} returned shape {radius.shape}, least value {radius.min(initial=np.inf):g}, for {len(x)} samples; "
             "expected one radius >= 0 per sample"
         )
     return radius

@@ -9,9 +9,10 @@ from rich.table import Table
 
 from epsball.cli.demonstration import demonstrate
 from epsball.cli.options import Json, Seed
-from epsball.cli.output import document, interval, note, print_findings, print_result, table
+from epsball.cli.output import document, interval, note, print_findings, print_result, reuse, table
 from epsball.cli.running import end, interruptible
 from epsball.record import Evaluation, metrics
+from epsball.record.statistics import wilson
 from epsball.report.text import number, percent, seconds
 
 Out = Annotated[Path, typer.Option(metavar="FOLDER", help="Where weights, run folder and report are written.")]
@@ -26,6 +27,7 @@ def demo(*, data: Digits = "mnist-5k", out: Out = Path("epsball-demo"), seed: Se
     """Train a network on digits, attack it, measure, and write the report; the embedded digits need no network."""
     with interruptible(out):
         made = demonstrate(out, data=data, seed=seed, say=note)
+    reuse(made.run, made.folder)
     print_findings(made.run.findings)
     eps, accuracy = made.fgsm
     paths = {"report": made.report, "weights": made.weights, "fgsm": {"eps": eps, "accuracy": accuracy}}
@@ -59,12 +61,12 @@ def accuracies(run: Evaluation) -> Table:
         own = metrics.attack_upper(run, name)
         facts = number(metrics.median_distance(run, name)), number(metrics.mean_relative(run, name).mean)
         _row(shown, name, own > run.eps, *facts)
-        if run.spec["attacks"][name]["minimum_norm"] and rows.success.any():
+        if run.plan.attacks[name].minimum_norm and rows.success.any():
             _row(shown, "  at any distance", np.isinf(own))
     _row(shown, "all together", run.upper > run.eps)
     return shown
 
 
 def _row(shown: Table, name: str, robust: np.ndarray[tuple[int], np.dtype[np.bool_]], *facts: str) -> None:
-    bounds = metrics.wilson(int(robust.sum()), len(robust))
+    bounds = wilson(int(robust.sum()), len(robust))
     shown.add_row(name, percent(float(robust.mean())), interval(*bounds), *facts)

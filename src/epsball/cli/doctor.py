@@ -12,9 +12,9 @@ from packaging.requirements import Requirement
 
 from epsball.cli.options import Json
 from epsball.cli.output import print_result, table
+from epsball.data import SOURCES
 from epsball.data.fetch import cache_folder
-from epsball.data.load import NAMES, SPLITS, load_data
-from epsball.data.public import read_imagenet_sample
+from epsball.data.load import SPLITS, load_data
 from epsball.errors import InputError
 
 DEVELOPMENT = ("dev", "test")
@@ -104,16 +104,16 @@ def _computes_in_bfloat16(device: str) -> bool:
 
 def data_sets() -> list[dict[str, Any]]:
     """One row per named data set: where it lies, or how it comes."""
-    return [{"name": name, **_place(name)} for name in NAMES]
+    return [{"name": name, **_place(name)} for name in SOURCES]
 
 
 def _place(name: str) -> dict[str, str]:
-    home, entry = os.environ.get("EPSBALL_DATA", ""), NAMES[name]
+    home, entry = os.environ.get("EPSBALL_DATA", ""), SOURCES[name]
     own = [Path(home, name, f"{split}.parquet") for split in SPLITS]
     here = [str(file) for file in own if home and file.is_file()]
     if here:
         return {"found": ", ".join(here), "remedy": ""}
-    if entry.embedded:
+    if entry.home == "embedded":
         try:
             load_data(name, n=1)
         except InputError as error:
@@ -122,6 +122,6 @@ def _place(name: str) -> dict[str, str]:
     cached = cache_folder() / name
     if cached.is_dir() and any(cached.iterdir()):
         return {"found": str(cached), "remedy": ""}
-    public = entry.read is not read_imagenet_sample
+    public = entry.home == "public"
     remedy = f"place it at $EPSBALL_DATA/{name}/test.parquet{', or let it be fetched when it is first used' * public}"
     return {"found": "not here", "remedy": remedy}

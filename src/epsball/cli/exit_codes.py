@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from epsball.errors import InputError, LostError, ModelError, UntrustworthyError
+from epsball.errors import FolderLostError, InputError, ModelError, UntrustworthyError
 
 if TYPE_CHECKING:
     from epsball.record import Evaluation
@@ -25,7 +25,7 @@ class ExitCode(IntEnum):
 
 CODES: dict[type[Exception], ExitCode] = {
     UntrustworthyError: ExitCode.NO_NUMBER,
-    LostError: ExitCode.NO_NUMBER,
+    FolderLostError: ExitCode.NO_NUMBER,
     InputError: ExitCode.UNUSABLE,
     ModelError: ExitCode.UNUSABLE,
     OSError: ExitCode.UNUSABLE,

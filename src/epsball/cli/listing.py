@@ -11,10 +11,9 @@ from epsball.attacks.base import Attack
 from epsball.attacks.registry import make_attack, registry
 from epsball.cli.options import Json
 from epsball.cli.output import print_result, table
-from epsball.data.load import NAMES
-from epsball.data.public import read_imagenet_sample
+from epsball.data import SOURCES
 from epsball.models.adapters.hub import HUB
-from epsball.models.adapters.zoo import NETWORKS
+from epsball.models.networks.catalogue import NETWORKS
 from epsball.paper import EXPERIMENTS
 
 
@@ -97,17 +96,17 @@ def models() -> list[dict[str, Any]]:
 
 def data_sets() -> list[dict[str, Any]]:
     """One row per named data set, and where it would come from now."""
-    home, private = os.environ.get("EPSBALL_DATA") or "$EPSBALL_DATA", {read_imagenet_sample}
+    home = os.environ.get("EPSBALL_DATA") or "$EPSBALL_DATA"
     return [
         {
             "name": name,
             "classes": entry.classes,
             "from": "embedded"
-            if entry.embedded
-            else f"{home}/{name}{'' if entry.read in private else ' or its public home'}",
+            if entry.home == "embedded"
+            else f"{home}/{name}{' or its public home' if entry.home == 'public' else ''}",
             "what": entry.description,
         }
-        for name, entry in NAMES.items()
+        for name, entry in SOURCES.items()
     ]
 
 

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from epsball.record import Evaluation, Finding, metrics
+from epsball.record.plan import portable
+from epsball.record.statistics import wilson
 from epsball.report.budget import budget
 from epsball.report.text import NORMS, count, epsilon, number, percent
 
@@ -70,18 +72,18 @@ def interval(low: float, high: float) -> str:
 
 def results(run: Evaluation, title: str = "") -> Table:
     """Clean accuracy, then every attack with the robust accuracy so far."""
-    threat = run.spec["threat"]
-    title = title or f"{NORMS[threat['norm']]}, ε = {epsilon(threat)}, {count(len(run))} samples"
+    threat = run.plan.threat
+    title = title or f"{NORMS[threat.norm]}, ε = {epsilon(threat)}, {count(len(run))} samples"
     shown = table(title, "", "accuracy", "95 % interval", "fooled", "distance", "|r|/|x|", "queries")
     right = int((run.clean == run.label).sum())
-    shown.add_row("clean", percent(run.clean_accuracy), interval(*metrics.wilson(right, len(run))), "", "", "", "")
-    for line in metrics.standings(run, budget(run)):
-        standing = round(line.standing * len(run))
+    shown.add_row("clean", percent(run.clean_accuracy), interval(*wilson(right, len(run))), "", "", "", "")
+    for line in metrics.attack_summaries(run, budget(run)):
+        remaining = round(line.remaining_accuracy * len(run))
         shown.add_row(
             line.attack,
-            percent(line.standing),
-            interval(*metrics.wilson(standing, len(run))),
-            f"{count(line.broken)} of {count(line.asked)}",
+            percent(line.remaining_accuracy),
+            interval(*wilson(remaining, len(run))),
+            f"{count(line.successes)} of {count(line.attacked)}",
             number(metrics.median_distance(run, line.attack)),
             number(metrics.mean_relative(run, line.attack).mean),
             number(line.queries),
@@ -93,29 +95,36 @@ def document(run: Evaluation, out: Path | None) -> dict[str, Any]:
     """The result as JSON; distances that were not found are null."""
     low, high = run.interval(budget(run))
     return {
-        **run.spec,
+        **portable(run.plan),
         "clean_accuracy": run.clean_accuracy,
         "robust_accuracy": run.robust_accuracy(budget(run)),
         "robust_interval": [low, high],
         "certified_accuracy": run.certified_accuracy(),
         "median_distance": metrics.median_distance(run),
         "trusted": run.trusted,
-        "findings": [vars(finding) for finding in run.findings],
+        "reused": run.reused,
+        "findings": [portable(finding) for finding in run.findings],
         "results": {
             line.attack: {
-                "attacked": line.asked,
-                "fooled": line.broken,
+                "attacked": line.attacked,
+                "successes": line.successes,
                 "own_accuracy": line.own_accuracy,
-                "accuracy_so_far": line.standing,
+                "remaining_accuracy": line.remaining_accuracy,
                 "median_distance": metrics.median_distance(run, line.attack),
                 "mean_relative": metrics.mean_relative(run, line.attack).mean,
                 "queries": line.queries,
             }
-            for line in metrics.standings(run, budget(run))
+            for line in metrics.attack_summaries(run, budget(run))
         },
         "seconds": run.seconds,
         "out": out,
     }
+
+
+def reuse(run: Evaluation, out: Path | None) -> None:
+    """A line on stderr if the result was read from a run that was finished already."""
+    if run.reused:
+        note(f"{out} is finished already and was made with the same plan: its result is read, nothing is computed.")
 
 
 def print_findings(findings: Iterable[Finding]) -> None:

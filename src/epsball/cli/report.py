@@ -11,7 +11,7 @@ from epsball.cli.exit_codes import ExitCode, of_run
 from epsball.cli.options import Json, RunFolder
 from epsball.cli.output import note
 from epsball.record import read_run
-from epsball.record.run_folder import read_manifest
+from epsball.record.manifest import read_manifest
 from epsball.report import write_report
 
 
@@ -30,7 +30,7 @@ def report(
     run = read_run(folder)
     path = write_report(run, folder, out)
     sys.stdout.write(json.dumps({"report": str(path)}) + "\n" if as_json else f"{path}\n")
-    code = of_run(run, complete=read_manifest(folder)["status"] == "complete")
+    code = of_run(run, complete=read_manifest(folder).complete)
     if code is not ExitCode.DONE:
         note("Error: the run is unfinished or a check failed, see the report; do not quote it.")
         raise typer.Exit(code)

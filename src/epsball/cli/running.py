@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from epsball.cli.exit_codes import ExitCode, of_run
-from epsball.cli.output import document, note, print_findings, print_result, results
+from epsball.cli.output import document, note, print_findings, print_result, results, reuse
 from epsball.errors import InputError
 from epsball.record import Evaluation
 from epsball.report.text import percent
@@ -47,6 +47,7 @@ def conclude(
     """Evaluate, print the result, and exit 3 if it cannot be trusted, 1 if it is below the gate."""
     with interruptible(out):
         run = evaluate()
+    reuse(run, out)
     print_findings(run.findings)
     print_result(results(run, title), document(run, out), as_json=as_json)
     if out is not None:

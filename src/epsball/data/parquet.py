@@ -16,7 +16,7 @@ from epsball.errors import InputError
 def read_parquet(
     files: list[Path], *, classes: int | None = None, size: int | None = None, colour: bool = False
 ) -> Source:
-    """A labelled set from one or several Parquet files, in the order given; only the pictures asked for are decoded.
+    """A labelled set from one or several Parquet files, in the order given; only the pictures that are read are decoded.
 
     Args:
         files: at least one.

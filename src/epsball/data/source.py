@@ -1,12 +1,14 @@
-"""What every source of data gives: labels at once, images only for the rows asked for."""
+"""What every source of data gives: labels at once, images only for the rows that are read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from epsball.errors import InputError
+from epsball.registry import Registry
 
 Labels = NDArray[np.int64]
 Rows = NDArray[np.intp]
@@ -15,7 +17,7 @@ Images = NDArray[np.float32] | NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A labelled set whose images are read when asked for.
+    """A labelled set whose images are read on demand.
 
     Args:
         labels: (N,) whole numbers from 0, in the order of the source.
@@ -24,6 +26,31 @@ class Source:
 
     labels: Labels
     images: Callable[[Rows], Images]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A source that is found by its name.
+
+    Args:
+        description: what it holds, for lists.
+        classes: K.
+        read: split -> the source, where no folder of one's own has it.
+        home: "embedded" in an installed package, "public" on the web, or "none", so that one must bring it along.
+        size: photographs are cut to this side; None for images that are of one size already.
+    """
+
+    description: str
+    classes: int
+    read: Callable[[str], Source]
+    home: Literal["embedded", "public", "none"] = "public"
+    size: int | None = None
+
+
+SOURCES: Registry[Named] = Registry(
+    "data set", group="epsball.data", also="a Parquet file or folder, an image folder or an .npz"
+)
+"""The named sources; another package adds its own by the entry point group `epsball.data`."""
 
 
 def checked_labels(labels: NDArray[np.generic], origin: str, classes: int | None = None) -> Labels:
@@ -63,7 +90,7 @@ def choose(labels: Labels, n: int | None, seed: int | None, origin: str) -> Rows
         InputError: n below 1, or above the size of the set.
     """
     if n is not None and not 1 <= n <= len(labels):
-        raise InputError(f"{origin} has {len(labels)} rows and n={n} were asked for; give n from 1 to {len(labels)}")
+        raise InputError(f"{origin} has {len(labels)} rows and n was given as {n}; give n from 1 to {len(labels)}")
     if seed is not None:
         return np.random.default_rng(seed).permutation(len(labels))[:n]
     if n is not None and n < len(labels) and bool(np.all(np.diff(labels) >= 0)):

@@ -1,9 +1,48 @@
-"""Checks of a model and of the attacks on it; each doubt is a Finding with its evidence and remedy."""
+"""Checks of a model and of the attacks on it, one a file; each finding carries its evidence and its remedy."""
 
-from epsball.diagnostics.checklist import adaptive_attack
-from epsball.diagnostics.consistency import consistency
-from epsball.diagnostics.preflight import baseline, preflight
-from epsball.diagnostics.replays import dropped_claims, lucky_draws
-from epsball.diagnostics.sampling import sample_size
+from __future__ import annotations
 
-__all__ = ["adaptive_attack", "baseline", "consistency", "dropped_claims", "lucky_draws", "preflight", "sample_size"]
+from typing import TYPE_CHECKING
+
+import torch
+
+from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
+    adaptive_attack,
+    baseline,
+    batch_coupling,
+    black_box,
+    no_query,
+    noise,
+    nothing_found,
+    one_step,
+    outside_threat,
+    random_model,
+    sample_size,
+    step_reach,
+    success_rate,
+    unconfirmed,
+    vanishing_gradient,
+)
+from epsball.diagnostics.base import CHECKS, Check, Observation, check, findings
+from epsball.diagnostics.outcome import Outcome, Traits
+from epsball.diagnostics.probe import Preflight
+
+if TYPE_CHECKING:
+    from epsball.record.evaluation import Finding
+
+__all__ = ["CHECKS", "Check", "Observation", "Outcome", "Preflight", "Traits", "after", "check", "preflight"]
+
+
+def preflight(context: Preflight) -> list[Finding]:
+    """The findings of all checks before the first attack; a handful of passes over one batch.
+
+    Raises:
+        ModelError: the model failed.
+    """
+    with torch.inference_mode(mode=False), context.model.frozen():
+        return findings(context)
+
+
+def after(context: Outcome) -> list[Finding]:
+    """The findings of all checks after the last attack."""
+    return findings(context)

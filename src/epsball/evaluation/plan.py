@@ -1,33 +1,47 @@
-"""Where a number comes from: everything that went into an evaluation, as plain JSON values."""
+"""From live objects to a `Plan`: everything that goes into an evaluation, as plain values."""
 
 from __future__ import annotations
 
 import dataclasses
 import enum
-import hashlib
 import math
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
 
 from epsball.geometry import Norm
+from epsball.models import identity
+from epsball.models.forward import numpy_of
+from epsball.record import plan as schema
+from epsball.record.plan import (
+    AttackPlan,
+    BatchingPlan,
+    DataPlan,
+    Environment,
+    Machine,
+    ModelPlan,
+    Plan,
+    Real,
+    ThreatPlan,
+    data_fingerprint,
+)
 
 if TYPE_CHECKING:
     from epsball.attacks.base import Attack
-    from epsball.models.wrap import Model
-    from epsball.oracle.batching import Batching
+    from epsball.evaluation.samples import Samples
     from epsball.threat import Threat
 
 
-def plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """The value in JSON's own types: infinity as "inf", functions and classes by their names, tensors as lists."""
     if isinstance(value, Norm | enum.Enum):
         return value.name
@@ -36,28 +50,24 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, Tensor | np.ndarray | np.generic):
-        return plain(value.tolist())
+        return json_value(value.tolist())
     return _compound(value)
 
 
 def _compound(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(name): plain(inner) for name, inner in value.items()}
+        return {str(name): json_value(inner) for name, inner in value.items()}
     if isinstance(value, Sequence):
-        return [plain(inner) for inner in value]
+        return [json_value(inner) for inner in value]
     if isinstance(value, Path):
         return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {"class": _name(type(value)), **_fields(value)}
-    return _kind(value)
-
-
-def _kind(value: Any) -> str:
     return _name(value if hasattr(value, "__qualname__") else type(value))
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return {field.name: json_value(getattr(value, field.name)) for field in dataclasses.fields(value)}
 
 
 def _name(thing: Any) -> str:
@@ -66,34 +76,34 @@ def _name(thing: Any) -> str:
     return name if home.partition(".")[0] == "epsball" else f"{home}:{name}"
 
 
-def describe_attack(attack: Attack, position: int) -> dict[str, Any]:
-    """An attack's class, its place in the order of asking, what it asks and all of its settings."""
-    facts = {"position": position, "minimum_norm": attack.minimum_norm, "access": attack.access.name}
-    return {"class": _name(type(attack)), **facts, **_fields(attack)}
+def attack_plan(attack: Attack, position: int) -> AttackPlan:
+    """An attack's class, its place in the order of the run, its traits and all of its settings."""
+    return AttackPlan(
+        kind=_name(type(attack)),
+        position=position,
+        access=attack.access.name,
+        minimum_norm=bool(attack.minimum_norm),
+        single_step=bool(attack.single_step),
+        noise_only=bool(attack.noise_only),
+        reach=_rounded(attack.reach),
+        longest_step=_rounded(attack.longest_step),
+        settings=_fields(attack),
+    )
 
 
-def describe_model(model: Model) -> dict[str, Any]:
-    """Where the model comes from and the digest of its weights."""
-    return {
-        "source": model.source,
-        "fingerprint": model.fingerprint(),
-        "class": _kind(model.net),
-        "mean": plain(model.mean),
-        "std": plain(model.std),
-        "outputs": model.outputs,
-    }
+def _rounded(value: float | None) -> Real | None:
+    """A computed figure to six decimals, so that it is the same on another machine."""
+    return None if value is None else Real(round(value, 6))
 
 
-def describe_threat(threat: Threat) -> dict[str, Any]:
+def threat_plan(threat: Threat) -> ThreatPlan:
     """Norm, budget and box."""
-    return {name: plain(getattr(threat, name)) for name in ("norm", "eps", "low", "high")}
-
-
-def data_fingerprint(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> str:
-    """SHA-256 over the bytes of the inputs and of the int64 labels."""
-    digest = hashlib.sha256(np.ascontiguousarray(x).data)
-    digest.update(np.ascontiguousarray(y, dtype=np.int64).data)
-    return digest.hexdigest()
+    return ThreatPlan(
+        norm=cast("Literal['linf', 'l2', 'l1', 'l0']", threat.norm.name),
+        eps=Real(threat.eps),
+        low=json_value(threat.low),
+        high=json_value(threat.high),
+    )
 
 
 def version() -> str:
@@ -104,56 +114,72 @@ def version() -> str:
         return ""
 
 
-def specification(
-    *,
-    model: Model,
-    data: Mapping[str, Any],
+def make_plan(
+    samples: Samples,
     threat: Threat,
+    *,
+    source: str,
+    split: str,
     suite: str,
     suite_version: int,
     attacks: Mapping[str, Attack],
     certifiers: Sequence[str],
     seed: int,
-    batching: Batching,
     chunk_size: int,
     every_sample: bool,
-    device: torch.device,
-) -> dict[str, Any]:
-    """Everything an evaluation depends on, and the circumstances it ran in (`versions`, `machine`, `started`)."""
-    return {
-        "epsball": version(),
-        "model": describe_model(model),
-        "data": plain(data),
-        "threat": describe_threat(threat),
-        "suite": suite,
-        "suite_version": suite_version,
-        "every_sample": every_sample,
-        "attacks": {name: describe_attack(attack, place) for place, (name, attack) in enumerate(attacks.items())},
-        "certifiers": list(certifiers),
-        "seed": seed,
-        "batching": {"chunk_size": chunk_size, **batching.record()},
-        **circumstances(device),
-    }
+) -> Plan:
+    """Everything the evaluation depends on, and the environment it runs in."""
+    x = samples.x
+    model = identity.identify(samples.model, x, low=threat.low, high=threat.high)
+    data = DataPlan(
+        source=source,
+        split=split,
+        n=len(samples),
+        fingerprint=data_fingerprint(numpy_of(x), samples.label),
+        shape=tuple(x.shape[1:]),
+        classes=samples.classes,
+        dtype=cast("Any", str(x.dtype).removeprefix("torch.")),
+    )
+    return Plan(
+        model=ModelPlan(**dataclasses.asdict(model)),
+        data=data,
+        threat=threat_plan(threat),
+        suite=suite,
+        suite_version=suite_version,
+        attacks={name: attack_plan(attack, place) for place, (name, attack) in enumerate(attacks.items())},
+        certifiers=tuple(certifiers),
+        every_sample=every_sample,
+        seed=seed,
+        batching=BatchingPlan(chunk_size=chunk_size, **dataclasses.asdict(samples.batching)),
+        environment=environment(x.device),
+    )
 
 
-def circumstances(device: torch.device) -> dict[str, Any]:
-    """The versions, the machine and the moment something ran."""
-    return {
-        "versions": {
+def differences(recorded: Plan, now: Plan) -> Iterator[str]:
+    """Name what makes one plan another: the fields that decide, and then the model."""
+    yield from schema.differences(recorded, now)
+    there, here = (identity.ModelIdentity(**msgspec.structs.asdict(plan.model)) for plan in (recorded, now))
+    yield from (f"another model: {reason}" for reason in identity.differences(there, here))
+
+
+def environment(device: torch.device) -> Environment:
+    """The versions, the machine and this moment."""
+    return Environment(
+        versions={
             "python": platform.python_version(),
             "torch": str(torch.__version__),
             "numpy": np.__version__,
             "epsball": version(),
         },
-        "machine": {
-            "processor": _processor(),
-            "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
-            "system": platform.system(),
-            "device": _device(device),
-        },
-        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-    }
+        machine=Machine(
+            processor=_processor(),
+            cores=os.cpu_count(),
+            threads=torch.get_num_threads(),
+            system=platform.system(),
+            device=f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device),
+        ),
+        started=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )
 
 
 def _processor() -> str:
@@ -163,7 +189,3 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
-
-
-def _device(device: torch.device) -> str:
-    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)

@@ -1,4 +1,4 @@
-"""What an attack claims, checked again before it counts."""
+"""What an attack reports as a success is checked again before it counts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from epsball.evaluation.samples import numpy_of
+from epsball.evaluation.answers import answers
+from epsball.models.forward import numpy_of
 from epsball.record.evaluation import AttackRows
 from epsball.verification import independent
 
@@ -17,68 +18,63 @@ if TYPE_CHECKING:
 
     from epsball.attacks.base import Found
     from epsball.evaluation.samples import Samples
+    from epsball.record.store import Notes
     from epsball.threat import Threat
 
 
 @dataclass(frozen=True, eq=False)
-class Confirmed:
-    """The rows of one part, its hits (ids and inputs), and the ids of claims that did not hold, by reason."""
+class Checked:
+    """The rows of one chunk, its adversarial examples (ids and inputs), and notes about them.
+
+    The notes are the ids of reported successes that do not count, by reason ("moved", "label"), and where a pass did not show
+    all of the others again, the fraction of passes in which each did ("success_rate").
+    """
 
     rows: AttackRows
     examples: tuple[NDArray[np.int64], NDArray[Any]]
-    remarks: dict[str, list[Any]]
+    notes: Notes
 
 
-def confirm(samples: Samples, at: NDArray[np.int64], found: Found, threat: Threat, passes: int) -> Confirmed:
-    """Keep the hits that are finite, inside ball and box, as far as claimed, and wrong in a fresh pass.
+def check_successes(samples: Samples, at: NDArray[np.int64], found: Found, threat: Threat, passes: int) -> Checked:
+    """Count the successes that are finite, inside ball and box, as far as reported, and wrong in a fresh pass.
 
     Args:
         samples: all samples.
         at: places of the samples that were attacked (k,).
         found: what the attack returned for them.
         threat: what it was allowed.
-        passes: fresh passes for every hit; it must hold in half of them.
+        passes: fresh passes for every reported success; half of them must show it.
 
     Raises:
         ModelError: the model failed.
     """
-    ids, norm = samples.ids[at], threat.norm.name
+    ids, label, norm = samples.ids[at], samples.label[at], threat.norm.name
     x0, x = numpy_of(samples.rows(at)[0]), numpy_of(found.x)
-    claimed = numpy_of(found.success).astype(np.bool_)
-    named = numpy_of(found.distance).astype(np.float64)
-    distance = independent.length(norm, x.astype(np.float64) - x0)
-    near = independent.inside_ball(distance, float(threat.eps)) & independent.inside_box(
-        x, plain(threat.low), plain(threat.high)
-    )
-    kept = claimed & near & (np.abs(distance - named) <= independent.SAME * np.maximum(distance, named))
-    moved = ids[claimed & ~kept]
-    hits = np.flatnonzero(kept)
-    answers = independent.ask(
-        samples.model,
-        found.x[torch.from_numpy(hits).to(found.x.device)],
-        rows=samples.batching.batch_size,
-        passes=passes,
-    )
-    held = answers.wrong(samples.label[at][hits])
-    holds = held >= independent.HELD
-    kept[hits[~holds]] = False
-    remarks = {
+    reported = numpy_of(found.success).astype(np.bool_)
+    success, distance = _in_place(x, x0, reported, numpy_of(found.distance), threat)
+    tried = np.flatnonzero(success)
+    moved, place = ids[reported & ~success], torch.from_numpy(tried).to(found.x.device)
+    replayed = answers(samples.model, found.x[place], samples.batching.batch_size, passes)
+    wrong = replayed.wrong(label[tried])
+    rate = wrong.mean(0)
+    again = rate >= independent.SUCCESS_RATE
+    success[tried[~again]] = False
+    notes = {
         "moved": moved.tolist(),
-        "label": ids[hits[~holds]].tolist(),
-        "held": held[holds].tolist() if (held[holds] < 1).any() else [],
+        "label": ids[tried[~again]].tolist(),
+        "success_rate": rate[again].tolist() if (rate[again] < 1).any() else [],
     }
-    distance = np.where(kept, np.minimum(distance, float(threat.eps)), np.inf)
+    distance = np.where(success, np.minimum(distance, float(threat.eps)), np.inf)
     after, confidence = samples.clean[at], samples.confidence[at]
-    first = (answers.label != samples.label[at][hits]).argmax(0)
-    each = np.arange(len(hits))
-    after[hits[holds]] = answers.label[first, each][holds]
-    confidence[hits[holds]] = answers.confidence[first, each][holds]
+    first, each = wrong.argmax(0), np.arange(len(tried))
+    after[tried[again]] = replayed.label[first, each][again]
+    confidence[tried[again]] = replayed.confidence[first, each][again]
     rows = AttackRows.of(
         {
             "id": ids,
-            "success": kept,
+            "success": success,
             "distance": distance,
-            "relative": np.where(kept, independent.relative(norm, distance, x0), np.inf),
+            "relative": np.where(success, independent.relative(norm, distance, x0), np.inf),
             "queries": numpy_of(found.queries),
             "gradients": numpy_of(found.gradients),
             "before": samples.clean[at],
@@ -87,9 +83,21 @@ def confirm(samples: Samples, at: NDArray[np.int64], found: Found, threat: Threa
             "confidence_after": confidence,
         }
     )
-    return Confirmed(rows, (ids[kept], x[kept]), remarks)
+    return Checked(rows, (ids[success], x[success]), notes)
 
 
-def plain(bound: Any) -> Any:
+def _in_place(
+    x: NDArray[Any], x0: NDArray[Any], reported: NDArray[np.bool_], named: NDArray[Any], threat: Threat
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which reported successes lie inside ball and box and as far as named, and the distance of every row."""
+    distance = independent.length(threat.norm.name, x.astype(np.float64) - x0)
+    inside = independent.inside_ball(distance, float(threat.eps)) & independent.inside_box(
+        x, numbers(threat.low), numbers(threat.high)
+    )
+    named = named.astype(np.float64)
+    return reported & inside & (np.abs(distance - named) <= independent.SAME * np.maximum(distance, named)), distance
+
+
+def numbers(bound: float | torch.Tensor) -> Any:
     """A bound of the box as a number or an array."""
     return numpy_of(bound) if isinstance(bound, torch.Tensor) else bound

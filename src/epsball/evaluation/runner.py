@@ -11,10 +11,10 @@ import numpy as np
 from epsball import diagnostics
 from epsball.certification.base import radii
 from epsball.errors import InputError, UntrustworthyError
-from epsball.evaluation.replay_check import confirm
+from epsball.evaluation.replay_check import check_successes
 from epsball.record.columns import tabulate
 from epsball.record.evaluation import AttackRows, Evaluation, Finding
-from epsball.record.run_folder import stage_name
+from epsball.record.manifest import stage_name
 from epsball.threat import Threat, replace_eps
 from epsball.verification import independent
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from epsball.certification.base import Certifier
     from epsball.evaluation.samples import Samples
     from epsball.progress import Progress
-    from epsball.record.in_memory import Nowhere
-    from epsball.record.run_folder import RunFolder
+    from epsball.record.plan import Plan
+    from epsball.record.store import Notes, Store
 
 CERTIFICATE = {"id": np.int64, "lower": np.float64}
 
@@ -36,39 +36,34 @@ CERTIFICATE = {"id": np.int64, "lower": np.float64}
 class Run:
     """One stage after the other: `start`, `certify` and `attack` as often as needed, `finish`.
 
-    Every stage is cut into parts. A part that the folder holds already is read instead of computed, and one that is
-    computed is stored before the next begins. Which samples a stage asks about depends on finished stages only, so a
-    resumed run asks about the same ones.
+    Every stage is cut into chunks of samples. A chunk that the store holds already is read instead of computed, and one that
+    is computed is stored before the next begins. Which samples a stage takes depends on finished stages only, so a resumed
+    run takes the same ones.
     """
 
-    def __init__(
-        self, samples: Samples, threat: Threat, spec: dict[str, Any], folder: RunFolder | Nowhere, told: Progress
-    ) -> None:
+    def __init__(self, samples: Samples, threat: Threat, plan: Plan, store: Store, progress: Progress) -> None:
         """Nothing is computed yet."""
-        self._samples, self._threat, self._spec, self._folder, self._told = samples, threat, spec, folder, told
+        self._samples, self._threat, self._plan, self._store, self._progress = samples, threat, plan, store, progress
         self._lower = np.zeros(len(samples))
         self._rows: dict[str, AttackRows] = {}
         self._dropped: dict[str, dict[str, list[int]]] = {}
-        self._held: list[float] = []
+        self._success_rates: list[float] = []
         self._findings: list[Finding] = []
         self._passes = 1
 
     def start(self, x: NDArray[Any]) -> None:
-        """Check the model, and store the inputs x (n, …) or take up what an earlier session found."""
+        """Check the model, and store the inputs x (n, …) or take up what an earlier call found."""
         samples = self._samples
-        self._told("checks", 0, len(samples))
-        plausible = diagnostics.baseline(samples.label, samples.clean, samples.classes)
-        self._findings = [
-            *diagnostics.preflight(samples.model, samples.x, samples.y),
-            *([plausible] if plausible else []),
-        ]
+        self._progress("checks", 0, len(samples))
+        context = diagnostics.Preflight(samples.model, samples.x, samples.y, samples.clean, samples.classes)
+        self._findings = diagnostics.preflight(context)
         if any(finding.id == "D02" for finding in self._findings):
             self._passes = independent.PASSES
-        self._folder.write_inputs(x, samples.label, samples.ids)
-        self._folder.write_findings(self._findings)
-        earlier = self._folder.read_samples()
+        self._store.write_inputs(x, samples.label, samples.ids)
+        self._store.write_findings(self._findings)
+        earlier = self._store.read_samples()
         if earlier is None:
-            self._store()
+            self._keep()
             return
         if not np.array_equal(earlier["id"], samples.ids):
             raise InputError(
@@ -79,48 +74,51 @@ class Run:
     def certify(self, position: int, name: str, certifier: Certifier) -> None:
         """Raise the lower bounds of the correctly classified samples."""
         stage = stage_name("certificates", position, name)
-        for number, at in self._parts(name, self._samples.right):
-            stored = self._folder.read_columns(stage, number, CERTIFICATE)
+        for number, at in self._chunks(name, self._samples.right):
+            stored = self._store.read_columns(stage, number, CERTIFICATE)
             if stored is None:
                 started = time.perf_counter()
-                stored = {"id": self._samples.ids[at], "lower": radii(name, certifier, self._samples, at, self._threat)}
-                self._folder.write_columns(stage, number, stored, time.perf_counter() - started)
+                x, y, _ = self._samples.rows(at)
+                lower = radii(name, certifier, self._samples.model, x, y, self._threat)
+                stored = {"id": self._samples.ids[at], "lower": lower}
+                self._store.write_columns(stage, number, stored, time.perf_counter() - started)
             self._lower[at] = np.maximum(self._lower[at], stored["lower"])
-        self._store()
+        self._keep()
 
     def attack(self, position: int, name: str, attack: Attack) -> None:
-        """Lower the upper bounds of the samples that the attack is to be asked about.
+        """Lower the upper bounds of the samples that the attack is to be run on.
 
         Raises:
             UntrustworthyError: the attack found an error nearer than a certificate allows.
         """
         stage = stage_name("attacks", position, name)
-        everyone = attack.minimum_norm or bool(self._spec["every_sample"])
-        standing = self._table()["upper"] > float(self._threat.eps)
-        parts = []
-        for number, at in self._parts(name, self._samples.right & (standing | everyone)):
-            rows = self._folder.read_part(stage, number)
+        everyone = attack.minimum_norm or self._plan.every_sample
+        robust = self._table()["upper"] > float(self._threat.eps)
+        chunks = []
+        for number, at in self._chunks(name, self._samples.right & (robust | everyone)):
+            rows = self._store.read_chunk(stage, number)
             if rows is None:
-                rows = self._attack_part(stage, number, attack, at)
+                rows = self._attack_chunk(stage, number, attack, at)
             self._agree(name, rows, at)
-            parts.append(rows)
-            self._remember(name, self._folder.remarks(stage, number))
-        self._rows[name] = AttackRows.join(parts)
-        self._store()
+            chunks.append(rows)
+            self._remember(name, self._store.notes(stage, number))
+        self._rows[name] = AttackRows.join(chunks)
+        self._keep()
 
-    def _attack_part(self, stage: str, number: int, attack: Attack, at: NDArray[np.int64]) -> AttackRows:
+    def _attack_chunk(self, stage: str, number: int, attack: Attack, at: NDArray[np.int64]) -> AttackRows:
         started = time.perf_counter()
         threat = replace_eps(self._threat, np.inf) if attack.minimum_norm else self._threat
         x, y, ids = self._samples.rows(at)
         found = attack(
-            self._samples.model, x, y, threat, seed=self._spec["seed"], ids=ids, batching=self._samples.batching
+            self._samples.model, x, y, threat, seed=self._plan.seed, ids=ids, batching=self._samples.batching
         )
-        kept = confirm(self._samples, at, found, threat, self._passes)
-        self._folder.write_part(stage, number, kept.rows, kept.examples, time.perf_counter() - started, kept.remarks)
-        return kept.rows
+        checked = check_successes(self._samples, at, found, threat, self._passes)
+        seconds = time.perf_counter() - started
+        self._store.write_chunk(stage, number, checked.rows, checked.examples, seconds, checked.notes)
+        return checked.rows
 
     def _agree(self, name: str, rows: AttackRows, at: NDArray[np.int64]) -> None:
-        """A stored part is about the same samples; no error lies nearer than a certificate allows."""
+        """A stored chunk is about the same samples; no error lies nearer than a certificate allows."""
         if not np.array_equal(rows.id, self._samples.ids[at]):
             raise InputError(
                 f"the run folder holds rows of {name} about other samples; choose another folder with out="
@@ -133,42 +131,43 @@ class Run:
                 f"errors up to {self._lower[at][first]:g}; one of them is wrong: do not quote either, and check the certificate first"
             )
 
-    def _remember(self, name: str, remarks: dict[str, list[Any]]) -> None:
-        self._held += remarks.get("held", [])
-        known = self._dropped.setdefault(name, {"moved": [], "label": []})
-        for reason in known:
-            known[reason] += remarks.get(reason, [])
+    def _remember(self, name: str, notes: Notes) -> None:
+        self._success_rates += notes.get("success_rate", [])
+        dropped = self._dropped.setdefault(name, {"moved": [], "label": []})
+        for reason in dropped:
+            dropped[reason] += notes.get(reason, [])
 
-    def _parts(self, name: str, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        """Number and places of every part of the wanted samples."""
-        places, size = np.flatnonzero(wanted), int(self._spec["batching"]["chunk_size"])
+    def _chunks(self, name: str, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        """Number and places of every chunk of the wanted samples."""
+        places, size = np.flatnonzero(wanted), self._plan.batching.chunk_size
         for number, start in enumerate(range(0, len(places), size)):
-            self._told(name, start, len(places))
+            self._progress(name, start, len(places))
             yield number, places[start : start + size]
-        self._told(name, len(places), len(places))
+        self._progress(name, len(places), len(places))
 
     def _table(self) -> dict[str, NDArray[Any]]:
         samples = self._samples
         return tabulate(samples.ids, samples.label, samples.clean, self._lower, self._rows)
 
-    def _store(self) -> None:
-        self._folder.write_samples(self._table())
+    def _keep(self) -> None:
+        self._store.write_samples(self._table())
 
     def finish(self) -> Evaluation:
         """Judge the rows, and mark the run complete."""
-        table, eps = self._table(), float(self._threat.eps)
-        facts = self._spec["attacks"]
-        standing = table["upper"] > eps if np.isfinite(eps) else self._samples.right
-        found = [
-            *self._findings,
-            *diagnostics.dropped_claims(self._dropped),
-            diagnostics.lucky_draws(np.array(self._held), self._passes),
-            *diagnostics.consistency(self._samples.ids, self._rows, facts, eps),
-            diagnostics.sample_size(standing),
-            diagnostics.adaptive_attack(facts),
-        ]
-        findings = [finding for finding in found if finding is not None]
-        self._folder.finish(table, findings)
-        seconds = sum(self._folder.seconds.values())
-        table["ids"] = table.pop("id")
-        return Evaluation(spec=self._spec, seconds=seconds, findings=findings, attacks=self._rows, **table)
+        table, eps, samples = self._table(), float(self._threat.eps), self._samples
+        outcome = diagnostics.Outcome(
+            ids=samples.ids,
+            label=samples.label,
+            clean=samples.clean,
+            robust=table["upper"] > eps if np.isfinite(eps) else samples.right,
+            eps=eps,
+            attacks=self._rows,
+            traits={name: diagnostics.Traits.of(attack) for name, attack in self._plan.attacks.items()},
+            dropped=self._dropped,
+            success_rates=np.array(self._success_rates),
+            passes=self._passes,
+        )
+        findings = [*self._findings, *diagnostics.after(outcome)]
+        self._store.finish(table, findings)
+        seconds = sum(self._store.seconds.values())
+        return Evaluation.of(self._plan, table, self._rows, findings, seconds)

@@ -11,17 +11,17 @@ import torch
 from torch import Tensor
 
 from epsball.errors import InputError
+from epsball.evaluation.answers import answers
 from epsball.goal import Goal
 from epsball.oracle.batching import Batching, choose_batching
 from epsball.validation import checked_goal, checked_ids, checked_inputs, checked_logits
-from epsball.verification.independent import ask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.threat import Threat
 
 
@@ -81,17 +81,10 @@ def prepare(
             f"the ids have {different} different values for {len(x)} inputs; expected one id of its own per input"
         )
     batching = batching or choose_batching(model, x)
-    answers = ask(model, x, rows=batching.batch_size, inspect=partial(_inspect, y))
+    clean = answers(model, x, batching.batch_size, inspect=partial(_inspect, y))
     label = y.cpu().numpy()
-    return Samples(model, x, y, numbers, label, answers.label[0], answers.confidence[0], answers.classes, batching)
+    return Samples(model, x, y, numbers, label, clean.label[0], clean.confidence[0], clean.classes, batching)
 
 
-def _inspect(y: Tensor, logits: Tensor, at: slice) -> None:
-    checked_logits(logits, Goal(y[at]))
-
-
-def numpy_of(x: Tensor) -> NDArray[Any]:
-    """The same numbers on the processor; bfloat16, which NumPy lacks, as float32."""
-    x = x.detach().cpu()
-    array: NDArray[Any] = (x.float() if x.dtype == torch.bfloat16 else x).numpy()
-    return array
+def _inspect(y: Tensor, logits: Tensor, rows: slice) -> None:
+    checked_logits(logits, Goal(y[rows]))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from epsball.attacks.base import Attack
     from epsball.geometry import Norm
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
 
 
 def smallest_budget(

@@ -2,18 +2,22 @@
 
 import pickle
 import warnings
+from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from epsball.errors import InputError
-from epsball.models.adapters.zoo import Network
-from epsball.models.wrap import Model
+from epsball.models.model import Model
+from epsball.models.networks.network import Network
 from epsball.record.files import write_whole
 
 State = dict[str, Tensor]
+_STATES = ("state_dict", "model_state_dict", "model", "net", "weights")
+_PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
 _REMEDY = "save the weights with epsball.save_weights(model, path) or torch.save(net.state_dict(), path)"
 
 
@@ -78,7 +82,8 @@ def _read_torch(path: Path) -> State:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of unusual pickle protocols; what matters is the outcome
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            with torch.serialization.safe_globals([Namespace]):  # of the command line's options: attributes and no code
+                content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path} holds Python objects that would have to be run, not only tensors; where you trust it, {_REMEDY}"
@@ -86,32 +91,46 @@ def _read_torch(path: Path) -> State:
     except Exception as error:  # torch raises RuntimeError, EOFError, ValueError … on a damaged archive
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"{path} is truncated or damaged ({reason}); fetch or save it again") from error
-    for key in ("state_dict", "model_state_dict", "model"):
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-    if (
-        not isinstance(content, Mapping)
-        or not content
-        or not all(isinstance(value, Tensor) for value in content.values())
-    ):
-        raise InputError(f"{path} holds a {type(content).__name__}, expected tensors by name; {_REMEDY}")
-    return dict(content)
+    state = _innermost(content)
+    if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+        raise InputError(f"{path} holds a {type(state).__name__}, expected tensors by name; {_REMEDY}")
+    for name, value in state.items():
+        if value.is_meta or value.layout != torch.strided:
+            kind = "on the meta device, without values" if value.is_meta else f"stored as {value.layout}"
+            raise InputError(f"{path} holds {name} {kind}; expected dense tensors with values; {_REMEDY}")
+    return {str(name): value for name, value in state.items()}
 
 
-def fill(net: nn.Module, state: State, origin: str) -> None:
-    """Put tensors into a network, all or none; a common prefix `module.` of parallel training is dropped.
+def _innermost(content: Any) -> Any:
+    """The state in a checkpoint: behind a usual key, or the only dictionary of tensors among what was saved with it."""
+    while isinstance(content, Mapping) and not any(isinstance(value, Tensor) for value in content.values()):
+        inner = {key: value for key, value in content.items() if isinstance(value, Mapping) and value}
+        usual = [key for key in _STATES if key in inner]
+        if not usual and len(inner) != 1:
+            break
+        content = inner[usual[0]] if usual else next(iter(inner.values()))
+    return content
+
+
+def check_fit(net: nn.Module, state: State, origin: str) -> State:
+    """Return `state` under the names of the network's own, without prefixes that all its names share.
+
+    Training in parallel, compiling and training frameworks put `module.`, `_orig_mod.` and `model.` before every name.
 
     Args:
-        net: whose parameters and buffers are set.
+        net: whose parameters and buffers are to be set; on the meta device it costs no memory.
         state: tensors by name.
         origin: where they come from, for the message.
 
     Raises:
         InputError: names or shapes that do not fit, the first few of each.
     """
-    if all(name.startswith("module.") for name in state):
-        state = {name.removeprefix("module."): value for name, value in state.items()}
     own = net.state_dict()
+    while not own.keys() & state.keys():
+        prefix = next((prefix for prefix in _PREFIXES if state and all(name.startswith(prefix) for name in state)), "")
+        if not prefix:
+            break
+        state = {name.removeprefix(prefix): value for name, value in state.items()}
     faults = {
         "missing": [name for name in own if name not in state],
         "unexpected": [name for name in state if name not in own],
@@ -121,14 +140,19 @@ def fill(net: nn.Module, state: State, origin: str) -> None:
             if name in state and state[name].shape != own[name].shape
         ],
     }
-    told = [
+    found = [
         f"{len(names)} {fault} ({', '.join(names[:3])}{', …' if names[3:] else ''})"
         for fault, names in faults.items()
         if names
     ]
-    if told:
+    if found:
         raise InputError(
-            f"{origin} does not fit {type(net).__name__}: {'; '.join(told)}; "
+            f"{origin} does not fit {type(net).__name__}: {'; '.join(found)}; "
             "name the architecture, image shape and number of classes these weights were trained with"
         )
-    net.load_state_dict(state)
+    return state
+
+
+def fill(net: nn.Module, state: State, origin: str) -> None:
+    """Put tensors into a network, all or none; arguments and errors are those of `check_fit`."""
+    net.load_state_dict(check_fit(net, state, origin))

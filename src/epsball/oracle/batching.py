@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from epsball.errors import ModelError
-from epsball.models.wrap import is_out_of_memory
+from epsball.models.memory import halved
 from epsball.oracle.convolution import tiles_pay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
 
 IMAGE_DIMENSIONS = 4
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
@@ -105,7 +104,7 @@ class MicroBatches:
             try:
                 part = answer(at)
             except (RuntimeError, MemoryError) as error:
-                self._halve(error)
+                self.batching = replace(self.batching, batch_size=halved(self.batching.batch_size, error))
                 continue
             start = stop
             if places is None and len(part[0]) == count:
@@ -115,12 +114,3 @@ class MicroBatches:
             for target, piece in zip(whole, part, strict=True):
                 target[at] = piece.to(target.dtype)
         return whole or ()
-
-    def _halve(self, error: BaseException) -> None:
-        if not is_out_of_memory(error):
-            raise error
-        size = self.batching.batch_size
-        if size == 1:
-            sentence = f"memory ran out with a single input: {error}; use a smaller model, or another device"
-            raise ModelError(sentence) from error
-        self.batching = replace(self.batching, batch_size=size // 2)

@@ -14,7 +14,7 @@ from epsball.oracle.convolution import InTiles
 
 if TYPE_CHECKING:
     from epsball.goal import Goal
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.oracle.batching import Batching
 
 _TILED_NUMBERS = 2**14

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from epsball.losses import Loss
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.oracle.batching import Batching
     from epsball.oracle.forward import Answer, Local
     from epsball.oracle.terms import Terms

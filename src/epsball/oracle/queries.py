@@ -14,7 +14,7 @@ from epsball.validation import checked_logits, finite_logits
 
 if TYPE_CHECKING:
     from epsball.goal import Goal
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.oracle.batching import MicroBatches
     from epsball.oracle.forward import Answer
     from epsball.oracle.terms import Terms

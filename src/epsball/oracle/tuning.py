@@ -14,7 +14,7 @@ from epsball.oracle.forward import forward
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.oracle.batching import Batching
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-import torch
-
 from epsball.attacks import FGSM
+from epsball.models.forward import logits_of
 from epsball.oracle.batching import choose_batching
 from epsball.oracle.forward import arranged
 from epsball.threat import Threat
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.geometry import Norm
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.paper.lab import Data
 
 
 def logits(model: Model, x: Tensor) -> Tensor:
     """Return the logits `(N, K)` of images `(N, …)`."""
-    layout = choose_batching(model, x)
-    with model.frozen(channels_last=layout.channels_last), torch.no_grad():
-        return torch.cat([model(arranged(part, layout)) for part in torch.split(x, layout.batch_size)])
+    batching = choose_batching(model, x)
+    with model.frozen(channels_last=batching.channels_last):
+        return logits_of(model, x, batching.batch_size, arrange=partial(arranged, batching=batching))
 
 
 def labels(model: Model, x: Tensor) -> Tensor:

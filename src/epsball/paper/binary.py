@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.attacks import Attack
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.paper.lab import Data, Lab
 
 NAME = "binary"

@@ -16,7 +16,7 @@ from epsball.report.text import number
 from epsball.threat import Threat
 
 if TYPE_CHECKING:
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.paper.figure import Figure
     from epsball.paper.lab import Data, Lab
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from epsball.errors import InputError
-from epsball.record.metrics import wilson
+from epsball.record.statistics import wilson
 from epsball.report.text import DASH, number
 
 if TYPE_CHECKING:

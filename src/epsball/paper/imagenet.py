@@ -13,7 +13,7 @@ from epsball.models.adapters.onnx import caffe_inputs
 from epsball.models.load import load_model
 
 if TYPE_CHECKING:
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.paper.lab import Data
 
 PHOTOGRAPHS = "imagenet-sample"

@@ -15,8 +15,8 @@ from epsball.data.fetch import cache_folder
 from epsball.data.load import load_data
 from epsball.errors import InputError
 from epsball.models.load import load_model
+from epsball.models.model import Model
 from epsball.models.weights import fill, read_weights, save_weights
-from epsball.models.wrap import Model
 from epsball.record.files import write_whole
 from epsball.training.checkpoint import describe
 from epsball.training.fit import Epoch, Trained, fit

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from epsball.models.adapters.zoo import build
+from epsball.models.networks.catalogue import build
 from epsball.models.wrap import wrap
 from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table
 from epsball.paper.figure import Figure, mean, percent, plain

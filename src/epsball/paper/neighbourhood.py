@@ -16,7 +16,7 @@ from epsball.randomness import Stream
 from epsball.threat import Threat
 
 if TYPE_CHECKING:
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.paper.experiment import Measured
     from epsball.paper.lab import Data
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from epsball.attacks import Attack
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.paper.lab import Data, Lab
 
 QUICK = {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.goal import Goal
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.paper.spaces import View
 
 FOOLED, _MOST = 0.9, 4.0

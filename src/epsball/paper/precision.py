@@ -20,7 +20,7 @@ from epsball.threat import Threat
 
 if TYPE_CHECKING:
     from epsball.attacks import Attack
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.paper.lab import Data, Lab
 
 NAME = "precision"

@@ -22,7 +22,7 @@ from epsball.training.recipe import Recipe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.paper.lab import Data, Lab
 
 NAME = "regularisation"

@@ -13,10 +13,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from epsball.errors import InputError
-from epsball.evaluation.plan import circumstances
+from epsball.evaluation.plan import environment
 from epsball.paper import EXPERIMENTS
 from epsball.paper.experiment import Experiment, Measured, Verdict, verdict
 from epsball.record.files import write_whole
+from epsball.record.plan import portable
 from epsball.report.svg import alone, inline
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def reproduce(lab: Lab, names: Sequence[str] = (), command: str = "") -> list[Re
     done = []
     for experiment in find(names):
         lab.say(f"{experiment.id} {experiment.name}: {experiment.claim}")
-        facts = {"command": command, "quick": lab.quick, "seed": lab.seed, **circumstances(torch.device("cpu"))}
+        facts = {"command": command, "quick": lab.quick, "seed": lab.seed, **portable(environment(torch.device("cpu")))}
         started = time.perf_counter()
         measured = json.loads(json.dumps(experiment.measure(lab)))
         result = Result(experiment, measured, facts, time.perf_counter() - started)

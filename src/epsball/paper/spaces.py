@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from epsball.geometry import Norm, l2
-from epsball.models.wrap import Model, wrap
+from epsball.models.wrap import wrap
 from epsball.threat import Threat
+
+if TYPE_CHECKING:
+    from epsball.models.model import Model
 
 _IMAGES, _FAR = (0.0, 1.0), (-1000.0, 1000.0)
 _LEAST_CONTRAST = 40 / 255

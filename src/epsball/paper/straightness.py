@@ -14,7 +14,7 @@ from epsball.paper.figure import mean
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.paper.experiment import Measured
     from epsball.paper.lab import Data
 

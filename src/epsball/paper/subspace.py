@@ -13,7 +13,7 @@ from epsball.paper.answers import labels
 from epsball.paper.figure import bounded_mean
 
 if TYPE_CHECKING:
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.paper.experiment import Measured
     from epsball.paper.lab import Data
 

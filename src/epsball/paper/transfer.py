@@ -24,7 +24,7 @@ from epsball.training.recipe import recipe_for
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.paper.lab import Data, Lab
 
 NAME = "transfer"

@@ -1,4 +1,4 @@
-"""What an evaluation found: one row per sample, one row per sample and attack, and the doubts about them."""
+"""What an evaluation found: one row per sample, one row per sample and attack, and what checks found."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from msgspec import Struct
 
 from epsball.record import metrics
 from epsball.units import parse_budget
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from epsball.record.plan import Plan
+
 Severity = Literal["FAIL", "WARN", "INFO"]
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A doubt about the result. FAIL: never quote the number without it; WARN: read it first; INFO: for the record."""
+class Finding(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a check found about the result. FAIL: never quote the number without it; WARN: read it first; INFO: for the record."""
 
     id: str
     severity: Severity
@@ -31,7 +33,7 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class AttackRows:
-    """The samples one attack was asked about, in the order of asking; a row a sample.
+    """The samples that one attack was run on, in their order; a row a sample.
 
     `success` says whether the attack found an error, at `distance` (inf where it found none) in the run's norm;
     `relative` is |r| / |x|. `before` and `after` are the labels predicted on the clean and on the returned input
@@ -62,11 +64,11 @@ class AttackRows:
         return cls(**{name: np.asarray(columns[name], dtype=kind) for name, kind in ATTACK_COLUMNS.items()})
 
     @classmethod
-    def join(cls, parts: Sequence[AttackRows]) -> AttackRows:
-        """The rows of all parts, one after the other; no part gives no rows."""
+    def join(cls, chunks: Sequence[AttackRows]) -> AttackRows:
+        """The rows of all chunks, one after the other; no chunk gives no rows."""
         empty = {name: np.empty(0, dtype=kind) for name, kind in ATTACK_COLUMNS.items()}
         return cls.of(
-            {name: np.concatenate([empty[name], *(part.columns()[name] for part in parts)]) for name in empty}
+            {name: np.concatenate([empty[name], *(chunk.columns()[name] for chunk in chunks)]) for name in empty}
         )
 
     def within(self, eps: float | str) -> NDArray[np.bool_]:
@@ -80,10 +82,11 @@ class Evaluation:
 
     All columns have n rows. `clean` is the label predicted on the clean input; where it is wrong, lower = upper = 0.
     `upper` is inf where nothing was found; `by` names the attack it comes from ("clean" where the clean input is
-    wrong, "" where nothing was found). `queries` and `gradients` add up what the attacks asked of the model.
+    wrong, "" where nothing was found). `queries` and `gradients` add up the passes of all attacks. `reused` says that the
+    result was read from a run folder that was finished already, and nothing was computed.
     """
 
-    spec: dict[str, Any]
+    plan: Plan
     ids: NDArray[np.int64]
     label: NDArray[np.int64]
     clean: NDArray[np.int64]
@@ -95,26 +98,40 @@ class Evaluation:
     seconds: float
     findings: list[Finding]
     attacks: dict[str, AttackRows]
+    reused: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        plan: Plan,
+        columns: Mapping[str, NDArray[Any]],
+        attacks: dict[str, AttackRows],
+        findings: list[Finding],
+        seconds: float,
+    ) -> Evaluation:
+        """Build the evaluation from the columns of its samples."""
+        named = {"ids" if name == "id" else name: columns[name] for name in SAMPLE_COLUMNS}
+        return cls(plan=plan, seconds=seconds, findings=findings, attacks=attacks, **named)  # type: ignore[arg-type] # by name
 
     def __len__(self) -> int:
         return len(self.ids)
 
     @property
     def eps(self) -> float:
-        """The budget of the run, in data units; inf for the question "how close?"."""
-        return float(self.spec["threat"]["eps"])
+        """The budget of the run, in data units; inf where only the nearest errors are asked for."""
+        return float(self.plan.threat.eps)
 
     @property
     def clean_accuracy(self) -> float:
-        """Share of samples classified correctly without an attack."""
+        """Fraction of the samples classified correctly without an attack."""
         return metrics.clean_accuracy(self)
 
     def robust_accuracy(self, eps: float | str | None = None) -> float:
-        """Share of samples with no error found within ε: mean(upper > ε). Default: the run's own ε."""
+        """Fraction of the samples with no error found within ε: mean(upper > ε). Default: the run's own ε."""
         return metrics.robust_accuracy(self, eps)
 
     def certified_accuracy(self, eps: float | str | None = None) -> float:
-        """Share of samples proved correct up to ε: mean(lower >= ε and clean is right). Default: the run's own ε."""
+        """Fraction of the samples proved correct up to ε: mean(lower >= ε and clean is right). Default: the run's own ε."""
         return metrics.certified_accuracy(self, eps)
 
     def interval(self, eps: float | str | None = None) -> tuple[float, float]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +47,18 @@ def write_whole(path: Path, content: bytes) -> None:
         raise _unwritable(path, len(content), error) from error
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, where they are not there yet.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, 0, error) from error
+
+
 def is_special(path: Path) -> bool:
     """Whether something stands there that is no regular file: a device, a pipe or a folder."""
     return path.exists() and not path.is_file()
@@ -83,7 +94,7 @@ def _unwritable(path: Path, size: int, error: OSError) -> InputError:
     if error.errno in FULL:
         return InputError(
             f"no room for {path} ({size:,} bytes): the disk is full; "
-            "free space and run the same command again, the finished parts are kept"
+            "free space and run the same command again, the finished chunks are kept"
         )
     if error.errno == errno.EISDIR:
         return InputError(f"{path} cannot be written: it is a folder; name a file in it")
@@ -102,11 +113,6 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(
             f"{path} cannot be read ({error.strerror or error}); the run folder is incomplete: evaluate again"
         ) from error
-
-
-def json_bytes(value: Mapping[str, Any]) -> bytes:
-    """JSON text that does not depend on the order of keys."""
-    return (json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
 def table_bytes(columns: Mapping[str, NDArray[Any]]) -> bytes:

@@ -1,70 +1,89 @@
-"""A run that is kept in memory only: the questions of a run folder, answered by one that holds nothing."""
-
-# ruff: noqa: ARG002 (the questions are a run folder's; what is not kept is not used)
+"""A run that lives as long as the call that makes it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from epsball.record.evaluation import AttackRows
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
-    from epsball.record.evaluation import AttackRows, Finding
+    from epsball.record.evaluation import Finding
+    from epsball.record.store import Notes
 
 
-class Nowhere:
-    """Has no finished part and stores none; it only keeps the time and the remarks."""
-
-    complete = False
+class InMemory:
+    """A store of rows and notes. Inputs and examples, which would take the most room, stay with the caller."""
 
     def __init__(self) -> None:
-        """Nothing has happened yet."""
+        """Nothing is stored yet."""
+        self.complete = False
         self.seconds: dict[str, float] = {}
-        self._remarks: dict[tuple[str, int], dict[str, list[Any]]] = {}
+        self.findings: tuple[Finding, ...] = ()
+        self._samples: dict[str, NDArray[Any]] | None = None
+        self._columns: dict[tuple[str, int], dict[str, NDArray[Any]]] = {}
+        self._notes: dict[tuple[str, int], Notes] = {}
+
+    def close(self) -> None:
+        """Nobody else can write here."""
 
     def write_inputs(self, x: NDArray[Any], y: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
-        """Store nothing."""
+        """Leave the inputs with the caller."""
 
-    def read_samples(self) -> dict[str, NDArray[Any]] | None:
-        """No earlier session."""
-
-    def write_findings(self, findings: Sequence[Finding]) -> None:
-        """Store nothing."""
+    def read_samples(self) -> Mapping[str, NDArray[Any]] | None:
+        """The columns of the samples as they were written last."""
+        return self._samples
 
     def write_samples(self, columns: Mapping[str, NDArray[Any]]) -> None:
-        """Store nothing."""
+        """Store the columns of the samples as they are now."""
+        self._samples = dict(columns)
 
-    def read_part(self, stage: str, part: int) -> AttackRows | None:
-        """No finished part."""
+    def write_findings(self, findings: Sequence[Finding]) -> None:
+        """Store what is known before the first attack."""
+        self.findings = tuple(findings)
 
-    def write_part(
+    def read_chunk(self, stage: str, number: int) -> AttackRows | None:
+        """The rows of a finished chunk of an attack."""
+        columns = self._columns.get((stage, number))
+        return None if columns is None else AttackRows.of(columns)
+
+    def write_chunk(
         self,
         stage: str,
-        part: int,
+        number: int,
         rows: AttackRows,
         examples: tuple[NDArray[np.int64], NDArray[Any]],
         seconds: float,
-        remarks: Mapping[str, Sequence[Any]] | None = None,
+        notes: Mapping[str, Sequence[Any]] | None = None,
     ) -> None:
-        """Keep the time and the remarks."""
-        self._remarks[stage, part] = {name: list(values) for name, values in (remarks or {}).items()}
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+        """Store the rows of one chunk of an attack and the notes about it; leave the examples with the caller."""
+        del examples
+        self._notes[stage, number] = {name: list(values) for name, values in (notes or {}).items() if values}
+        self.write_columns(stage, number, rows.columns(), seconds)
 
-    def remarks(self, stage: str, part: int) -> dict[str, list[Any]]:
-        """What was remarked about a part."""
-        return self._remarks[stage, part]
+    def notes(self, stage: str, number: int) -> Notes:
+        """The notes about a finished chunk."""
+        return self._notes[stage, number]
 
     def read_columns(
-        self, stage: str, part: int, kinds: Mapping[str, type[np.generic]]
-    ) -> dict[str, NDArray[Any]] | None:
-        """No finished part."""
+        self, stage: str, number: int, kinds: Mapping[str, type[np.generic]]
+    ) -> Mapping[str, NDArray[Any]] | None:
+        """The columns of a finished chunk, each in its own type."""
+        columns = self._columns.get((stage, number))
+        return columns and {name: np.asarray(columns[name], kind) for name, kind in kinds.items()}
 
-    def write_columns(self, stage: str, part: int, columns: Mapping[str, NDArray[Any]], seconds: float) -> None:
-        """Keep the time."""
+    def write_columns(self, stage: str, number: int, columns: Mapping[str, NDArray[Any]], seconds: float) -> None:
+        """Store one chunk of a stage that has no examples."""
+        self._columns[stage, number] = dict(columns)
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
     def finish(self, columns: Mapping[str, NDArray[Any]], findings: Sequence[Finding]) -> None:
-        """Store nothing."""
+        """Store the final columns of the samples and the findings, and mark the run complete."""
+        self.write_samples(columns)
+        self.write_findings(findings)
+        self.complete = True

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from epsball.errors import InputError
+from epsball.record.statistics import wilson
 from epsball.units import parse_budget
 
 if TYPE_CHECKING:
@@ -20,92 +20,80 @@ if TYPE_CHECKING:
     from epsball.record.evaluation import AttackRows, Evaluation
 
 
-def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a share, (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n).
-
-    Source: Wilson 1927, J. Am. Stat. Assoc. 22, 209-212.
-
-    Raises:
-        InputError: there is no sample.
-    """
-    if n < 1:
-        raise InputError("an interval over 0 samples was asked for, expected at least 1; evaluate some samples")
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    share = successes / n
-    centre = share + z * z / (2 * n)
-    spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    low = 0.0 if successes == 0 else (centre - spread) / scale
-    high = 1.0 if successes == n else (centre + spread) / scale
-    return low, high
-
-
 def _right(run: Evaluation) -> NDArray[np.bool_]:
     right: NDArray[np.bool_] = run.clean == run.label
     return right
 
 
 def clean_accuracy(run: Evaluation) -> float:
-    """Share of samples classified correctly without an attack."""
+    """Fraction of the samples classified correctly without an attack."""
     return float(np.mean(_right(run)))
 
 
-def _asked(run: Evaluation, eps: float | str | None) -> float:
-    """ε as a number, refused where no attack of the run was asked about it."""
+def _budget(run: Evaluation, eps: float | str | None) -> float:
+    """ε as a number, refused where no attack of the run searched that far."""
     value = run.eps if eps is None else parse_budget(eps)
-    attacks = run.spec["attacks"]
-    if value > run.eps and attacks and not any(fields["minimum_norm"] for fields in attacks.values()):
+    if value > run.eps and run.plan.attacks and not run.plan.minimum_norm:
         raise InputError(
-            f"robust accuracy at ε = {value:g} was asked of a run whose attacks stopped at ε = {run.eps:g}; "
+            f"robust accuracy at ε = {value:g} was wanted of a run whose attacks stopped at ε = {run.eps:g}; "
             "evaluate with the larger ε, or with a minimum-norm attack such as deepfool"
         )
     return value
 
 
-def standing(run: Evaluation, eps: float | str | None = None) -> NDArray[np.bool_]:
+def robust(run: Evaluation, eps: float | str | None = None) -> NDArray[np.bool_]:
     """Whether no error was found within ε (n,); for ε = inf, at any distance. Arguments and errors as below."""
-    left: NDArray[np.bool_] = (run.upper > _asked(run, eps)) | np.isinf(run.upper)
-    return left
+    unbroken: NDArray[np.bool_] = (run.upper > _budget(run, eps)) | np.isinf(run.upper)
+    return unbroken
 
 
 def robust_accuracy(run: Evaluation, eps: float | str | None = None) -> float:
-    """Share of samples with no error found within ε, mean(upper > ε): an upper bound on the true one.
+    """Fraction of the samples with no error found within ε, mean(upper > ε): an upper bound on the true one.
 
-    Beyond the run's own ε only minimum-norm attacks have been asked, and only they count there.
+    Beyond the run's own ε only minimum-norm attacks have searched, and only they count there.
 
     Raises:
-        InputError: ε exceeds the run's and no minimum-norm attack was asked.
+        InputError: ε exceeds the run's and no attack of it is a minimum-norm one.
     """
-    return float(np.mean(standing(run, eps)))
+    return float(np.mean(robust(run, eps)))
 
 
 def certified_accuracy(run: Evaluation, eps: float | str | None = None) -> float:
-    """Share of samples proved correct up to ε: mean(lower >= ε and clean is right), a lower bound on the true one."""
+    """Fraction of the samples proved correct up to ε: mean(lower >= ε and clean is right), a lower bound on the true one."""
     value = run.eps if eps is None else parse_budget(eps)
     return float(np.mean((run.lower >= value) & _right(run)))
 
 
 def interval(run: Evaluation, eps: float | str | None = None, level: float = 0.95) -> tuple[float, float]:
     """Wilson interval of the robust accuracy at ε over the choice of samples."""
-    return wilson(int(standing(run, eps).sum()), len(run), level)
+    return wilson(int(robust(run, eps).sum()), len(run), level)
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Robust accuracy as a step function of ε: `accuracy[i]` holds from `eps[i]` up to `eps[i + 1]`."""
+    """Robust accuracy of n samples as a step function of ε: `accuracy[i]` holds from `eps[i]` up to `eps[i + 1]`."""
 
     eps: NDArray[np.float64]
-    accuracy: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
+    robust: NDArray[np.int64]
+    n: int
+
+    @property
+    def accuracy(self) -> NDArray[np.float64]:
+        """Fraction of the samples with no error found within each ε."""
+        return self.robust / self.n
+
+    def bounds(self, at: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Pointwise Wilson 95 % interval of the accuracy at some of the steps (k,): its lower and its upper ends (k,)."""
+        counts, place = np.unique(self.robust[at], return_inverse=True)
+        ends = np.array([wilson(int(count), self.n) for count in counts])[place]
+        return ends[:, 0], ends[:, 1]
 
 
 def step_curve(upper: NDArray[np.float64]) -> Curve:
-    """mean(upper > ε) at every ε where it changes, from 0 on, with its pointwise Wilson 95 % interval."""
+    """mean(upper > ε) at every ε where it changes, from 0 on."""
     steps = np.unique(np.concatenate([[0.0], upper[np.isfinite(upper)]]))
-    left = len(upper) - np.searchsorted(np.sort(upper), steps, side="right")
-    bounds = np.array([wilson(int(count), len(upper)) for count in left])
-    return Curve(steps, left / len(upper), bounds[:, 0], bounds[:, 1])
+    robust = len(upper) - np.searchsorted(np.sort(upper), steps, side="right")
+    return Curve(steps, robust.astype(np.int64), len(upper))
 
 
 def curve(run: Evaluation) -> Curve:
@@ -114,7 +102,7 @@ def curve(run: Evaluation) -> Curve:
 
 
 def attack_curve(run: Evaluation, attack: str) -> Curve:
-    """The accuracy-ε curve of one attack alone; samples it was not asked about count as standing."""
+    """The accuracy-ε curve of one attack alone; samples it was not run on count as robust."""
     return step_curve(attack_upper(run, attack))
 
 
@@ -132,10 +120,10 @@ def _rows(run: Evaluation, attack: str) -> AttackRows:
     return run.attacks[attack]
 
 
-def quantiles(run: Evaluation, shares: Sequence[float] = (0.1, 0.25, 0.5, 0.75, 0.9)) -> list[float]:
-    """The ε by which each share of all samples is in error, from `upper`; inf where the share is never reached."""
+def quantiles(run: Evaluation, fractions: Sequence[float] = (0.1, 0.25, 0.5, 0.75, 0.9)) -> list[float]:
+    """The ε by which each fraction of all samples is in error, from `upper`; inf where it is never reached."""
     ordered = np.sort(run.upper)
-    return [float(ordered[min(max(math.ceil(share * len(ordered)) - 1, 0), len(ordered) - 1)]) for share in shares]
+    return [float(ordered[min(max(math.ceil(part * len(ordered)) - 1, 0), len(ordered) - 1)]) for part in fractions]
 
 
 def median_distance(run: Evaluation, attack: str | None = None) -> float:
@@ -154,7 +142,7 @@ class Relative:
 
     mean: float
     fooled: int
-    asked: int
+    attacked: int
 
 
 def mean_relative(run: Evaluation, attack: str) -> Relative:
@@ -168,23 +156,28 @@ def mean_relative(run: Evaluation, attack: str) -> Relative:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """One attack's part in the result: samples asked and broken within ε, and the accuracies they leave."""
+class AttackSummary:
+    """One attack's part in the result.
+
+    Args:
+        attack: its name.
+        attacked: samples it was run on.
+        successes: those of them on which it succeeded within ε.
+        own_accuracy: accuracy that it leaves alone, over all samples; nan where it was not run on every correctly classified one.
+        remaining_accuracy: accuracy that it and all attacks before it leave together.
+        queries: mean number of model queries per attacked sample.
+    """
 
     attack: str
-    asked: int
-    broken: int
+    attacked: int
+    successes: int
     own_accuracy: float
-    standing: float
+    remaining_accuracy: float
     queries: float
 
 
-def standings(run: Evaluation, eps: float | str | None = None) -> list[Standing]:
-    """Attack by attack, in order: its own accuracy over all samples and the accuracy of all attacks up to it.
-
-    `own_accuracy` is nan where the attack was not asked about every correctly classified sample; `queries` is the
-    mean number of model queries per sample asked.
-    """
+def attack_summaries(run: Evaluation, eps: float | str | None = None) -> list[AttackSummary]:
+    """Attack by attack, in order, at ε. Default: the run's own ε."""
     value = run.eps if eps is None else parse_budget(eps)
     right, lowest = _right(run), np.where(_right(run), np.inf, 0.0)
     table = []
@@ -193,12 +186,12 @@ def standings(run: Evaluation, eps: float | str | None = None) -> list[Standing]
         lowest = np.minimum(lowest, own)
         every = len(rows) == int(right.sum())
         table.append(
-            Standing(
+            AttackSummary(
                 attack=name,
-                asked=len(rows),
-                broken=int(rows.within(value).sum()),
+                attacked=len(rows),
+                successes=int(rows.within(value).sum()),
                 own_accuracy=float(np.mean(own > value)) if every else math.nan,
-                standing=float(np.mean(lowest > value)),
+                remaining_accuracy=float(np.mean(lowest > value)),
                 queries=float(np.mean(rows.queries)) if len(rows) else 0.0,
             )
         )
@@ -207,6 +200,6 @@ def standings(run: Evaluation, eps: float | str | None = None) -> list[Standing]
 
 def confusion(rows: AttackRows, eps: float = math.inf) -> dict[tuple[int, int], int]:
     """How often label `from` became label `to` within ε: {(from, to): count}, in order of the labels."""
-    hit = rows.within(eps)
-    pairs, counts = np.unique(np.stack([rows.before[hit], rows.after[hit]], 1), axis=0, return_counts=True)
+    success = rows.within(eps)
+    pairs, counts = np.unique(np.stack([rows.before[success], rows.after[success]], 1), axis=0, return_counts=True)
     return {(int(a), int(b)): int(count) for (a, b), count in zip(pairs, counts, strict=True)}

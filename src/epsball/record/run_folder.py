@@ -1,256 +1,228 @@
-"""The run folder as its writer sees it: opened or resumed, one finished part after the other, closed."""
+"""The run folder as its writer sees it: opened or resumed, one finished chunk after the other, closed."""
 
 from __future__ import annotations
 
-import json
-import re
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from epsball.errors import InputError, LostError, OtherConfigurationError
-from epsball.record.evaluation import ATTACK_COLUMNS, SAMPLE_COLUMNS, AttackRows, Finding
-from epsball.record.files import (
-    TEMPORARY,
-    array_bytes,
-    damaged,
-    json_bytes,
-    read_bytes,
-    read_table,
-    sha256,
-    table_bytes,
-    write_whole,
+from msgspec.structs import replace
+
+from epsball.errors import InputError, OtherConfigurationError
+from epsball.record.evaluation import ATTACK_COLUMNS, SAMPLE_COLUMNS, AttackRows
+from epsball.record.files import TEMPORARY, array_bytes, read_bytes, read_table, sha256, table_bytes, write_whole
+from epsball.record.manifest import (
+    INPUTS,
+    MANIFEST,
+    SAMPLES,
+    File,
+    Manifest,
+    checked_manifest,
+    chunk_name,
+    manifest_bytes,
+    read_manifest,
 )
+from epsball.record.ownership import LOCK, Ownership
+from epsball.record.plan import differences
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
-MANIFEST = "run.json"
-INPUTS = "inputs.safetensors"
-SAMPLES = "samples.parquet"
-INCIDENTAL = (
-    "versions",
-    "machine",
-    "started",
-    "batching.batch_size",
-    "batching.channels_last",
-    "batching.block_size",
-    "batching.tiles",
-)
-"""What may differ on resuming: none of it changes a decision."""
+    from epsball.record.evaluation import Finding
+    from epsball.record.plan import Plan
+    from epsball.record.store import Notes
 
+    Differences = Callable[[Plan, Plan], Iterable[str]]
 
-def stage_name(kind: str, position: int, name: str) -> str:
-    """Folder of one attack or certificate inside the run folder, e.g. `attacks/02-pgd`."""
-    return f"{kind}/{position:02d}-{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}"
+DECISIVE_VERSIONS = ("epsball", "torch")
+"""Packages whose version must be the same in all chunks of a run."""
 
 
 class RunFolder:
-    """A run folder open for writing: every file is whole and every finished part is listed with its SHA-256.
+    """A run folder open for writing: every file is whole and every finished chunk is listed with its SHA-256.
 
-    Files are written first and listed in `run.json` afterwards, so that a kill in between only repeats that part.
+    Files are written first and listed in `run.json` afterwards, so that a kill in between only repeats that chunk.
     """
 
-    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
-        """Use `RunFolder.open`."""
+    def __init__(self, path: Path, manifest: Manifest, owner: Ownership | None) -> None:
+        """Use `RunFolder.open`; a complete run needs no owner, nothing is written into it."""
         self.path = path
-        self._manifest = manifest
+        self.manifest = manifest
+        self._owner = owner
 
     @classmethod
-    def open(cls, path: Path | str, spec: Mapping[str, Any]) -> RunFolder:
-        """Create the folder, or continue the run it holds if that run has the same configuration.
+    def open(cls, path: Path | str, plan: Plan, differences: Differences = differences) -> RunFolder:
+        """Create the folder, or continue the run it holds if that run has the same plan.
 
         Args:
             path: the folder.
-            spec: provenance of the run, JSON-able; versions, machine, start and batching may differ on resuming.
+            plan: of the run; its environment and batching may differ from those of the folder.
+            differences: names what makes one plan another.
 
         Raises:
-            InputError: the folder holds something else, another configuration, or cannot be written.
+            InputError: the folder holds something else, is being written by another run, or cannot be written.
+            OtherConfigurationError: it holds a run with another plan, or a half-done one of another version.
         """
         path = Path(path)
-        if (path / MANIFEST).exists():
-            manifest = read_manifest(path)
-            _same(path, manifest["spec"], spec)
-            return cls(path, manifest)
+        if (path / MANIFEST).exists() and read_manifest(path).complete:
+            manifest = checked_manifest(path)
+            _same(path, manifest.plan, plan, differences)
+            return cls(path, manifest, None)
         if path.exists() and not path.is_dir():
             raise InputError(f"{path} is a file, a run needs a folder; choose another name with out=")
-        if path.exists() and any(not name.name.endswith(TEMPORARY) for name in path.iterdir()):
+        if path.exists() and not (path / MANIFEST).exists() and any(map(_is_foreign, path.iterdir())):
             raise InputError(
                 f"{path} holds files but no {MANIFEST}, so it is no run folder; choose an empty one with out="
             )
-        manifest = {"format": 1, "status": "running", "spec": dict(spec), "parts": {}, "seconds": {}, "findings": []}
-        folder = cls(path, manifest)
-        folder._write_manifest()
-        return folder
+        owner = Ownership(path)
+        try:
+            return cls._owned(path, plan, differences, owner)
+        except BaseException:
+            owner.release()
+            raise
 
-    def _commit(self) -> None:
-        self._check_place()
-        self._write_manifest()
+    @classmethod
+    def _owned(cls, path: Path, plan: Plan, differences: Differences, owner: Ownership) -> RunFolder:
+        if not (path / MANIFEST).exists():
+            folder = cls(path, Manifest.start(plan), owner)
+            folder._commit()
+            return folder
+        manifest = checked_manifest(path)
+        _same(path, manifest.plan, plan, differences)
+        if not manifest.complete:
+            _same_versions(path, manifest.plan, plan)
+        return cls(path, manifest, owner)
 
-    def _check_place(self) -> None:
-        """Raise LostError where `run.json` has gone since it was last written: no folder is made anew under a run."""
-        if not (self.path / MANIFEST).is_file():
-            raise LostError(
-                f"{self.path} was moved or deleted while the run was written into it, so that only a part is left; "
-                "restore the folder, or evaluate again into another one"
-            )
+    def close(self) -> None:
+        """Let other runs write there."""
+        if self._owner is not None:
+            self._owner.release()
 
-    def _write_manifest(self) -> None:
-        self._manifest["digest"] = digest(self._manifest)
-        write_whole(self.path / MANIFEST, json_bytes(self._manifest))
+    def _put(self, name: str, content: bytes) -> None:
+        if self._owner is None:
+            raise InputError(f"{self.path} holds a finished run; nothing can be added, choose another folder with out=")
+        self._owner.check()
+        try:
+            write_whole(self.path / name, content)
+        except InputError:
+            self._owner.check()
+            raise
 
-    def _write(self, name: str, content: bytes, rows: int) -> None:
-        self._check_place()
-        write_whole(self.path / name, content)
-        self._manifest["parts"][name] = {"sha256": sha256(content), "rows": rows}
+    def _commit(self, **changes: Any) -> None:
+        manifest = replace(self.manifest, **changes).sealed()
+        self._put(MANIFEST, manifest_bytes(manifest))
+        self.manifest = manifest
+
+    def _write(self, name: str, content: bytes, rows: int, notes: Notes | None = None) -> dict[str, File]:
+        """Write a file and return its entry for the list."""
+        self._put(name, content)
+        return {name: File(sha256=sha256(content), rows=rows, notes=notes or {})}
 
     @property
     def complete(self) -> bool:
         """Whether the run was finished."""
-        return bool(self._manifest["status"] == "complete")
+        return self.manifest.complete
 
     @property
-    def seconds(self) -> dict[str, float]:
+    def seconds(self) -> Mapping[str, float]:
         """Seconds spent so far, by stage."""
-        return dict(self._manifest["seconds"])
-
-    def finished(self, name: str) -> bool:
-        """Whether the file was written and listed."""
-        return name in self._manifest["parts"]
+        return self.manifest.seconds
 
     def write_inputs(self, x: NDArray[Any], y: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
         """Store the clean inputs (n, C, H, W), their labels and ids, once."""
-        if not self.finished(INPUTS):
-            self._write(INPUTS, array_bytes({"x": x, "y": y, "ids": ids}), len(y))
-            self._commit()
+        if INPUTS not in self.manifest.files:
+            written = self._write(INPUTS, array_bytes({"x": x, "y": y, "ids": ids}), len(y))
+            self._commit(files=self.manifest.files | written)
 
-    def write_part(
+    def write_chunk(
         self,
         stage: str,
-        part: int,
+        number: int,
         rows: AttackRows,
         examples: tuple[NDArray[np.int64], NDArray[Any]],
         seconds: float,
-        remarks: Mapping[str, Sequence[Any]] | None = None,
+        notes: Mapping[str, Sequence[Any]] | None = None,
     ) -> None:
-        """Store one part of one attack: its rows, ids and inputs of its hits, and remarks (JSON lists) about it."""
-        name = part_name(stage, part)
+        """Store one chunk of an attack: its rows, ids and inputs of its adversarial examples, and notes about it."""
+        name = chunk_name(stage, number)
         ids, x = examples
-        self._write(f"{name}.safetensors", array_bytes({"ids": ids, "x": x}), len(ids))
-        self._write(f"{name}.parquet", table_bytes(rows.columns()), len(rows))
-        kept = {key: list(values) for key, values in (remarks or {}).items() if values}
-        if kept:
-            self._manifest["parts"][f"{name}.parquet"]["remarks"] = kept
-        self._add_seconds(stage, seconds)
-        self._commit()
+        kept = {key: list(values) for key, values in (notes or {}).items() if values}
+        written = self._write(f"{name}.safetensors", array_bytes({"ids": ids, "x": x}), len(ids))
+        written |= self._write(f"{name}.parquet", table_bytes(rows.columns()), len(rows), kept)
+        self._commit(files=self.manifest.files | written, seconds=self._spent(stage, seconds))
 
-    def read_part(self, stage: str, part: int) -> AttackRows | None:
-        """The rows of a finished part, or None where it is still to be done.
+    def read_chunk(self, stage: str, number: int) -> AttackRows | None:
+        """The rows of a finished chunk, or None where it is still to be done.
 
         Raises:
             InputError: the file was altered since it was written.
         """
-        columns = self.read_columns(stage, part, ATTACK_COLUMNS)
+        columns = self.read_columns(stage, number, ATTACK_COLUMNS)
         return None if columns is None else AttackRows.of(columns)
 
-    def remarks(self, stage: str, part: int) -> dict[str, list[Any]]:
-        """What was remarked about a finished part."""
-        return dict(self._manifest["parts"][f"{part_name(stage, part)}.parquet"].get("remarks", {}))
+    def notes(self, stage: str, number: int) -> Notes:
+        """The notes about a finished chunk."""
+        return dict(self.manifest.files[f"{chunk_name(stage, number)}.parquet"].notes)
 
-    def write_columns(self, stage: str, part: int, columns: Mapping[str, NDArray[Any]], seconds: float) -> None:
-        """Store one part of a stage that has no examples, e.g. of a certificate."""
-        self._write(f"{part_name(stage, part)}.parquet", table_bytes(columns), len(columns["id"]))
-        self._add_seconds(stage, seconds)
-        self._commit()
+    def write_columns(self, stage: str, number: int, columns: Mapping[str, NDArray[Any]], seconds: float) -> None:
+        """Store one chunk of a stage that has no examples, e.g. of a certificate."""
+        written = self._write(f"{chunk_name(stage, number)}.parquet", table_bytes(columns), len(columns["id"]))
+        self._commit(files=self.manifest.files | written, seconds=self._spent(stage, seconds))
 
     def read_columns(
-        self, stage: str, part: int, kinds: Mapping[str, type[np.generic]]
-    ) -> dict[str, NDArray[Any]] | None:
-        """The columns of a finished part, or None where it is still to be done.
+        self, stage: str, number: int, kinds: Mapping[str, type[np.generic]]
+    ) -> Mapping[str, NDArray[Any]] | None:
+        """The columns of a finished chunk, or None where it is still to be done.
 
         Raises:
             InputError: the file was altered since it was written.
         """
-        name = f"{part_name(stage, part)}.parquet"
-        if not self.finished(name):
+        name = f"{chunk_name(stage, number)}.parquet"
+        if name not in self.manifest.files:
             return None
-        if sha256(read_bytes(self.path / name)) != self._manifest["parts"][name]["sha256"]:
+        if sha256(read_bytes(self.path / name)) != self.manifest.files[name].sha256:
             raise InputError(f"{self.path / name} was altered since it was written; restore it, or use another folder")
         return read_table(self.path / name, kinds)
 
-    def _add_seconds(self, stage: str, seconds: float) -> None:
-        self._manifest["seconds"][stage] = self._manifest["seconds"].get(stage, 0.0) + seconds
+    def _spent(self, stage: str, seconds: float) -> dict[str, float]:
+        return self.manifest.seconds | {stage: self.manifest.seconds.get(stage, 0.0) + seconds}
 
-    def read_samples(self) -> dict[str, NDArray[Any]] | None:
-        """The per-sample columns of an earlier session, or None where there was none."""
+    def read_samples(self) -> Mapping[str, NDArray[Any]] | None:
+        """The columns of the samples as they were written last, or None where none were."""
         return read_table(self.path / SAMPLES, SAMPLE_COLUMNS) if (self.path / SAMPLES).exists() else None
 
     def write_findings(self, findings: Sequence[Finding]) -> None:
         """Store what is known before the first attack."""
-        self._manifest["findings"] = [asdict(finding) for finding in findings]
-        self._commit()
+        self._commit(findings=tuple(findings))
 
     def write_samples(self, columns: Mapping[str, NDArray[Any]]) -> None:
-        """Store the per-sample columns as they stand; listed with a digest only once the run is complete."""
-        self._check_place()
-        write_whole(self.path / SAMPLES, table_bytes(columns))
+        """Store the columns of the samples as they are now; listed with a digest only once the run is complete."""
+        self._put(SAMPLES, table_bytes(columns))
 
     def finish(self, columns: Mapping[str, NDArray[Any]], findings: Sequence[Finding]) -> None:
-        """Store the final per-sample columns and findings and mark the run complete."""
-        self._write(SAMPLES, table_bytes(columns), len(columns["id"]))
-        self._manifest["findings"] = [asdict(finding) for finding in findings]
-        self._manifest["status"] = "complete"
-        self._commit()
+        """Store the final columns of the samples and the findings, and mark the run complete."""
+        written = self._write(SAMPLES, table_bytes(columns), len(columns["id"]))
+        self._commit(files=self.manifest.files | written, findings=tuple(findings), status="complete")
 
 
-def digest(manifest: Mapping[str, Any]) -> str:
-    """SHA-256 of all that `run.json` says beside this digest."""
-    return sha256(json_bytes({key: value for key, value in manifest.items() if key != "digest"}))
+def _is_foreign(file: Path) -> bool:
+    return file.name != LOCK and not file.name.endswith(TEMPORARY)
 
 
-def part_name(stage: str, part: int) -> str:
-    """Path of a part inside the run folder, without its ending."""
-    return f"{stage}/{part:05d}"
-
-
-def read_manifest(path: Path) -> dict[str, Any]:
-    """Read `run.json`.
-
-    Raises:
-        InputError: the folder is no run folder, or the file is damaged.
-    """
-    if not (path / MANIFEST).is_file():
-        raise InputError(
-            f"{path} is no run folder: it has no {MANIFEST}; give the folder that evaluate wrote with out="
+def _same(path: Path, there: Plan, here: Plan, differences: Differences) -> None:
+    for difference in differences(there, here):
+        raise OtherConfigurationError(
+            f"{path} holds a run with {difference}; choose another folder with out=, or delete that one"
         )
-    content = read_bytes(path / MANIFEST)
-    try:
-        manifest: dict[str, Any] = json.loads(content)
-        whole = all(isinstance(manifest[key], dict) for key in ("spec", "parts", "seconds"))
-        whole = whole and isinstance(manifest["findings"], list) and manifest["status"] in {"running", "complete"}
-    except (ValueError, KeyError, TypeError):
-        whole = False
-    if not whole:
-        raise damaged(path / MANIFEST, MANIFEST, len(content))
-    return manifest
 
 
-def _same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    there, here = dict(_leaves(old)), dict(_leaves(new))
-    for key in sorted(there.keys() | here.keys()):
-        if not key.startswith(INCIDENTAL) and there.get(key, "absent") != here.get(key, "absent"):
+def _same_versions(path: Path, there: Plan, here: Plan) -> None:
+    for package in DECISIVE_VERSIONS:
+        old, new = (plan.environment.versions.get(package) for plan in (there, here))
+        if old != new:
             raise OtherConfigurationError(
-                f"{path} holds a run with {key} = {there.get(key, 'absent')}, this one has "
-                f"{key} = {here.get(key, 'absent')}; choose another folder with out=, or delete that one"
+                f"{path} holds a run that was begun under {package} {old}, this is {package} {new}, and they do not mix; "
+                f"finish it under {package} {old}, choose another folder with out=, or delete that one"
             )
-
-
-def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for name in value:
-            yield from _leaves(value[name], f"{key}.{name}" if key else str(name))
-    else:
-        yield key, value

@@ -10,5 +10,5 @@ if TYPE_CHECKING:
 
 
 def budget(run: Evaluation) -> float:
-    """The run's ε; of a run without one the largest number there is, so that what was never found counts as standing."""
+    """The run's ε; of a run without one the largest number there is, so that what was never found counts as robust."""
     return min(run.eps, sys.float_info.max)

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 POINTS = 240
 BINS = 32
-CLOSED = 1e-9  # a bar holds its right end, rounding included: a hit at ε stands left of ε
+CLOSED = 1e-9  # a bar holds its right end, rounding included: a success at ε stands left of ε
 DASHES = (0, (3, 2))
 
 
 def asks_how_close(run: Evaluation) -> bool:
     """Whether an attack of the run looks for the nearest error, so that distances beyond ε mean something."""
-    return any(fields["minimum_norm"] for fields in run.spec["attacks"].values())
+    return run.plan.minimum_norm
 
 
 def horizon(run: Evaluation) -> float:
@@ -37,15 +37,15 @@ def horizon(run: Evaluation) -> float:
 
 
 def accuracy_curve(run: Evaluation, width: float, height: float) -> Axes:
-    """Share of samples without a known error within ε, its 95 % interval, and the threat's ε."""
+    """Fraction of samples without a known error within ε, its 95 % interval, and the threat's ε."""
     end, curve = horizon(run), metrics.curve(run)
-    asked = end if asks_how_close(run) else min(end, run.eps)
-    grid = np.linspace(0, asked, POINTS)
-    if run.eps < asked:
+    measured = end if asks_how_close(run) else min(end, run.eps)
+    grid = np.linspace(0, measured, POINTS)
+    if run.eps < measured:
         grid = np.union1d(grid, [run.eps])
     at = np.searchsorted(curve.eps, grid, side="right") - 1
-    plot = axes(width, height, f"ε ({NORMS[run.spec['threat']['norm']]}, data units)", "still classified correctly")
-    plot.fill_between(grid, curve.low[at], curve.high[at], step="post", color=BAND, linewidth=0)
+    plot = axes(width, height, f"ε ({NORMS[run.plan.threat.norm]}, data units)", "still classified correctly")
+    plot.fill_between(grid, *curve.bounds(at), step="post", color=BAND, linewidth=0)
     plot.step(grid, curve.accuracy[at], where="post", color=ACCENT, linewidth=1.8)
     if np.any(run.lower > 0):
         certified = [run.certified_accuracy(float(eps)) for eps in grid]

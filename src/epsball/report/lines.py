@@ -25,15 +25,15 @@ STRONG = 65
 def attack_lines(run: Evaluation, spent: Mapping[str, float]) -> list[dict[str, Any]]:
     """One line per attack in the order of asking; `spent` holds the seconds of each where they are known."""
     lines = []
-    for line in metrics.standings(run, budget(run)):
+    for line in metrics.attack_summaries(run, budget(run)):
         rho = metrics.mean_relative(run, line.attack)
         lines.append(
             {
                 "name": line.attack,
                 "own": percent(line.own_accuracy),
-                "cumulative": percent(line.standing),
-                "bar": f"{100 * line.standing:.1f}",
-                "fooled": f"{count(line.broken)} of {count(line.asked)}",
+                "cumulative": percent(line.remaining_accuracy),
+                "bar": f"{100 * line.remaining_accuracy:.1f}",
+                "fooled": f"{count(line.successes)} of {count(line.attacked)}",
                 "median": number(metrics.median_distance(run, line.attack)),
                 "rho": number(rho.mean),
                 "queries": number(line.queries),
@@ -45,10 +45,10 @@ def attack_lines(run: Evaluation, spent: Mapping[str, float]) -> list[dict[str, 
 
 def distance_panels(run: Evaluation) -> list[dict[str, Any]]:
     """One histogram per attack that found anything, all on the same scale."""
-    hits = {name: rows.distance[rows.success & (rows.distance > 0)] for name, rows in run.attacks.items()}
+    successes = {name: rows.distance[rows.success & (rows.distance > 0)] for name, rows in run.attacks.items()}
     end = horizon(run)
     panels = []
-    for index, (name, distances) in enumerate(hits.items()):
+    for index, (name, distances) in enumerate(successes.items()):
         if distances.size:
             note = f"{count(len(distances))} found, half of them within {number(float(np.median(distances)))}"
             plot = distance_histogram(distances, end, run.eps, (4.9, 2.1))
@@ -63,19 +63,22 @@ def confusion(run: Evaluation) -> dict[str, Any]:
     pairs: Counter[tuple[int, int]] = Counter()
     for name, rows in run.attacks.items():
         nearest = np.isin(rows.id, run.ids[run.by == name])
-        kept = AttackRows.of({column: values[nearest] for column, values in rows.columns().items()})
-        pairs.update(metrics.confusion(kept, run.eps))
+        nearest_rows = AttackRows.of({column: values[nearest] for column, values in rows.columns().items()})
+        pairs.update(metrics.confusion(nearest_rows, run.eps))
     traffic: Counter[int] = Counter()
     for (before, after), times in pairs.items():
         traffic.update({before: times, after: times})
     classes = sorted(label for label, _ in traffic.most_common(SHOWN_CLASSES))
-    most = max(pairs.values(), default=1)
-    names = class_names(run.spec["data"], max(classes, default=0) + 1)
+    largest = max(pairs.values(), default=1)
+    names = class_names(run.plan.data, max(classes, default=0) + 1)
     caption = f"{count(sum(pairs.values()))} errors, row: class of the original, column: class it was changed to."
     if len(traffic) > len(classes):
         caption += f" The {len(classes)} busiest of {len(traffic)} classes are shown."
     lines = [
-        {"name": names[before], "cells": [_cell(pairs[before, after], most, same=before == after) for after in classes]}
+        {
+            "name": names[before],
+            "cells": [_cell(pairs[before, after], largest, same=before == after) for after in classes],
+        }
         for before in classes
     ]
     return {
@@ -85,7 +88,7 @@ def confusion(run: Evaluation) -> dict[str, Any]:
     }
 
 
-def _cell(times: int, most: int, *, same: bool) -> dict[str, Any]:
-    share = round(100 * times / most)
-    tone = "same" if same else "strong" if share > STRONG else ""
-    return {"share": share, "tone": tone, "text": count(times) if times else "·"}
+def _cell(times: int, largest: int, *, same: bool) -> dict[str, Any]:
+    percentage = round(100 * times / largest)
+    tone = "same" if same else "strong" if percentage > STRONG else ""
+    return {"percentage": percentage, "tone": tone, "text": count(times) if times else "·"}

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from epsball.record.manifest import attack_stages
+from epsball.record.plan import portable
 from epsball.report.text import DASH, NORMS, TIMES, epsilon, seconds
 
 if TYPE_CHECKING:
@@ -16,28 +18,30 @@ if TYPE_CHECKING:
 
     from epsball.record import Evaluation
 
-ATTACK_FACTS = ("class", "minimum_norm", "position", "access")
+UNSHOWN = ("structure", "code", "probe", "frequencies")
+"""Of the model: what tells it from others and is too long for a page; `run.json` has it."""
 
 
 def configuration(run: Evaluation) -> list[dict[str, Any]]:
-    """Groups of (name, value) pairs, everything the record knows about how it was made."""
-    spec = run.spec
-    threat = spec["threat"]
-    ordered = sorted(spec["attacks"].items(), key=lambda item: item[1]["position"])
-    attacks = {name: _call(fields) for name, fields in ordered}
-    rest = {name: value for name, value in spec.items() if name == "batching" or not isinstance(value, dict | list)}
+    """Groups of (name, value) pairs: how the run was made."""
+    plan, facts = run.plan, portable(run.plan)
+    attacks = {
+        name: _call({"class": plan.attacks[name].kind, **plan.attacks[name].settings}) for name in attack_stages(plan)
+    }
+    rest = {name: value for name, value in facts.items() if name == "batching" or not isinstance(value, dict | list)}
+    environment = facts["environment"]
     groups: dict[str, Mapping[str, Any]] = {
-        "Model": spec.get("model", {}),
-        "Data": spec.get("data", {}),
+        "Model": {name: value for name, value in facts["model"].items() if name not in UNSHOWN},
+        "Data": facts["data"],
         "Threat": {
-            "norm": NORMS[threat["norm"]],
-            "ε": epsilon(threat),
-            "pixel range": f"{threat['low']} … {threat['high']}",
+            "norm": NORMS[plan.threat.norm],
+            "ε": epsilon(plan.threat),
+            "pixel range": f"{plan.threat.low} … {plan.threat.high}",
         },
         "Attacks": attacks,
-        "Run": {**rest, "attack time": seconds(run.seconds)},
-        "Machine": spec.get("machine", {}),
-        "Versions": spec.get("versions", {}),
+        "Run": {**rest, "started": environment["started"], "attack time": seconds(run.seconds)},
+        "Machine": environment["machine"],
+        "Versions": environment["versions"],
     }
     return [
         {"name": name, "pairs": [(_words(key), _text(value)) for key, value in pairs.items()]}
@@ -50,7 +54,7 @@ def _call(fields: Mapping[str, Any]) -> str:
     values = ", ".join(
         f"{name}={_call(value) if isinstance(value, dict) and 'class' in value else value}"
         for name, value in fields.items()
-        if name not in ATTACK_FACTS
+        if name != "class"
     )
     return f"{fields['class']}({values})"
 
@@ -69,9 +73,8 @@ def _text(value: Any) -> str:
 
 def repeatable(run: Evaluation) -> bool:
     """Whether a command line says it all: model, data and suite by name."""
-    spec = run.spec
-    named = spec.get("model", {}).get("source") and spec.get("data", {}).get("source")
-    return bool(named) and spec.get("suite", "custom") != "custom"
+    plan = run.plan
+    return bool(plan.model.source and plan.data.source) and plan.suite != "custom"
 
 
 def command(run: Evaluation, folder: Path) -> str:
@@ -79,25 +82,24 @@ def command(run: Evaluation, folder: Path) -> str:
     check = shlex.join(["epsball", "verify", str(folder)])
     if not repeatable(run):
         return check
-    spec = run.spec
-    model, data, threat = spec["model"], spec["data"], spec["threat"]
+    plan = run.plan
     options = {
-        "--data": data["source"],
-        "--split": data.get("split"),
-        "--n": data.get("n"),
-        "--norm": threat["norm"],
-        "--eps": None if math.isinf(run.eps) else threat["eps"],
-        "--suite": spec["suite"],
-        "--seed": spec.get("seed"),
-        "--mean": _numbers(model.get("mean")),
-        "--std": _numbers(model.get("std")),
-        "--outputs": None if model.get("outputs") == "logits" else model.get("outputs"),
+        "--data": plan.data.source,
+        "--split": plan.data.split,
+        "--n": plan.data.n,
+        "--norm": plan.threat.norm,
+        "--eps": None if math.isinf(run.eps) else float(plan.threat.eps),
+        "--suite": plan.suite,
+        "--seed": plan.seed,
+        "--mean": _numbers(plan.model.mean),
+        "--std": _numbers(plan.model.std),
+        "--outputs": None if plan.model.outputs == "logits" else plan.model.outputs,
     }
-    words = ["epsball", "evaluate", model["source"]]
+    parts = ["epsball", "evaluate", plan.model.source]
     for name, value in options.items():
-        words += [name, str(value)] if value not in (None, "") else []
-    words += ["--every-sample"] if spec.get("every_sample") else []
-    return f"{shlex.join(words)}\n{check}"
+        parts += [name, str(value)] if value not in (None, "") else []
+    parts += ["--every-sample"] if plan.every_sample else []
+    return f"{shlex.join(parts)}\n{check}"
 
 
 def _numbers(value: Any) -> str | None:

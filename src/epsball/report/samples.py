@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsball.record.files import damaged
-from epsball.record.reading import attack_stages, part_files
-from epsball.record.run_folder import INPUTS, read_manifest
+from epsball.record.manifest import INPUTS, attack_stages, chunk_files, read_manifest
 from epsball.report.pictures import triptych
 from epsball.report.text import class_names, number, percent
 
@@ -20,16 +19,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from epsball.record import Evaluation
+    from epsball.record.plan import ThreatPlan
 
 SHOWN = 12
 CHANNELS = (1, 3)
 
 
 def gallery(run: Evaluation, folder: Path) -> list[dict[str, Any]]:
-    """About twelve hits spread over attacks and classes; none where the inputs are no pictures."""
+    """About twelve adversarial examples, spread over attacks and classes; none where the inputs are no pictures."""
     if not (folder / INPUTS).is_file():
         return []
-    threat, shown = run.spec["threat"], []
+    threat, shown = run.plan.threat, []
     with _open(folder / INPUTS) as inputs:
         place = {int(identity): row for row, identity in enumerate(inputs.get_tensor("ids"))}
         source = inputs.get_slice("x")
@@ -38,15 +38,20 @@ def gallery(run: Evaluation, folder: Path) -> list[dict[str, Any]]:
         for attack, wanted in choose(run).items():
             for identity, adversarial in _rows(folder, attack, wanted):
                 clean = source[place[identity] : place[identity] + 1][0]
-                pictures = triptych(clean, adversarial, float(threat["low"]), float(threat["high"]))
+                pictures = triptych(clean, adversarial, *_range(threat))
                 shown.append({"pictures": pictures, **_caption(run, attack, identity)})
     return shown
 
 
+def _range(threat: ThreatPlan) -> tuple[float, float]:
+    """The least and the greatest value of a pixel."""
+    return float(np.min(threat.low)), float(np.max(threat.high))
+
+
 def choose(run: Evaluation) -> dict[str, list[int]]:
-    """Ids to show per attack: each hit once, as many per attack as share out evenly, spread over the classes."""
+    """Ids to show per attack: each adversarial example once, as many per attack as come out even, spread over the classes."""
     label = dict(zip(run.ids.tolist(), run.label.tolist(), strict=True))
-    hits = {
+    successes = {
         name: sorted(
             rows.id[rows.success & (rows.distance > 0)].tolist(), key=lambda identity: (label[identity], identity)
         )
@@ -54,25 +59,25 @@ def choose(run: Evaluation) -> dict[str, list[int]]:
     }
     chosen: dict[str, list[int]] = {}
     left, taken = SHOWN, set[int]()
-    remaining = sorted((name for name in hits if hits[name]), key=lambda name: len(hits[name]))
+    remaining = sorted((name for name in successes if successes[name]), key=lambda name: len(successes[name]))
     for index, name in enumerate(remaining):
-        fresh = [identity for identity in hits[name] if identity not in taken] or hits[name]
-        share = min(len(fresh), -(-left // (len(remaining) - index)))
-        chosen[name] = [fresh[int(at)] for at in np.linspace(0, len(fresh) - 1, share)]
+        fresh = [identity for identity in successes[name] if identity not in taken] or successes[name]
+        number_shown = min(len(fresh), -(-left // (len(remaining) - index)))
+        chosen[name] = [fresh[int(at)] for at in np.linspace(0, len(fresh) - 1, number_shown)]
         taken.update(chosen[name])
-        left -= share
+        left -= number_shown
     return {name: chosen[name] for name in run.attacks if name in chosen}
 
 
 def _rows(folder: Path, attack: str, wanted: list[int]) -> Iterator[tuple[int, NDArray[Any]]]:
     manifest = read_manifest(folder)
-    for file in part_files(manifest, attack_stages(manifest["spec"])[attack], ".safetensors"):
-        with _open(folder / file) as part:
-            ids = part.get_tensor("ids").tolist()
+    for file in chunk_files(manifest, attack_stages(manifest.plan)[attack], ".safetensors"):
+        with _open(folder / file) as chunk:
+            ids = chunk.get_tensor("ids").tolist()
             for identity in wanted:
                 if identity in ids:
                     row = ids.index(identity)
-                    yield identity, part.get_slice("x")[row : row + 1][0]
+                    yield identity, chunk.get_slice("x")[row : row + 1][0]
 
 
 @contextmanager
@@ -90,7 +95,7 @@ def _caption(run: Evaluation, attack: str, identity: int) -> dict[str, Any]:
     rows = run.attacks[attack]
     row = int(np.flatnonzero(rows.id == identity)[0])
     before, after = int(rows.before[row]), int(rows.after[row])
-    names = class_names(run.spec["data"], max(before, after) + 1)
+    names = class_names(run.plan.data, max(before, after) + 1)
     return {
         "id": identity,
         "attack": attack,

@@ -1,12 +1,14 @@
-"""Numbers and names in words a reader knows."""
+"""Numbers and names as text for readers."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+
+    from epsball.record.plan import DataPlan, ThreatPlan
 
 NORMS = {"linf": "l∞", "l2": "l2", "l1": "l1", "l0": "l0"}
 MEANINGS = {
@@ -22,9 +24,9 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 SHORT, MINUTE = 10, 60
 
 
-def percent(share: float) -> str:
+def percent(fraction: float) -> str:
     """``0.1234`` as ``12.3 %``; "–" where nothing was measured."""
-    return DASH if math.isnan(share) else f"{100 * share:.1f}{NO_BREAK}%"
+    return DASH if math.isnan(fraction) else f"{100 * fraction:.1f}{NO_BREAK}%"
 
 
 def count(value: int) -> str:
@@ -41,10 +43,10 @@ def number(value: float) -> str:
     return count(round(value)) if abs(value) >= 1000 else f"{value:.3g}"  # noqa: PLR2004 (from here on, no fraction)
 
 
-def epsilon(threat: Mapping[str, Any]) -> str:
+def epsilon(threat: ThreatPlan) -> str:
     """ε with its 8-bit reading beside it where pixels live in [0, 1]: ``0.0314 (8/255)``."""
-    eps = float(threat["eps"])
-    eighths = threat["norm"] != "l0" and (threat["low"], threat["high"]) == (0, 1) and 0 < eps < math.inf
+    eps = float(threat.eps)
+    eighths = threat.norm != "l0" and (threat.low, threat.high) == (0, 1) and 0 < eps < math.inf
     return f"{number(eps)} ({number(255 * eps)}/255)" if eighths else number(eps)
 
 
@@ -56,11 +58,8 @@ def seconds(value: float) -> str:
     return f"{minutes}{NO_BREAK}min {rest:02d}{NO_BREAK}s" if minutes else f"{rest}{NO_BREAK}s"
 
 
-def class_names(data: Mapping[str, Any], number_of_classes: int) -> Sequence[str]:
-    """Names of the classes from 0 on: the record's own, CIFAR-10's, otherwise the index."""
-    given = data.get("classes")
-    if isinstance(given, list) and len(given) >= number_of_classes:
-        return [str(name) for name in given]
-    if str(data.get("source", "")).startswith("cifar10") and number_of_classes <= len(CIFAR10):
+def class_names(data: DataPlan, number_of_classes: int) -> Sequence[str]:
+    """Names of the classes from 0 on: CIFAR-10's, otherwise the index."""
+    if data.source.startswith("cifar10") and number_of_classes <= len(CIFAR10):
         return CIFAR10
     return [str(index) for index in range(number_of_classes)]

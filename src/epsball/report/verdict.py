@@ -1,4 +1,4 @@
-"""What the record says first: the verdict in plain words, the headline figures, the doubts."""
+"""What the record says first: the verdict in a sentence, the headline figures, the findings."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsball.record import Finding, metrics
+from epsball.record.statistics import wilson
 from epsball.report.text import DASH, MEANINGS, NO_BREAK, NORMS, count, epsilon, number, percent
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def verdict(run: Evaluation) -> dict[str, str]:
     elif warned:
         badge, tone = f"Trusted, with {warned} warning{'s' * (warned > 1)}", "warn"
     else:
-        badge, tone = "Trusted: every claimed error was checked again", ""
+        badge, tone = "Trusted: every reported error was checked again", ""
     return {"badge": badge, "tone": tone, "headline": _headline(run), "meaning": _meaning(run)}
 
 
@@ -35,17 +36,17 @@ def _checks(number_of_checks: int) -> str:
 
 def _headline(run: Evaluation) -> str:
     right, n = int(np.sum(run.clean == run.label)), len(run)
-    threat = run.spec["threat"]
+    threat = run.plan.threat
     start = f"The model classifies {count(right)} of {count(n)} images correctly ({percent(run.clean_accuracy)})."
     if math.isinf(run.eps):
         median = metrics.median_distance(run)
-        norm = NORMS[threat["norm"]]
+        norm = NORMS[threat.norm]
         if math.isfinite(median):
             return f"{start} A change of {norm} length {number(median)} is enough to turn half of those into an error."
         return f"{start} No error was found for most of those at any {norm} distance."
-    standing = int(np.sum(run.upper > run.eps))
-    meaning = MEANINGS[threat["norm"]].format(eps=f"ε = {epsilon(threat)}")
-    return f"{start} If {meaning}, {count(standing)} are left ({percent(run.robust_accuracy())})."
+    robust = int(np.sum(run.upper > run.eps))
+    meaning = MEANINGS[threat.norm].format(eps=f"ε = {epsilon(threat)}")
+    return f"{start} If {meaning}, {count(robust)} are left ({percent(run.robust_accuracy())})."
 
 
 def _meaning(run: Evaluation) -> str:
@@ -63,27 +64,27 @@ def _meaning(run: Evaluation) -> str:
 def headline(run: Evaluation) -> list[dict[str, Any]]:
     """The figures a reader takes away."""
     right, n = int(np.sum(run.clean == run.label)), len(run)
-    threat, data = run.spec["threat"], run.spec["data"]
-    norm = NORMS[threat["norm"]]
-    figures = [_share("clean", "Clean accuracy", run.clean_accuracy, metrics.wilson(right, n), "without an attack")]
+    threat, data = run.plan.threat, run.plan.data
+    norm = NORMS[threat.norm]
+    figures = [_fraction("clean", "Clean accuracy", run.clean_accuracy, wilson(right, n), "without an attack")]
     if math.isfinite(run.eps):
         place = f"at {norm}, ε = {epsilon(threat)}"
-        figures.append(_share("robust", "Robust accuracy", run.robust_accuracy(), run.interval(), place))
+        figures.append(_fraction("robust", "Robust accuracy", run.robust_accuracy(), run.interval(), place))
     median = number(metrics.median_distance(run))
-    origin = data.get("source") or "given arrays"
+    origin = data.source or "given arrays"
     return [
         *figures,
         _figure(
             "median", "Median distance to an error", median, f"{norm}, in data units", "of images classified correctly"
         ),
-        _figure("samples", "Images", count(n), f"from {origin}", f"split {data['split']}" if data.get("split") else ""),
+        _figure("samples", "Images", count(n), f"from {origin}", f"split {data.split}" if data.split else ""),
     ]
 
 
-def _share(key: str, name: str, share: float, interval: tuple[float, float], place: str) -> dict[str, Any]:
+def _fraction(key: str, name: str, fraction: float, interval: tuple[float, float], place: str) -> dict[str, Any]:
     low, high = interval
     bounds = f"95{NO_BREAK}% interval {100 * low:.1f}{NO_BREAK}{DASH}{NO_BREAK}{percent(high)}"
-    return _figure(key, name, percent(share), place, bounds)
+    return _figure(key, name, percent(fraction), place, bounds)
 
 
 def _figure(key: str, name: str, value: str, *notes: str) -> dict[str, Any]:
@@ -91,9 +92,9 @@ def _figure(key: str, name: str, value: str, *notes: str) -> dict[str, Any]:
 
 
 def findings(run: Evaluation) -> list[dict[str, str]]:
-    """The doubts, the gravest first; what is only for the record stands among the checks."""
-    doubts = [finding for finding in run.findings if finding.severity in TONES]
-    ordered = sorted(doubts, key=lambda finding: list(TONES).index(finding.severity))
+    """Failures and warnings, the gravest first; what is only for the record stands among the checks."""
+    open_findings = [finding for finding in run.findings if finding.severity in TONES]
+    ordered = sorted(open_findings, key=lambda finding: list(TONES).index(finding.severity))
     return [
         {
             "id": finding.id,
@@ -108,11 +109,11 @@ def findings(run: Evaluation) -> list[dict[str, str]]:
 
 
 def checks(run: Evaluation) -> list[dict[str, Any]]:
-    """What was tried and, as plainly, what was not."""
+    """What was tried, and what was not."""
     proved = bool(np.any(run.lower > 0))
-    remarks = [finding for finding in run.findings if finding.severity == "INFO"]
-    if not any(finding.id == "adaptive" for finding in remarks):
-        remarks.append(
+    notes = [finding for finding in run.findings if finding.severity == "INFO"]
+    if not any(finding.id == "adaptive" for finding in notes):
+        notes.append(
             Finding(
                 "adaptive", "INFO", "Adaptive attack: none supplied", "", "add one that is written against the defence"
             )
@@ -135,7 +136,7 @@ def checks(run: Evaluation) -> list[dict[str, Any]]:
                 "text": f"{finding.message}.",
                 "more": _sentence(finding),
             }
-            for finding in remarks
+            for finding in notes
         ),
     ]
 

@@ -11,8 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from epsball.record.files import write_whole
-from epsball.record.reading import attack_stages
-from epsball.record.run_folder import MANIFEST, read_manifest
+from epsball.record.manifest import MANIFEST, attack_stages, read_manifest
 from epsball.report.figures import accuracy_curve, asks_how_close
 from epsball.report.lines import attack_lines, confusion, distance_panels
 from epsball.report.provenance import command, configuration, repeatable
@@ -23,6 +22,7 @@ from epsball.report.verdict import checks, findings, headline, verdict
 
 if TYPE_CHECKING:
     from epsball.record import Evaluation
+    from epsball.record.plan import ModelPlan
 
 WIDE, NARROW = (8.4, 3.3), (4.2, 3.3)
 
@@ -54,14 +54,12 @@ def write_report(run: Evaluation, folder: Path | str, path: Path | str | None = 
 
 
 def _page(run: Evaluation, folder: Path) -> dict[str, Any]:
-    model, data = run.spec.get("model", {}), run.spec.get("data", {})
+    model, data, environment = run.plan.model, run.plan.data, run.plan.environment
     samples = gallery(run, folder)
     return {
         "model": _title(model),
-        "subtitle": " · ".join(
-            str(part) for part in (data.get("source"), data.get("split"), run.spec.get("started")) if part
-        ),
-        "version": run.spec.get("epsball", ""),
+        "subtitle": " · ".join(part for part in (data.source, data.split, environment.started) if part),
+        "version": environment.versions.get("epsball", ""),
         "verdict": verdict(run),
         "headline": headline(run),
         "findings": findings(run),
@@ -78,17 +76,17 @@ def _page(run: Evaluation, folder: Path) -> dict[str, Any]:
     }
 
 
-def _title(model: dict[str, Any]) -> str:
+def _title(model: ModelPlan) -> str:
     """The model as it was named, without the folders its weights lie in."""
-    name, at, weights = str(model.get("source") or model.get("class") or "model").partition("@")
+    name, at, weights = (model.source or model.class_name or "model").partition("@")
     return f"{name}{at}{Path(weights).name}"
 
 
 def _seconds(run: Evaluation, folder: Path) -> dict[str, float]:
     if not (folder / MANIFEST).is_file():
         return {}
-    spent = read_manifest(folder)["seconds"]
-    return {name: spent[stage] for name, stage in attack_stages(run.spec).items() if stage in spent}
+    spent = read_manifest(folder).seconds
+    return {name: spent[stage] for name, stage in attack_stages(run.plan).items() if stage in spent}
 
 
 def _curve(run: Evaluation) -> dict[str, Any]:

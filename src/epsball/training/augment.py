@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shift:
-    """Every image moved by up to `pixels` in each direction, zeros moving in, and mirrored left to right where asked.
+    """Every image moved by up to `pixels` in each direction, zeros moving in, and mirrored left to right where wanted.
 
     Args:
         pixels: the largest shift.

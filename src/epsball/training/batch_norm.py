@@ -24,7 +24,7 @@ def insert(net: nn.Module) -> None:
     """
     if not isinstance(net, nn.Sequential):
         raise InputError(
-            f"batch normalisation was asked for in a {type(net).__name__}; expected a chain of layers, nn.Sequential, "
+            f"batch normalisation was wanted in a {type(net).__name__}; expected a chain of layers, nn.Sequential, "
             "in which it can be folded away again: train without it"
         )
     layers: list[nn.Module] = []
@@ -33,7 +33,7 @@ def insert(net: nn.Module) -> None:
         if isinstance(layer, nn.Conv2d) and isinstance(following, nn.ReLU):
             layers.append(nn.BatchNorm2d(layer.out_channels).to(layer.weight))
     if len(layers) == len(net):
-        raise InputError("batch normalisation was asked for and no convolution is followed by a ReLU; train without it")
+        raise InputError("batch normalisation was wanted and no convolution is followed by a ReLU; train without it")
     _replace(net, layers)
 
 

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,14 +19,31 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn, optim
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.training.objectives import Objective
     from epsball.training.recipe import Recipe
 
 
+@dataclass
+class State:
+    """What the next epoch depends on.
+
+    Args:
+        net: with its weights.
+        optimiser: with its moments.
+        history: the finished epochs, by the names of their figures.
+        best: the weights after the best of them; None where nothing was validated.
+    """
+
+    net: nn.Module
+    optimiser: optim.Optimizer
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best: dict[str, Tensor] | None = None
+
+
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a run is kept and which run it is.
+    """Where the state of a run is stored and which run it is.
 
     Args:
         path: of the file.
@@ -36,28 +53,29 @@ class Checkpoint:
     path: Path
     spec: dict[str, str]
 
-    def save(self, net: nn.Module, optimiser: optim.Optimizer, history: list[dict[str, Any]]) -> None:
-        """Write the state after the last epoch of `history`.
+    def save(self, state: State) -> None:
+        """Write the state after an epoch.
 
         Raises:
             InputError: the place cannot be written.
         """
         stream = io.BytesIO()
-        state = {"net": net.state_dict(), "optimiser": optimiser.state_dict()}
-        torch.save({"spec": json.dumps(self.spec), "history": json.dumps(history), **state}, stream)
+        weights = {"net": state.net.state_dict(), "optimiser": state.optimiser.state_dict(), "best": state.best}
+        torch.save({"spec": json.dumps(self.spec), "history": json.dumps(state.history), **weights}, stream)
         write_whole(self.path, stream.getvalue())
 
-    def restore(self, net: nn.Module, optimiser: optim.Optimizer) -> list[dict[str, Any]]:
-        """Set network and optimiser as they were, where the file exists, and return the history; else an empty one.
+    def restore(self, state: State) -> None:
+        """Set the state as it was, where the file exists.
 
         Raises:
             InputError: a damaged file, or one of another run.
         """
         if not self.path.exists():
-            return []
+            return
         try:
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
-            spec, history = json.loads(state["spec"]), json.loads(state["history"])
+            stored = torch.load(self.path, map_location="cpu", weights_only=True)
+            spec, history = json.loads(stored["spec"]), json.loads(stored["history"])
+            net, optimiser, best = stored["net"], stored["optimiser"], stored.get("best")
         except Exception as error:  # torch raises what its unpickler and its archive reader raise
             raise InputError(
                 f"{self.path} is no checkpoint, or a damaged one; name another file, or delete it"
@@ -68,24 +86,37 @@ class Checkpoint:
                     f"{self.path} belongs to another run: its {name} is {spec.get(name)}, now {self.spec[name]}; "
                     "name another file, or delete it"
                 )
-        net.load_state_dict(state["net"])
-        optimiser.load_state_dict(state["optimiser"])
-        return list(history)
+        state.net.load_state_dict(net)
+        state.optimiser.load_state_dict(optimiser)
+        state.history, state.best = list(history), best
 
 
-def describe(model: Model, x: Tensor, y: Tensor, objective: Objective, recipe: Recipe, seed: int) -> dict[str, str]:
-    """Name all that decides the weights of a run."""
-    data = hashlib.sha256()
-    for part in (x, y):
-        data.update(part.cpu().contiguous().numpy().data)
-    settings = {field.name: _name(getattr(recipe, field.name)) for field in fields(recipe)}
+def describe(
+    model: Model,
+    x: Tensor,
+    y: Tensor,
+    objective: Objective,
+    recipe: Recipe,
+    seed: int,
+    validation: tuple[Tensor, Tensor] | None = None,
+) -> dict[str, str]:
+    """Name all that decides the weights of a run; the validation set decides which of them are the best."""
+    settings = {setting.name: _name(getattr(recipe, setting.name)) for setting in fields(recipe)}
     return {
         "model": model.fingerprint(),
-        "data": data.hexdigest(),
+        "data": _digest(x, y),
         "objective": _name(objective),
         "seed": str(seed),
         **settings,
+        **({"validation": _digest(*validation)} if validation else {}),
     }
+
+
+def _digest(*arrays: Tensor) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(array.cpu().contiguous().numpy().data)
+    return digest.hexdigest()
 
 
 def _name(value: object) -> str:

@@ -8,28 +8,29 @@ import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
 
 from epsball.errors import InputError, ModelError
-from epsball.models.wrap import Model, wrap
+from epsball.models.wrap import wrap
 from epsball.oracle.batching import choose_batching
 from epsball.oracle.forward import precision
+from epsball.progress import Progress, shown
 from epsball.training.batch_norm import fold, insert
-from epsball.training.checkpoint import Checkpoint, describe
+from epsball.training.checkpoint import Checkpoint, State, describe
 from epsball.training.objectives import Objective, standard
-from epsball.training.progress import progress
+from epsball.training.objectives.base import Robust
 from epsball.training.recipe import Recipe
+from epsball.training.validation import Validation, device_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from torch import Tensor, nn, optim
 
-_ROWS = 512
-"""Rows at once where nothing is trained."""
+    from epsball.models.model import Model
 
 
 @dataclass(frozen=True)
@@ -41,20 +42,46 @@ class Epoch:
         loss: mean of the objective over its batches.
         accuracy: on the validation set afterwards; None where there is none.
         seconds: it took.
+        robust: accuracy under ten steps of PGD on up to 512 samples of the validation set; None where there is none, or the
+            objective has no threat.
     """
 
     number: int
     loss: float
     accuracy: float | None
     seconds: float
+    robust: float | None = None
+
+    @property
+    def merit(self) -> float:
+        """What the best epoch has the highest figure of: robust accuracy where it was measured, else accuracy."""
+        known = self.accuracy if self.robust is None else self.robust
+        return -math.inf if known is None else known
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained copy of the model, in evaluation mode, and how it got there."""
+    """A trained copy of the model, in evaluation mode, and how it got there.
+
+    Args:
+        model: with the weights of the last epoch, which is what the recipe's schedule aims at.
+        history: every epoch.
+        peak: the model after the epoch of highest robust accuracy (of highest accuracy, where no threat is trained against) on the
+            validation set, the first of equals; None where nothing was validated.
+    """
 
     model: Model
     history: tuple[Epoch, ...]
+    peak: Model | None = None
+
+    @property
+    def best(self) -> Model:
+        """The peak, or the last model where nothing was validated.
+
+        Adversarial training overfits: its robust accuracy falls again after a while (Rice, Wong, Kolter 2020, arXiv:2002.11569). A
+        figure for the best model is biased upwards on the samples that chose it; quote one from other samples.
+        """
+        return self.model if self.peak is None else self.peak
 
 
 def fit(
@@ -66,6 +93,7 @@ def fit(
     validation: tuple[Tensor, Tensor] | None = None,
     seed: int = 0,
     checkpoint: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> Trained:
     """Minimise an objective over a training set, in batches that the seed shuffles.
 
@@ -73,13 +101,14 @@ def fit(
     again: what an epoch draws (order, augmentation, dropout, the attack's starts) depends on the seed and its number alone.
 
     Args:
-        model: with parameters; it is copied, and stays as it is.
+        model: an `nn.Module`, or a wrapped one; it is copied, and stays as it is.
         data: x (N, C, H, W) in data units and y (N,).
         recipe: how long, how fast, with which optimiser; `Recipe()` by default.
         objective: batch -> loss.
-        validation: x and y on which accuracy is measured after every epoch.
+        validation: x and y on which accuracy is measured after every epoch, and robust accuracy where the objective has a threat.
         seed: of all draws; the global random state is left as it was.
         checkpoint: a file that is written before the first epoch and after every one; where it exists, training goes on from it.
+        progress: called with (stage, batches done, batches to do); a bar on a terminal when left out.
 
     Raises:
         InputError: data or labels that cannot be used; a checkpoint of another run.
@@ -94,40 +123,51 @@ def fit(
     batching = torch.channels_last if choose_batching(model, data[0]).channels_last else torch.contiguous_format
     _lay_out(net, batching)
     optimiser = recipe.optimiser([weight for weight in net.parameters() if weight.requires_grad], recipe.rate)
-    kept = Checkpoint(Path(checkpoint), describe(model, *data, objective, recipe, seed)) if checkpoint else None
-    history = [Epoch(**epoch) for epoch in kept.restore(net, optimiser)] if kept else []
+    threat = objective.threat if isinstance(objective, Robust) else None
+    held_out = None if validation is None else Validation(*validation, threat, seed)
+    spec = describe(model, *data, objective, recipe, seed, validation)
+    state = State(net, optimiser)
+    file = Checkpoint(Path(checkpoint), spec) if checkpoint else None
     run = _Run(model, net, optimiser, recipe, objective, *data, batching)
-    with progress(recipe.epochs * run.steps, len(history) * run.steps) as advance:
-        if kept and not history:
-            kept.save(net, optimiser, [])
-        for number in range(len(history) + 1, recipe.epochs + 1):
-            started = time.perf_counter()
-            loss = run.epoch(number, seed, advance)
-            reached = None if validation is None else accuracy(model, *validation)
-            history.append(Epoch(number, loss, reached, time.perf_counter() - started))
-            if kept:
-                kept.save(net, optimiser, [asdict(epoch) for epoch in history])
+    with shown(progress) as moved:
+        history = _epochs(run, state, held_out, file, seed, moved)
+    peak = None if state.best is None else _finished(model, recipe, state.best)
+    return Trained(_finished(model, recipe), tuple(history), peak)
+
+
+def _epochs(
+    run: _Run, state: State, held_out: Validation | None, file: Checkpoint | None, seed: int, moved: Progress
+) -> list[Epoch]:
+    """All epochs, those that the checkpoint holds already included; the state afterwards is that of the last."""
+    if file:
+        file.restore(state)
+        if not state.history:
+            file.save(state)
+    history = [Epoch(**epoch) for epoch in state.history]
+    for number in range(len(history) + 1, run.recipe.epochs + 1):
+        started = time.perf_counter()
+        loss = run.epoch(number, seed, moved)
+        accuracy, robust = (None, None) if held_out is None else held_out.measure(run.model)
+        epoch = Epoch(number, loss, accuracy, time.perf_counter() - started, robust)
+        if epoch.merit > max((earlier.merit for earlier in history), default=-math.inf):
+            state.best = {name: value.detach().cpu().clone() for name, value in run.net.state_dict().items()}
+        history.append(epoch)
+        state.history.append(asdict(epoch))
+        if file:
+            file.save(state)
+    return history
+
+
+def _finished(model: Model, recipe: Recipe, weights: dict[str, Tensor] | None = None) -> Model:
+    """The model as it is handed out, in evaluation mode and without traces of training; with other weights, a copy of it."""
+    model = model if weights is None else copy.deepcopy(model)
+    net = cast("nn.Module", model.module)
+    if weights is not None:
+        net.load_state_dict(weights)
     if recipe.batch_norm:
         fold(net)
     _lay_out(net.eval(), torch.contiguous_format)
-    return Trained(model, tuple(history))
-
-
-def accuracy(model: Model, x: Tensor, y: Tensor) -> float:
-    """Share of the rows whose largest logit is that of their label, in evaluation mode.
-
-    Args:
-        model: the classifier.
-        x: images (N, C, H, W).
-        y: labels (N,).
-    """
-    device = _device(model)
-    with model.frozen(), torch.no_grad():
-        right = [
-            (model(rows.to(device)).argmax(1).cpu() == labels.cpu()).sum()
-            for rows, labels in ((x[i : i + _ROWS], y[i : i + _ROWS]) for i in range(0, len(y), _ROWS))
-        ]
-    return float(torch.stack(right).sum()) / len(y)
+    return model
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,18 +188,18 @@ class _Run:
         """Batches of an epoch."""
         return -(-len(self.y) // self.recipe.batch_size)
 
-    def epoch(self, number: int, seed: int, advance: Callable[[str], object]) -> float:
+    def epoch(self, number: int, seed: int, moved: Progress) -> float:
         """One pass in an order of its own; returns the mean loss."""
         own = int(np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)[0]) >> 1
         draw = torch.Generator().manual_seed(own)
         batches = torch.randperm(len(self.y), generator=draw).tensor_split(self.steps)
-        device, total = _device(self.model), 0.0
+        device, total, everything = device_of(self.model), 0.0, self.recipe.epochs * self.steps
         self.net.train()
         with _random_state(device, own):
             for step, ids in enumerate(batches, start=1):
-                done = ((number - 1) * self.steps + step) / (self.recipe.epochs * self.steps)
+                done = (number - 1) * self.steps + step
                 for group in self.optimiser.param_groups:
-                    group["lr"] = self.recipe.rate * self.recipe.schedule(done)
+                    group["lr"] = self.recipe.rate * self.recipe.schedule(done / everything)
                 x = self.x[ids] if self.recipe.augment is None else self.recipe.augment(self.x[ids], draw)
                 x, y = x.to(device).contiguous(memory_format=self.batching), self.y[ids].to(device)
                 with precision(x, bfloat16=self.recipe.bfloat16):
@@ -174,7 +214,7 @@ class _Run:
                 loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
                 self.optimiser.step()
                 total += value * len(ids)
-                advance(f"epoch {number}/{self.recipe.epochs}, loss {value:.3f}")
+                moved(f"epoch {number}/{self.recipe.epochs}, loss {value:.3f}", done, everything)
         return total / len(self.y)
 
 
@@ -188,7 +228,7 @@ def _trainable(model: Model, x: Tensor, y: Tensor) -> nn.Module:
             "expected floats (N, C, H, W) and int64 labels (N,), as load_data gives them"
         )
     with model.frozen(), torch.no_grad():
-        classes = model(x[:1].to(_device(model))).shape[1]
+        classes = model(x[:1].to(device_of(model))).shape[1]
     if not 0 <= int(y.min()) <= int(y.max()) < classes:
         raise InputError(
             f"the labels run from {int(y.min())} to {int(y.max())} and the model has {classes} classes; "
@@ -199,11 +239,6 @@ def _trainable(model: Model, x: Tensor, y: Tensor) -> nn.Module:
 
 def _lay_out(net: nn.Module, batching: torch.memory_format) -> None:
     net.to(memory_format=batching)  # type: ignore[call-overload] # torch takes it and leaves it out of its stubs
-
-
-def _device(model: Model) -> torch.device:
-    weight = None if model.module is None else next(model.module.parameters(), None)
-    return torch.device("cpu") if weight is None else weight.device
 
 
 @contextmanager

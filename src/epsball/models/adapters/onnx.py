@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from epsball.errors import InputError
+from epsball.models.adapters.base import SCHEMES, Options, put_weights, split_weights
 from epsball.models.adapters.onnx_edit import cut_softmax, loosen_batch
-from epsball.models.wrap import Model, wrap
+from epsball.models.wrap import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from onnx import ModelProto
+
+    from epsball.models.model import Model
 
 _PACKAGES = ("onnx", "onnx2fx")
 _CAFFE_MEAN = (104.0, 117.0, 123.0)
@@ -85,19 +88,27 @@ def caffe_inputs(net: Model | nn.Module, mean: Sequence[float] = _CAFFE_MEAN) ->
     return wrap(nn.Sequential(CaffePixels(mean), model.module).eval(), outputs=model.outputs)
 
 
-def read_onnx(path: Path) -> OnnxGraph:
-    """The classifier in an ONNX file, in evaluation mode.
+@SCHEMES.register("onnx")
+def read(rest: str, options: Options) -> Model:
+    """Return the classifier in an ONNX file, in evaluation mode.
 
     A Softmax at the end is left out: attacks want logits. Where the file fixes the number of images in a batch, that is
     loosened: reshapes that spell out this number keep the number they are given instead.
 
     Args:
-        path: of the file; weights kept beside it are found.
+        rest: path of the file, which ends in .onnx; weights kept beside it are found, others stand behind an @.
+        options: weights.
 
     Raises:
         InputError: no such file, one that cannot be read, no single input and output, an operator that cannot be converted,
             or the packages are not installed.
     """
+    name, weights = split_weights(rest, options, ".onnx")
+    return put_weights(wrap(read_graph(Path(name))), weights, f"onnx:{name}")
+
+
+def read_graph(path: Path) -> OnnxGraph:
+    """Return the network in a file, in evaluation mode; errors are those of `read`."""
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:
         raise InputError(

@@ -1,4 +1,4 @@
-"""What a batch costs: standard, and the saddle point of adversarial training (eq. 9)."""
+"""The saddle point of adversarial training (eq. 9)."""
 
 from __future__ import annotations
 
@@ -7,29 +7,18 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch.nn.functional as F
 
+from epsball.attacks.fgsm import FGSM
+from epsball.attacks.pgd import PGD
 from epsball.errors import InputError
+from epsball.losses import cross_entropy
+from epsball.training.objectives.base import OBJECTIVES, Named, needed
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.threat import Threat
-
-
-class Objective(Protocol):
-    """A batch -> its loss, a scalar whose gradient reaches the model's parameters."""
-
-    def __call__(self, model: Model, x: Tensor, y: Tensor, *, seed: int, ids: Tensor) -> Tensor:
-        """Return the loss.
-
-        Args:
-            model: the classifier on data units, in training mode: `model.as_it_is(x)` is asked in it, `model(x)` never.
-            x: images (N, C, H, W).
-            y: labels (N,).
-            seed: of this epoch's draws.
-            ids: (N,) which rows of the training set these are.
-        """
-        ...
+    from epsball.training.objectives.base import Objective
 
 
 class Maximiser(Protocol):
@@ -40,12 +29,6 @@ class Maximiser(Protocol):
         ...
 
 
-def standard(model: Model, x: Tensor, y: Tensor, *, seed: int, ids: Tensor) -> Tensor:
-    """Mean over the batch of L(θ, x, y), L the cross entropy."""
-    del seed, ids  # nothing is drawn
-    return F.cross_entropy(model.as_it_is(x), y)
-
-
 def adversarial(attack: Maximiser, threat: Threat, clean: float = 0.0) -> Objective:
     """min_θ E[max_{δ∈S} L(θ, x + δ, y)]: the maximum as an attack finds it, in evaluation mode; the update in training mode.
 
@@ -54,14 +37,14 @@ def adversarial(attack: Maximiser, threat: Threat, clean: float = 0.0) -> Object
     Args:
         attack: whose points are trained on.
         threat: S, in data units.
-        clean: share α of the loss on unchanged images, α·L(x) + (1 - α)·L(x + δ) (Goodfellow et al. 2014, arXiv:1412.6572).
+        clean: weight α of the loss on unchanged images, α·L(x) + (1 - α)·L(x + δ) (Goodfellow et al. 2014, arXiv:1412.6572).
 
     Raises:
-        InputError: a share outside [0, 1).
+        InputError: a weight outside [0, 1).
     """
     if not 0 <= clean < 1:
         raise InputError(
-            f"the share of clean loss is {clean}; expected 0 <= clean < 1, and the standard objective for 1"
+            f"the weight of the clean loss is {clean}; expected 0 <= clean < 1, and the standard objective for 1"
         )
     return _Adversarial(attack, threat, clean)
 
@@ -79,3 +62,21 @@ class _Adversarial:
         if self.clean == 0:
             return worst
         return self.clean * F.cross_entropy(model.as_it_is(x), y) + (1 - self.clean) * worst
+
+
+_PATH = 2.5
+"""The steps' lengths together, in units of ε: enough to cross the ball and come back (Madry et al. 2017)."""
+
+
+def _fgsm(threat: Threat | None, _steps: int) -> Objective:
+    return adversarial(FGSM(), needed(threat, "fgsm"))
+
+
+def _pgd(threat: Threat | None, steps: int) -> Objective:
+    """Steps of constant length, as in the paper."""
+    length = min(1.0, _PATH / steps)
+    return adversarial(PGD(steps=steps, first=length, rate=length, loss=cross_entropy), needed(threat, "pgd"))
+
+
+OBJECTIVES.add("fgsm", Named("adversarial training on one step along the gradient", _fgsm, needs_threat=True))
+OBJECTIVES.add("pgd", Named("adversarial training on projected gradient descent", _pgd, needs_threat=True))

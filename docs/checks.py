@@ -1,0 +1,46 @@
+"""Write docs/checks.md from the registered checks: `python docs/checks.py`; a test fails while it is stale."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from epsball.diagnostics import CHECKS, Outcome, Preflight
+
+if TYPE_CHECKING:
+    from epsball.diagnostics import Check
+
+PAGE = Path(__file__).with_name("checks.md")
+
+WHEN = {Preflight: "before the first attack", Outcome: "after the last attack"}
+
+HEAD = """# Checks
+
+What every evaluation checks of the model and of its own attacks. A finding names the check, its evidence and a remedy.
+Written by `docs/checks.py` from the checks.
+
+- **FAIL**: the robust accuracy must not be quoted; the run is not trusted.
+- **WARN**: read it before quoting the robust accuracy.
+- **INFO**: for the record.
+
+A check is one file in `epsball/diagnostics/` and its line in that folder's `__init__.py`; another package adds one by an entry
+point of the group `epsball.checks`.
+"""
+
+
+def row(check: Check[Any]) -> str:
+    """A check's line of the table."""
+    test = inspect.getdoc(check.test) or ""
+    return f"| {check.id} | {check.severity} | {WHEN[check.context]} | {test.splitlines()[0]} | {check.remedy} |"
+
+
+def page() -> str:
+    """The whole page."""
+    rows = [row(CHECKS[name]) for name in sorted(CHECKS)]
+    head = "| check | severity | runs | tests | remedy |\n| --- | --- | --- | --- | --- |"
+    return "\n".join([HEAD, head, *rows, ""])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,125 @@
+"""What the checks after the last attack are handed: the one place that reads what the record says of an attack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from epsball.record.evaluation import AttackRows
+    from epsball.record.plan import AttackPlan
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What the record says of an attack, beside its settings.
+
+    Args:
+        access: what it sees of the model, "GRADIENT", "SCORES", "LABELS" or "NOTHING".
+        minimum_norm: whether it looks for the nearest error at any distance.
+        single_step: whether it takes one step.
+        noise_only: whether it only draws noise.
+        reach: how far its steps lead together, as a fraction of ε; None where that does not apply.
+        longest_step: length of its longest step, as a fraction of ε; None where that does not apply.
+        third_party: whether its class comes from outside the library.
+    """
+
+    access: str = "GRADIENT"
+    minimum_norm: bool = False
+    single_step: bool = False
+    noise_only: bool = False
+    reach: float | None = None
+    longest_step: float | None = None
+    third_party: bool = False
+
+    @classmethod
+    def of(cls, attack: AttackPlan) -> Traits:
+        """The traits of an attack of the record's plan."""
+        return cls(
+            access=attack.access,
+            minimum_norm=attack.minimum_norm,
+            single_step=attack.single_step,
+            noise_only=attack.noise_only,
+            reach=attack.reach,
+            longest_step=attack.longest_step,
+            third_party=":" in attack.kind,
+        )
+
+    @property
+    def gradient(self) -> bool:
+        """Whether it follows gradients."""
+        return self.access == "GRADIENT"
+
+    @property
+    def one_step(self) -> bool:
+        """Whether it takes one step along a gradient inside the ball."""
+        return self.gradient and self.single_step and not self.minimum_norm
+
+    @property
+    def many_steps(self) -> bool:
+        """Whether it takes several steps along gradients inside the ball."""
+        return self.gradient and not self.single_step and not self.minimum_norm
+
+    @property
+    def black_box(self) -> bool:
+        """Whether it searches without gradients."""
+        return not self.gradient and not self.noise_only
+
+
+@dataclass(frozen=True)
+class Group:
+    """On which of n samples some attacks were run, and on which of them they succeeded within ε."""
+
+    names: tuple[str, ...]
+    queried: NDArray[np.bool_]
+    success: NDArray[np.bool_]
+
+    def __str__(self) -> str:
+        return ", ".join(self.names)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A finished run over n samples.
+
+    Args:
+        ids: of the samples (n,).
+        label: true labels (n,).
+        clean: labels predicted on the clean inputs (n,).
+        robust: whether the sample is correct and no error was found within ε (n,); at ε = inf whether it is correct.
+        eps: the budget in data units.
+        attacks: the rows of every attack, by its name.
+        traits: the traits of every attack, by its name.
+        dropped: ids of reported successes that do not count, by attack and reason ("moved", "label").
+        success_rates: of every success that counts, the fraction of repeated passes in which it held (k,).
+        passes: how many passes that were.
+    """
+
+    when: ClassVar[str] = "after"
+
+    ids: NDArray[np.int64]
+    label: NDArray[np.int64]
+    clean: NDArray[np.int64]
+    robust: NDArray[np.bool_]
+    eps: float
+    attacks: Mapping[str, AttackRows]
+    traits: Mapping[str, Traits]
+    dropped: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
+    success_rates: NDArray[np.float64] = field(default_factory=lambda: np.ones(0))
+    passes: int = 1
+
+    def group(self, belongs: Callable[[Traits], bool]) -> Group:
+        """The attacks whose traits say so, together."""
+        names = tuple(name for name in self.attacks if belongs(self.traits[name]))
+        queried, success = np.zeros(len(self.ids), np.bool_), np.zeros(len(self.ids), np.bool_)
+        for name in names:
+            rows = self.attacks[name]
+            queried |= np.isin(self.ids, rows.id)
+            success |= np.isin(self.ids, rows.id[rows.within(self.eps)])
+        return Group(names, queried, success)

@@ -1,0 +1,49 @@
+"""A run that is finished already: its result is read, and says so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from epsball.record.evaluation import Finding
+from epsball.record.reading import read_run
+from epsball.record.run_folder import DECISIVE_VERSIONS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from epsball.record import Evaluation, Plan
+
+
+def read_again(out: str | Path, now: Plan) -> Evaluation:
+    """The result of the finished run in `out`, marked as reused; one of other versions has a finding that names them.
+
+    Args:
+        out: the run folder.
+        now: the plan of the run that was asked for.
+
+    Raises:
+        InputError: a file of the folder is missing or was altered.
+    """
+    run = read_run(out)
+    findings = [*run.findings, *other_versions(run.plan, now)]
+    return replace(run, findings=findings, reused=True)
+
+
+def other_versions(recorded: Plan, now: Plan) -> list[Finding]:
+    """A finding if the run was made under other versions than those installed."""
+    old, new = (
+        ", ".join(f"{name} {plan.environment.versions.get(name) or 'of no version'}" for name in DECISIVE_VERSIONS)
+        for plan in (recorded, now)
+    )
+    if old == new:
+        return []
+    return [
+        Finding(
+            "environment",
+            "INFO",
+            "The result was made under other versions and read, not computed again",
+            f"made under {old}; this is {new}",
+            "evaluate into another folder to measure it under these",
+        )
+    ]

@@ -1,0 +1,94 @@
+"""What every source of models has: a scheme, the text before the first colon, and a function that reads the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from epsball.errors import InputError
+from epsball.models.weights import fill, read_weights
+from epsball.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from epsball.models.model import Model
+    from epsball.models.networks.network import Shape
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was given to `load_model` beside the text.
+
+    Args:
+        weights: a file of weights.
+        shape: (C, H, W) of the images.
+        classes: number of classes.
+        seed: of the initial weights.
+    """
+
+    weights: str | Path | None = None
+    shape: Shape | None = None
+    classes: int | None = None
+    seed: int = 0
+
+
+class Reader(Protocol):
+    """Reads the model that stands behind a scheme.
+
+    An installed package adds one by an entry point of the group `epsball.models`, whose name is the scheme.
+    """
+
+    def __call__(self, rest: str, options: Options) -> Model:
+        """Return the model on data units.
+
+        Args:
+            rest: the text behind "scheme:".
+            options: what was given beside it; a reader uses what concerns it.
+
+        Raises:
+            InputError: what `rest` names cannot be used, with the reason.
+        """
+
+
+SCHEMES: Registry[Reader] = Registry("model scheme", "epsball.models", also="path/to/file.py:factory")
+
+
+def split_weights(rest: str, options: Options, ending: str = "") -> tuple[str, str]:
+    """Return a model's name and its file of weights, empty where there is none: NAME@WEIGHTS, or the one of the options.
+
+    Args:
+        rest: the text behind the scheme.
+        options: which may name weights too.
+        ending: how a name ends that may itself hold an "@", such as ".onnx".
+
+    Raises:
+        InputError: two files of weights.
+    """
+    before, at, inline = rest.partition(f"{ending}@")
+    name = before + ending if at else rest
+    if inline and options.weights is not None:
+        raise InputError(f"{rest} names weights and so does weights={options.weights}; give one of the two")
+    return name, inline or str(options.weights or "")
+
+
+def put_weights(model: Model, weights: str, name: str) -> Model:
+    """Return `model` with the weights of a file in its network; an empty file name changes nothing.
+
+    Raises:
+        InputError: a bare callable, or weights that do not fit.
+    """
+    if not weights:
+        return model
+    state, metadata = read_weights(weights)
+    if model.module is None:
+        raise InputError(f"{name} is a bare callable, so the weights {weights} fit nowhere; return an nn.Module")
+    fill(model.module, state, origin_of(weights, metadata))
+    return model
+
+
+def origin_of(weights: str, metadata: Mapping[str, str]) -> str:
+    """Return a file of weights as sentences name it: with the network it was saved from, as far as it says so."""
+    saved = metadata.get("architecture", "")
+    return f"{weights} (saved from {saved})" if saved else weights

@@ -1,0 +1,131 @@
+"""The user's network as the attacks see it: data units in, logits out, frozen while it is queried."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from epsball.errors import InputError, ModelError
+from epsball.models import freezing
+from epsball.models.contents import contents
+from epsball.models.memory import is_out_of_memory
+from epsball.models.outputs import failure, to_logits
+from epsball.models.state import update_digest, weights_by_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A classifier on data units: (N, …) -> logits (N, K). Made by `wrap` and `load_model`.
+
+    Args:
+        net: the user's network, any callable.
+        mean: subtracted from every input first, broadcast to one input; None for 0.
+        std: divided by afterwards; None for 1.
+        outputs: what `net` returns, see `wrap`.
+        source: the text it was loaded from, empty for a live object.
+    """
+
+    net: Callable[[Tensor], Any]
+    mean: Tensor | None = None
+    std: Tensor | None = None
+    outputs: str = "logits"
+    source: str = ""
+
+    @property
+    def module(self) -> nn.Module | None:
+        """The network, where it is a PyTorch module, also behind its bound method or a `functools.partial`."""
+        net: object = self.net
+        while isinstance(net, functools.partial):
+            net = net.func
+        net = net.__self__ if inspect.ismethod(net) else net
+        return net if isinstance(net, nn.Module) else None
+
+    @functools.cached_property
+    def modules(self) -> tuple[nn.Module, ...]:
+        """All networks that `net` holds: itself, or those in its closure, globals, arguments, attributes, lists and dictionaries.
+
+        They are looked up once, and again whenever the model is frozen.
+        """
+        return tuple(contents(self.net).modules.values())
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the logits of `x` `(N, …)`, `(N, K)` with K >= 2, in evaluation mode and without parameter gradients.
+
+        The networks are given back as they were; gradients reach `x`.
+
+        Raises:
+            InputError: a mean or standard deviation that does not fit `x`.
+            ModelError: the network raised, or returned something that is no table of logits.
+        """
+        if freezing.is_frozen(self.modules):
+            return self.as_it_is(x)
+        with freezing.frozen(self.modules):
+            return self.as_it_is(x)
+
+    def as_it_is(self, x: Tensor) -> Tensor:
+        """Return what a call does, from the network in the mode it is in: what training needs. Errors are those of a call."""
+        x = x.clone() if self.mean is None else x - _spread(self.mean, x, "mean")
+        if self.std is not None:
+            x = x / _spread(self.std, x, "std")
+        try:
+            answer = self.net(x)
+        except ModelError:
+            raise
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            raise failure(error, x, self.module) from error
+        return to_logits(answer, len(x), self.outputs)
+
+    @contextmanager
+    def frozen(self, *, channels_last: bool = False) -> Iterator[None]:
+        """Put the networks into evaluation mode without parameter gradients; everything is as before afterwards.
+
+        Restored, also after an exception: the mode of every submodule, `requires_grad`, buffers, and PyTorch's global random state.
+        """
+        self.__dict__.pop("modules", None)
+        with ExitStack() as undo:
+            undo.enter_context(freezing.random_state())
+            undo.enter_context(freezing.frozen(self.modules))
+            if channels_last and self.module is not None:
+                undo.enter_context(freezing.channels_last(self.module))
+            yield
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of all weights, packed and quantised ones too, and of the normalisation.
+
+        It is empty for a callable without weights.
+
+        Raises:
+            InputError: weights without values, on the meta device.
+        """
+        weights = weights_by_name(contents(self.net))
+        if not weights:
+            return ""
+        digest = hashlib.sha256()
+        for name, value in [*sorted(weights.items()), ("mean", self.mean), ("std", self.std)]:
+            if name in weights or value is not None:
+                update_digest(digest, name, value)
+        return digest.hexdigest()
+
+
+def _spread(value: Tensor, x: Tensor, name: str) -> Tensor:
+    """One number per channel, the first axis of an input, in the type of x; other shapes broadcast as they are."""
+    spread = (value.reshape(-1, *[1] * (x.ndim - 2)) if value.ndim == 1 else value).to(x)
+    try:
+        return spread.expand_as(x)
+    except RuntimeError as error:
+        given = f"for {len(value)} channels" if value.ndim == 1 else f"with shape {tuple(value.shape)}"
+        raise InputError(
+            f"{name} was given {given} and does not fit inputs of shape {tuple(x.shape)}; "
+            f"expected one number per channel, {x.shape[1:2].numel()} here, or one for all"
+        ) from error

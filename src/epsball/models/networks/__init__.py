@@ -1,0 +1,1 @@
+"""The networks themselves: those of the paper and a few friends, by name."""

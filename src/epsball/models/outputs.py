@@ -1,0 +1,80 @@
+"""What a network returned, as logits; and what is said where it returned none."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from epsball.errors import ModelError
+
+OUTPUTS = ("logits", "probs", "binary")
+_TABLE = 2
+_FEWEST_CLASSES = 2
+_OF_GRADIENTS = ("grad", "derivative", "backward")
+
+
+def to_logits(answer: object, n: int, outputs: str) -> Tensor:
+    """Return what a network returned for `n` inputs as logits `(N, K)`, K >= 2.
+
+    Args:
+        answer: of the network.
+        n: number of inputs.
+        outputs: what the answer is, one of `OUTPUTS`; probabilities become their logarithms, one logit z becomes (-z/2, z/2).
+
+    Raises:
+        ModelError: anything but a floating-point table with one row an input.
+    """
+    if isinstance(answer, dict):
+        keys = ", ".join(map(str, answer))
+        raise ModelError(
+            f"the model returned a dictionary with {keys}; expected a tensor (N, K): "
+            "call net.eval() and use eb.wrap(lambda x: net(x)[KEY])"
+        )
+    if not isinstance(answer, Tensor):
+        raise ModelError(
+            f"the model returned a {type(answer).__name__}; expected a tensor (N, K): "
+            "call net.eval() and use eb.wrap(lambda x: net(x)[0]), or name the entry"
+        )
+    if not answer.is_floating_point():
+        raise ModelError(
+            f"the model returned numbers of type {str(answer.dtype)[6:]}; expected floating-point logits (N, K): "
+            "return the scores as they are before argmax, rounding or anything complex"
+        )
+    if outputs == "binary" and answer.numel() == n:
+        half = answer.reshape(n) / 2
+        return torch.stack((-half, half), 1)
+    if answer.ndim != _TABLE or len(answer) != n or answer.shape[1] < _FEWEST_CLASSES:
+        remedy = (
+            'one logit per sample needs eb.wrap(net, outputs="binary")'
+            if answer.numel() == n
+            else "return one row of logits per sample"
+        )
+        raise ModelError(
+            f"the model returned shape {tuple(answer.shape)} for {n} inputs; expected (N, K) with K >= 2: {remedy}"
+        )
+    if outputs == "probs":
+        return answer.clamp_min(torch.finfo(answer.dtype).tiny).log()
+    return answer
+
+
+def failure(error: Exception, x: Tensor, module: nn.Module | None) -> ModelError:
+    """Return the error to raise where a network raised `error` on inputs `x` `(N, …)`: one sentence with a remedy."""
+    kind, said = str(x.dtype)[6:], " ".join(str(error).split()).rstrip(".") or "no reason given"
+    given = f"the model raised {type(error).__name__} on an input of shape {tuple(x.shape)} and type {kind}: {said}"
+    weights = next((p for p in module.parameters() if p.is_floating_point()), None) if module is not None else None
+    if weights is not None and weights.dtype != x.dtype:
+        return ModelError(
+            f"{given}; its weights are {str(weights.dtype)[6:]}: convert the inputs with x.to({weights.dtype})"
+        )
+    if weights is not None and weights.device != x.device:
+        place = weights.device
+        return ModelError(f"{given}; its weights are on {place}: move the inputs there with x.to({str(place)!r})")
+    if x.requires_grad and any(word in said.lower() for word in _OF_GRADIENTS):
+        return ModelError(
+            f"{given}; it must be differentiable and run with gradients enabled: keep to PyTorch's operations, "
+            "or use an attack that asks for labels only, such as eb.AdditiveNoise()"
+        )
+    alone = ", ".join(map(str, x.shape)) + ", requires_grad=True" * x.requires_grad
+    return ModelError(
+        f"{given}; expected logits (N, K): try the network on such an input alone, net(torch.rand({alone}))"
+    )

@@ -1,0 +1,211 @@
+"""Everything that decides the result of an evaluation, as a typed value: `Plan`, and how it is written and compared."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+from msgspec import Meta, Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+Count = Annotated[int, Meta(ge=0)]
+Size = Annotated[int, Meta(ge=1)]
+
+
+class Real(float):
+    """A number that may be infinite. JSON has no infinity, so it is written as the text "inf"."""
+
+    __slots__ = ()
+
+
+class ModelPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which model: the fields of `epsball.models.identity.ModelIdentity`, which says what each means."""
+
+    source: str
+    class_name: str
+    weights: str
+    structure: str
+    code: dict[str, str]
+    mean: list[Any] | None
+    std: list[Any] | None
+    outputs: Literal["logits", "probs", "binary"]
+    probe: tuple[tuple[float, ...], ...] | None
+    frequencies: tuple[tuple[float, ...], ...] | None
+    device: str
+    dtype: str
+
+    def __post_init__(self) -> None:
+        """Refuse a normalisation that is no array of numbers."""
+        _finite_numbers(mean=self.mean, std=self.std)
+
+
+class DataPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which samples: where they come from, how many, and the digest of inputs and labels."""
+
+    source: str
+    split: str
+    n: Size
+    fingerprint: str
+    shape: tuple[Size, ...]
+    classes: Size
+    dtype: Literal["float16", "bfloat16", "float32", "float64"]
+
+
+class ThreatPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Norm, budget ε and box, in data units; a box with limits of their own per feature is nested lists of numbers."""
+
+    norm: Literal["linf", "l2", "l1", "l0"]
+    eps: Real
+    low: float | list[Any]
+    high: float | list[Any]
+
+    def __post_init__(self) -> None:
+        """Refuse a budget below 0, and a box that is no array of numbers."""
+        if not self.eps >= 0:
+            raise ValueError(f"Expected `eps` >= 0, got {self.eps}")
+        _finite_numbers(low=self.low, high=self.high)
+
+
+class AttackPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One attack: its class, its place in the order of the run, what it sees and all of its settings.
+
+    `kind` is the name of a class of this library, or `module:Class`. `single_step` says that it takes one step, `noise_only` that
+    it only draws at random; `reach` is how far its steps lead together and `longest_step` the longest of them, in units of ε.
+    """
+
+    kind: str
+    position: Count
+    access: str
+    minimum_norm: bool
+    single_step: bool
+    noise_only: bool
+    reach: Real | None
+    longest_step: Real | None
+    settings: dict[str, Any]
+
+
+class BatchingPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many samples go through an attack, through its own tensors and through the model at a time."""
+
+    chunk_size: Size
+    batch_size: Size
+    block_size: Size
+    channels_last: bool
+    bfloat16: bool
+    tiles: bool
+
+
+class Machine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a run was made."""
+
+    processor: str
+    cores: int | None
+    threads: int
+    system: str
+    device: str
+
+
+class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The versions, the machine and the moment a run was started."""
+
+    versions: dict[str, str]
+    machine: Machine
+    started: str
+
+
+class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that decides the result of an evaluation, and the environment it ran in."""
+
+    model: ModelPlan
+    data: DataPlan
+    threat: ThreatPlan
+    suite: str
+    suite_version: int
+    attacks: dict[str, AttackPlan]
+    certifiers: tuple[str, ...]
+    every_sample: bool
+    seed: int
+    batching: BatchingPlan
+    environment: Environment
+
+    def __post_init__(self) -> None:
+        """Refuse a box of another shape than the samples."""
+        for bound in (self.threat.low, self.threat.high):
+            np.broadcast_shapes(np.shape(bound), self.data.shape)
+
+    @property
+    def minimum_norm(self) -> bool:
+        """Whether an attack of the run looks for the nearest error, so that distances beyond ε mean something."""
+        return any(attack.minimum_norm for attack in self.attacks.values())
+
+
+def _finite_numbers(**given: float | list[Any] | None) -> None:
+    for name, value in given.items():
+        if value is not None and not np.isfinite(np.asarray(value, np.float64)).all():
+            raise ValueError(f"Expected finite `{name}`, got {value}")
+
+
+INCIDENTAL = (
+    "model.",
+    "environment.",
+    "batching.batch_size",
+    "batching.block_size",
+    "batching.channels_last",
+    "batching.tiles",
+)
+"""What `differences` leaves out: the environment and the batching change no decision, and models are compared on their own."""
+
+
+def differences(recorded: Plan, now: Plan) -> Iterator[str]:
+    """Name each field that decides the result and is not the same, with both values; the model is left to its own comparison."""
+    there, here = dict(_leaves(portable(recorded))), dict(_leaves(portable(now)))
+    for key in sorted(there.keys() | here.keys()):
+        old, new = (leaves.get(key, "absent") for leaves in (there, here))
+        if not key.startswith(INCIDENTAL) and old != new:
+            yield f"{key} = {old}, this one has {key} = {new}"
+
+
+def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for name in value:
+            yield from _leaves(value[name], f"{key}.{name}" if key else str(name))
+    else:
+        yield key, value
+
+
+def data_fingerprint(x: NDArray[Any], y: NDArray[Any]) -> str:
+    """SHA-256 over the bytes of the inputs and of the int64 labels."""
+    digest = hashlib.sha256(np.ascontiguousarray(x).data)
+    digest.update(np.ascontiguousarray(y, dtype=np.int64).data)
+    return digest.hexdigest()
+
+
+def portable(value: Any) -> Any:
+    """A structure of this module in JSON's own types, numbers that are not finite as text."""
+    return _finite(msgspec.to_builtins(value, enc_hook=float))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def real(kind: type, value: object) -> Real:
+    """Read a `Real` as `portable` wrote it.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    if kind is Real and (value == "inf" or (isinstance(value, int | float) and not isinstance(value, bool))):
+        return Real(value)
+    raise ValueError(f"Expected a number or 'inf', got {value!r}")

@@ -1,0 +1,75 @@
+"""What every objective is: a batch in, its loss out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from epsball.errors import InputError
+from epsball.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from epsball.models.model import Model
+    from epsball.threat import Threat
+
+
+class Objective(Protocol):
+    """A batch -> its loss, a scalar whose gradient reaches the model's parameters."""
+
+    def __call__(self, model: Model, x: Tensor, y: Tensor, *, seed: int, ids: Tensor) -> Tensor:
+        """Return the loss.
+
+        Args:
+            model: the classifier on data units, in training mode: call `model.as_it_is(x)`, never `model(x)`, which freezes it.
+            x: images (N, C, H, W).
+            y: labels (N,).
+            seed: of this epoch's draws.
+            ids: (N,) which rows of the training set these are.
+        """
+        ...
+
+
+@runtime_checkable
+class Robust(Protocol):
+    """An objective that trains against a threat; `fit` then measures the robust accuracy after every epoch."""
+
+    @property
+    def threat(self) -> Threat:
+        """Norm, budget and box that the model is trained for."""
+        ...
+
+
+@dataclass(frozen=True)
+class Named:
+    """An objective that is found by its name.
+
+    Args:
+        description: what it trains on, for lists.
+        make: (threat, steps) -> the objective; an objective without a threat is given None and pays no heed to the steps.
+        needs_threat: whether it trains against a threat.
+    """
+
+    description: str
+    make: Callable[[Threat | None, int], Objective]
+    needs_threat: bool
+
+
+def needed(threat: Threat | None, name: str) -> Threat:
+    """The threat, refused where there is none.
+
+    Raises:
+        InputError: no threat was given.
+    """
+    if threat is None:
+        raise InputError(
+            f"the objective {name} was given no threat; expected one to train against, eb.Threat('linf', 0.1)"
+        )
+    return threat
+
+
+OBJECTIVES: Registry[Named] = Registry("objective")
+"""The named objectives; another package adds its own by the entry point group `epsball.objectives`."""

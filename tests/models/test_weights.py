@@ -1,0 +1,91 @@
+"""Checkpoints as training scripts leave them: what is taken out of them, and what is refused."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from epsball.errors import InputError
+from epsball.models.load import load_model
+from epsball.models.networks.catalogue import build
+from epsball.models.weights import fill, read_weights
+from epsball.models.wrap import wrap
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NET = build("linear", seed=9)
+STATE = NET.state_dict()
+
+
+def prefixed(prefix: str) -> dict[str, Any]:
+    return {prefix + name: value for name, value in STATE.items()}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        prefixed("module."),
+        prefixed("_orig_mod."),
+        prefixed("module._orig_mod."),
+        {"epoch": 3, "state_dict": prefixed("model."), "hyper_parameters": {"lr": 0.1}},
+        {"net": STATE, "accuracy": 93.0},
+        {"weights": STATE},
+        {"model": {"state_dict": STATE}, "optimizer": {"state": {0: {"step": torch.ones(1)}}}},
+        {"ema": STATE, "epoch": 3},
+        {"model": STATE, "args": Namespace(lr=0.1)},
+    ],
+)
+def test_the_state_is_found_behind_prefixes_and_keys(tmp_path: Path, content: dict[str, Any]) -> None:
+    torch.save(content, tmp_path / "w.pt")
+    assert load_model(f"zoo:linear@{tmp_path}/w.pt").fingerprint() == wrap(NET).fingerprint()
+
+
+def test_a_prefix_that_belongs_to_the_network_stays() -> None:
+    class Outer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = nn.Linear(2, 2)
+
+    net = Outer()
+    state = {name: torch.ones_like(value) for name, value in net.state_dict().items()}
+    fill(net, state, "w.pt")
+    assert net.model.bias.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ({"a": STATE, "b": STATE}, "holds a dict, expected tensors by name"),
+        ({"1.weight": torch.zeros(10, 784, device="meta")}, "1.weight on the meta device, without values"),
+        ({"1.weight": torch.eye(3).to_sparse()}, "1.weight stored as torch.sparse_coo"),
+        (
+            {"1.weight": torch.zeros(1).expand(10**9, 10**6), "1.bias": STATE["1.bias"]},
+            r"\(1000000000, 1000000\) where \(10, 784\)",
+        ),
+    ],
+)
+def test_what_holds_no_usable_tensors_is_refused(tmp_path: Path, content: dict[str, Any], says: str) -> None:
+    torch.save(content, tmp_path / "w.pt")
+    with pytest.raises(InputError, match=says):
+        load_model(f"zoo:linear@{tmp_path}/w.pt")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "says"),
+    [
+        ({"shape": "1,1000000,1000000", "classes": "10"}, r"1.weight \(10, 784\) where \(10, 1000000000000\)"),
+        ({"shape": "1,28", "classes": "10"}, "saved with shape '1,28' and classes '10'; expected 'C,H,W' and a number"),
+        ({"shape": "1,28,28"}, "classes None"),
+    ],
+)
+def test_an_absurd_shape_is_refused_before_it_costs_memory(tmp_path: Path, metadata: dict[str, str], says: str) -> None:
+    save_file(STATE, tmp_path / "w.safetensors", metadata | {"architecture": "zoo:linear"})
+    assert read_weights(tmp_path / "w.safetensors")[1]["architecture"] == "zoo:linear"
+    with pytest.raises(InputError, match=says):
+        load_model(f"zoo:linear@{tmp_path}/w.safetensors")
