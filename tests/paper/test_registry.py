@@ -52,7 +52,7 @@ def sources(name: str) -> list[Path]:
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_no_key_of_a_measurement_is_written_twice(name: str) -> None:
     (result,) = (result for result in read(RESULTS) if result.experiment.name == name)
-    keys = {getattr(row, column) for row in result.rows for column in ("quantity", "attack", "space", "data")} - {""}
+    keys = {getattr(row, column) for row in result.rows for column in ("quantity", "attack", "space")} - {""}
     written = Counter(
         node.value
         for file in sources(name)

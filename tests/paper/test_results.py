@@ -14,8 +14,18 @@ from epsball.paper.reproduce import SUMMARY, read, write, write_page
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 VERDICTS = {
     "precision": "yyy",
-    "linear-growth": "nnyn",
+    "linear-growth": "ynyn",
     "fgsm-table": "yy",
+    "deepfool-accuracy": "yyy",
+    "binary": "yyyy",
+    "comparison": "yynyyynynynynynyyynyn--",
+    "fine-tuning": "ynyynnyy",
+    "saddle-point": "yynyynyyyy",
+    "adversarial-training": "yyyyyyy",
+    "capacity": "yyyyyn",
+    "transfer": "yyyyyy",
+    "regions": "yyynnny",
+    "regularisation": "ynynyy",
 }
 """Whether each statement holds, as it was published before measurements became rows; "-" where it was not decided."""
 

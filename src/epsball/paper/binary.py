@@ -209,7 +209,7 @@ EXPERIMENT = Experiment(
                 "mean distance": decimals(quantity=DISTANCE),
                 "mean iterations": partial(_cell, ITERATIONS),
                 "maximum": partial(_cell, MAXIMUM),
-                "fooled": partial(_cell, FOOLED),
+                FOOLED: partial(_cell, FOOLED),
             },
             where(norm=l2.name, quantity=(DISTANCE, ITERATIONS, MAXIMUM, FOOLED)),
         ),

@@ -204,7 +204,7 @@ TABLES = (
             "network": partial(_if_any, ERROR, lambda row: row.network, ""),
             "test error": partial(_if_any, ERROR, _error, ""),
             "attack": "attack",
-            "found": partial(_if_any, FOUND, percent, DASH),
+            FOUND: partial(_if_any, FOUND, percent, DASH),
             "n": lambda line: str(of_inputs(line).one().n),
             "ρ, network's input space": lambda line: decimal(of_inputs(line).one()) + _beside("rho", line),
             "ρ, pixels": decimals(quantity=RHO, space=PIXELS),

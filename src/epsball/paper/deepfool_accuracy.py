@@ -128,7 +128,7 @@ EXPERIMENT = Experiment(
         Table(
             _caption,
             ("x",),
-            {"steps": key("x", "{:g}".format), **{count: percents(quantity=count) for count in COUNTS}},
+            {ITERATIONS: key("x", "{:g}".format), **{count: percents(quantity=count) for count in COUNTS}},
             where(quantity=COUNTS),
         ),
         Table(
@@ -143,7 +143,7 @@ EXPERIMENT = Experiment(
             "What DeepFool leaves of 784-512-10 after so many steps, with 95 % interval; the dashed line is the paper's 1.04 %.",
             split("quantity", quantity=(KEPT, TRUE), x=STEPS[:-1]),
             "x",
-            "steps",
+            ITERATIONS,
             "fraction",
             percent=True,
             marks={"1.04 %": PAPER},

@@ -58,7 +58,7 @@ def bounded_mean(values: Tensor | Sequence[float], largest: float = 1.0) -> Row:
 
 def exactly(value: float) -> Row:
     """Return a number without an interval."""
-    return Row(value, value, value, 1)
+    return Row(float(value), float(value), float(value), 1)
 
 
 def if_any(estimate: Callable[[Tensor], Row], values: Tensor) -> Row:

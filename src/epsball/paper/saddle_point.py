@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from epsball.paper.lab import Data, Lab
 
 NAME = "saddle-point"
-KINDS = ("standard", "PGD")
+KINDS = STANDARD, ROBUST = "standard", "PGD"
 RESTARTS, CURVES, SHOWN = 1000, 20, 5
 IMAGES_AND_STEPS = (3, 20), (10, 40)
 STEPS_SHOWN = (0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 40)
@@ -73,7 +73,7 @@ def setting(lab: Lab) -> str:
     """How it is measured."""
     count, steps = lab.pick(*IMAGES_AND_STEPS)
     return (
-        f"cnn-mnist, standard and PGD-trained at ε = {ROBUST_EPS} in linf against {ARMS['PGD']}, {STAGES}; the first {count} test "
+        f"cnn-mnist, standard and PGD-trained at ε = {ROBUST_EPS} in linf against {ARMS[ROBUST]}, {STAGES}; the first {count} test "
         f"images of {lab.name('mnist')}, {RESTARTS:,} uniform starts each, {steps} steps of 2.5 ε / {steps}; seed {lab.seed}."
     )
 
@@ -175,8 +175,8 @@ def _able(rows: Rows) -> Answer:
 
 @check(f"the mean final loss of the PGD-trained network is at least {LOWER} times lower", "far lower")
 def _lower(rows: Rows) -> Answer:
-    standard, robust = (rows.values(quantity=MEAN, network=kind) for kind in KINDS)
-    ratios, overall = [a / b for a, b in zip(standard, robust, strict=True)], fmean(standard) / fmean(robust)
+    high, low = (rows.values(quantity=MEAN, network=kind) for kind in KINDS)
+    ratios, overall = [a / b for a, b in zip(high, low, strict=True)], fmean(high) / fmean(low)
     return f"{number(overall)} times, {_ends(ratios)}", overall >= LOWER
 
 
