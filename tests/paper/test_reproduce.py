@@ -65,10 +65,8 @@ def test_all_are_run_judged_and_written(lab: Lab) -> None:
     written = json.loads((lab.out / "two.json").read_text())
     assert written["verdict"] == "holds"
     assert written["environment"]["command"] == "epsball reproduce --quick"
-    assert (written["columns"][4:], written["rows"][1]) == (
-        ["quantity", "experiment", "x"],
-        [2.0, None, None, 1, "y", "two", 1.0],
-    )
+    assert (written["shared"], written["columns"][4:]) == ({"quantity": "y", "experiment": "two"}, ["x"])
+    assert written["rows"] == [[0.0, None, None, 1, 0.0], [2.0, None, None, 1, 1.0]]
     page, summary = (lab.out / PAGE).read_text(), (lab.out / "README.md").read_text()
     assert "does not hold" in page
     assert "a &lt;b&gt;toy" in page

@@ -25,7 +25,7 @@ SOME = Rows(
 )
 
 
-@given(st.lists(ROWS).map(lambda rows: Rows(tuple(rows))))
+@given(st.lists(ROWS, max_size=5).map(lambda rows: Rows(tuple(rows))))
 def test_rows_read_back_are_the_same(rows: Rows) -> None:
     document = json.loads(rows.document({"a fact": [1]}))
     assert document["a fact"] == [1]
@@ -40,8 +40,10 @@ def test_what_was_not_measured_is_null_and_reads_back_as_no_number() -> None:
     assert (row.n, row.note) == (0, "no weights")
 
 
-def test_columns_that_say_nothing_are_not_written() -> None:
-    assert json.loads(SOME.document({}))["columns"] == ["value", "low", "high", "n", "quantity", "network", "eps"]
+def test_keys_that_tell_no_rows_apart_are_written_once_or_not_at_all() -> None:
+    written = json.loads(SOME.of(experiment="one").document({}))
+    assert written["columns"] == ["value", "low", "high", "n", "quantity", "network", "eps"]
+    assert written["shared"] == {"experiment": "one"}
     assert SOME.document({}).count("\n  [") == len(SOME)
 
 
@@ -49,11 +51,12 @@ def test_columns_that_say_nothing_are_not_written() -> None:
     "document",
     [
         {},
-        {"columns": list(COLUMNS), "rows": [[1.0]]},
-        {"columns": ["value", "low", "high"], "rows": [[1.0, 1.0, 1.0]]},
-        {"columns": ["value", "low", "high", "n", "colour"], "rows": [[1.0, 1.0, 1.0, 1, "red"]]},
-        {"columns": ["value", "low", "high", "n", "network"], "rows": [[1.0, 1.0, 1.0, 1, 5]]},
-        {"columns": ["value", "low", "high", "n"], "rows": [["1", 1.0, 1.0, 1]]},
+        {"columns": [], "rows": []},
+        {"shared": {}, "columns": list(COLUMNS), "rows": [[1.0]]},
+        {"shared": {}, "columns": ["value", "low", "high"], "rows": [[1.0, 1.0, 1.0]]},
+        {"shared": {}, "columns": ["value", "low", "high", "n", "colour"], "rows": [[1.0, 1.0, 1.0, 1, "red"]]},
+        {"shared": {}, "columns": ["value", "low", "high", "n", "network"], "rows": [[1.0, 1.0, 1.0, 1, 5]]},
+        {"shared": {}, "columns": ["value", "low", "high", "n"], "rows": [["1", 1.0, 1.0, 1]]},
     ],
 )
 def test_what_is_no_table_of_rows_is_refused(document: dict[str, object]) -> None:

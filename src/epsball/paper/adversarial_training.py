@@ -57,8 +57,7 @@ def measure(lab: Lab) -> Rows:
     return Rows.gathered(rows)
 
 
-def setting(lab: Lab) -> str:
-    """How it is measured."""
+def _setting(lab: Lab) -> str:
     (few, restarts), n = lab.pick(*IMAGES_AND_RESTARTS), len(lab.data("mnist")[1])
     trainings = "; ".join(f"{name}: {text}, {robust_epochs(lab, name)} epochs" for name, text in ARMS.items())
     return (
@@ -146,7 +145,7 @@ EXPERIMENT = Experiment(
     test="One architecture trained on clean images, on FGSM and on PGD examples: clean, FGSM, PGD with restarts, DeepFool's ρ, and "
     "examples of an independent network.",
     measure=measure,
-    setting=setting,
+    setting=_setting,
     checks=(
         Check(
             lambda rows: f"PGD-trained: at least {_required(CLEAN, rows):.1%} clean",

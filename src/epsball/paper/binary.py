@@ -61,8 +61,7 @@ def measure(lab: Lab) -> Rows:
     return Rows.gathered(rows.of(network=name) for name, rows in zip(NETWORKS, found, strict=True))
 
 
-def setting(lab: Lab) -> str:
-    """How it is measured."""
+def _setting(lab: Lab) -> str:
     n = len(of_digits(lab.data("mnist"))[1])
     return (
         f"The digits {DIGITS[0]} and {DIGITS[1]} of {lab.name('mnist')}, {n:,} test images, of which the correctly classified "
@@ -198,7 +197,7 @@ EXPERIMENT = Experiment(
     claim="Algorithm 1 reaches the boundary of an affine classifier in one step of |f|/‖ω‖ (eq. 7), and of a network in a few.",
     test="Logistic regression and a network on two digits: distances against the closed form, iterations, Algorithm 2 beside it.",
     measure=measure,
-    setting=setting,
+    setting=_setting,
     checks=(_closed, _one_step, _few_steps, _alike),
     tables=(
         Table(

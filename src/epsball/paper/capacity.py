@@ -65,8 +65,7 @@ def measure(lab: Lab) -> Rows:
     return Rows.gathered(rows)
 
 
-def setting(lab: Lab) -> str:
-    """How it is measured."""
+def _setting(lab: Lab) -> str:
     _, swept, _, recipe, images, n, steps = lab.pick(QUICK, FULL)
     return (
         f"The first {images:,} training digits of {lab.name('mnist')}, batches of {recipe.batch_size}, Adam at a rate of "
@@ -192,7 +191,7 @@ EXPERIMENT = Experiment(
     "training does not protect against PGD, and smaller learning rates prevent over-fitting to the adversary.",
     test="Convolutional networks of scales 1 to 16, trained on clean, FGSM and PGD images; PGD training at several learning rates.",
     measure=measure,
-    setting=setting,
+    setting=_setting,
     checks=(_costs, _costs_less, _falls, _lower, _leak, _rates),
     tables=(
         Table(

@@ -88,8 +88,7 @@ def _missing(lab: Lab, imagenet: ImageNet) -> str:
     return "not part of a quick run" if lab.quick else imagenet.missing()
 
 
-def setting(lab: Lab) -> str:
-    """How it is measured."""
+def _setting(lab: Lab) -> str:
     used = dict.fromkeys(lab.name(column.data) for column in NETWORKS)
     sizes = ", ".join(f"{name} {n:,} and {few:,}" for name, (n, few) in _counts(lab).items())
     return (
@@ -228,7 +227,7 @@ EXPERIMENT = Experiment(
     test="Four networks on MNIST and CIFAR-10 and three on ImageNet: test error, ρ and seconds a sample of DeepFool, of FGSM at the "
     "smallest ε that fools 90 %, and of L-BFGS.",
     measure=measure,
-    setting=setting,
+    setting=_setting,
     checks=(
         *(check for each in NETWORKS for check in text.checks_of(each.network)),
         *(check for each in COLUMNS for check in text.checks_of(each.name)),

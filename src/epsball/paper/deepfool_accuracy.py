@@ -50,8 +50,7 @@ def measure(lab: Lab) -> Rows:
     return lab.step(NAME, DeepFool.__name__, of_deepfool, model, data, centred(lab.data("mnist", "train")[0]))
 
 
-def setting(lab: Lab) -> str:
-    """How it is measured."""
+def _setting(lab: Lab) -> str:
     return (
         f"784-512-10 on {lab.name('mnist')}, all {len(lab.data('mnist')[1]):,} test images; DeepFool in l2 as published, away from the "
         f"predicted label, all 10 classes at every step, overshoot {OVERSHOOT}, at most {STEPS[-1]} steps, pixels clipped to [0, 1]."
@@ -114,7 +113,7 @@ EXPERIMENT = Experiment(
     claim="A network with about 97 % accuracy on MNIST keeps 1.04 % on DeepFool examples.",
     test="784-512-10 under DeepFool in l2: labels kept, and original labels correct, after each number of steps.",
     measure=measure,
-    setting=setting,
+    setting=_setting,
     checks=(
         Check(f"clean accuracy of at least {100 * CLEAN:.0f} %", "≈ 97 %", at_least(CLEAN, quantity=ACCURACY)),
         Check(

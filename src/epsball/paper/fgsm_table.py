@@ -37,8 +37,7 @@ def measure(lab: Lab) -> Rows:
     return Rows.gathered([*curves, lab.step(NAME, "the ε of 29 %", falls_through, model, test, PAPER_FGSM)])
 
 
-def setting(lab: Lab) -> str:
-    """How it is measured."""
+def _setting(lab: Lab) -> str:
     return f"{lab.name('mnist')}, {len(lab.data('mnist')[1]):,} test images"
 
 
@@ -68,7 +67,7 @@ EXPERIMENT = Experiment(
     claim="A network with about 97 % accuracy on MNIST keeps about 29 % on FGSM examples (Table 1).",
     test="784-512-10 under FGSM for ε from 0 to 0.5 in linf, and in l2 and l1; the ε at which 29 % are left.",
     measure=measure,
-    setting=setting,
+    setting=_setting,
     checks=(Check("clean accuracy of at least 93 %", "≈ 97 %", LEARNT), _falls),
     tables=tuple(
         Table(f"Accuracy under FGSM in {norm.name}", ("eps",), CELLS, where(quantity=ACCURACY, norm=norm.name))

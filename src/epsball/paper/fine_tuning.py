@@ -92,8 +92,7 @@ def measure(lab: Lab) -> Rows:
     return Rows.gathered(_case(lab, case) for case in lab.pick(QUICK, FULL))
 
 
-def setting(lab: Lab) -> str:
-    """How it is measured."""
+def _setting(lab: Lab) -> str:
     cases = lab.pick(QUICK, FULL)
     sizes = ", ".join(
         f"{case.network} {case.images:,}, {min(case.test, len(lab.data(case.data)[1])):,} and {case.probe}"
@@ -163,7 +162,7 @@ EXPERIMENT = Experiment(
     test="Five extra epochs at half the rate on DeepFool examples, FGSM examples at the 90 % ε, clean images, and DeepFool "
     "perturbations doubled and tripled; ρ by DeepFool after each epoch, and the test error at the end.",
     measure=measure,
-    setting=setting,
+    setting=_setting,
     checks=text.CHECKS,
     tables=text.TABLES,
     figures=text.FIGURES,

@@ -53,8 +53,7 @@ def measure(lab: Lab) -> Rows:
     return Rows.gathered(rows)
 
 
-def setting(lab: Lab) -> str:
-    """How it is measured."""
+def _setting(lab: Lab) -> str:
     n, few, seeds = lab.pick(*SIZES)
     return (
         f"Softmax regressions on {lab.name('mnist')}, the digits shrunk by means or enlarged bilinearly, one recipe for all, {seeds} "
@@ -133,7 +132,7 @@ EXPERIMENT = Experiment(
     claim="Under η = ε·sign(ω) the activation grows by ε·m·n, linearly with the number of inputs; networks are nearly as linear.",
     test="Softmax regressions on digits of 14², 28², 56² and 112² pixels: growth and accuracy against n; networks along the sign.",
     measure=measure,
-    setting=setting,
+    setting=_setting,
     checks=(_grows, _linear, _fewer, _straight),
     tables=(
         Table(

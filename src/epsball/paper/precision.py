@@ -46,8 +46,7 @@ def measure(lab: Lab) -> Rows:
     return Rows.gathered(rows)
 
 
-def setting(lab: Lab) -> str:
-    """How it is measured."""
+def _setting(lab: Lab) -> str:
     n, steps = lab.pick(*IMAGES_AND_STEPS)
     return (
         f"The first {n:,} test images of a set, or all there are, set onto the 8-bit grid; attacks in linf on those that are then "
@@ -125,7 +124,7 @@ EXPERIMENT = Experiment(
     claim="A change below 1/255 per pixel can still change the class, whether or not the pixels are rounded to 8 bit again.",
     test="Test images fooled at ε below 1/255 in linf, as real numbers and rounded to multiples of 1/255, on four networks.",
     measure=measure,
-    setting=setting,
+    setting=_setting,
     checks=(Check(PGD_FOOLS, DASH, partial(_fools, REAL)), Check(STILL, DASH, partial(_fools, ROUNDED)), _undone),
     tables=tuple(
         Table(partial(_caption, name), ("attack", "eps"), CELLS, where(network=name, quantity=(FOOLED, MOVED)))

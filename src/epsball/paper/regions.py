@@ -54,8 +54,7 @@ def measure(lab: Lab) -> Rows:
     return Rows.gathered(rows)
 
 
-def setting(lab: Lab) -> str:
-    """How it is measured."""
+def _setting(lab: Lab) -> str:
     n, few, points, draws = lab.pick(*SIZES)
     return (
         f"The correctly classified of the first {n:,} test images of {lab.name('mnist')}. Planes of {points} × {points} points up to "
@@ -129,7 +128,7 @@ EXPERIMENT = Experiment(
     claim="Adversarial examples fill large contiguous regions instead of scattered pockets.",
     test="Accuracy in planes, orthogonal directions aligned with the gradient, and random points of balls, on two networks.",
     measure=measure,
-    setting=setting,
+    setting=_setting,
     checks=(
         Check(
             "of the fooled points of an image's plane, the largest region holds at least 90 % on average, in every network",

@@ -69,8 +69,7 @@ def _recipe(lab: Lab, part: str = ALL) -> Recipe:
     return Recipe(epochs=epochs if part == ALL else LONGER * epochs, batch_size=lab.pick(64, 128))
 
 
-def setting(lab: Lab) -> str:
-    """How it is measured."""
+def _setting(lab: Lab) -> str:
     recipe, n = _recipe(lab), len(lab.data("mnist")[1])
     return (
         f"784-512-10 on {lab.name('mnist')}, {n:,} test images; {recipe.epochs} epochs in batches of {recipe.batch_size} on all data, "
@@ -132,7 +131,7 @@ EXPERIMENT = Experiment(
     claim="Training on adversarial examples regularises: the network makes fewer errors on clean test images too.",
     test="784-512-10 with and without FGSM examples in its training, three seeds, all data and a tenth of it; errors paired by seed.",
     measure=measure,
-    setting=setting,
+    setting=_setting,
     checks=(
         *(
             Check(

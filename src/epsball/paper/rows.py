@@ -123,11 +123,13 @@ class Rows:
         return [getattr(row, column) for row in self.where(**keys)]
 
     def document(self, facts: dict[str, Any]) -> str:
-        """Return facts and rows as JSON, the rows a line each in the columns that say something."""
-        columns = [name for name in COLUMNS if name in NUMBER or any(getattr(row, name) for row in self)]
+        """Return facts and rows as JSON: keys that all rows share once, and a line a row in the columns that tell rows apart."""
+        shared = {name: getattr(self.rows[0], name) for name in KEYS if len(self.by(name)) == 1}
+        columns = [name for name in COLUMNS if name not in shared]
         lines = (json.dumps([_written(row, name) for name in columns], ensure_ascii=False) for row in self)
-        head = json.dumps({**facts, "columns": columns}, indent=1, ensure_ascii=False, allow_nan=False)
-        return head.removesuffix("\n}") + ',\n "rows": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n"
+        head = {**facts, "shared": {name: key for name, key in shared.items() if key}, "columns": columns}
+        text = json.dumps(head, indent=1, ensure_ascii=False, allow_nan=False).removesuffix("\n}")
+        return text + ',\n "rows": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n"
 
     @classmethod
     def read(cls, document: dict[str, Any]) -> Rows:
@@ -138,7 +140,8 @@ class Rows:
             ValueError: a row has too many or too few entries.
             TypeError: a column that rows do not have or that is missing, or an entry of another type.
         """
-        lines = (dict(zip(document["columns"], line, strict=True)) for line in document["rows"])
+        shared, columns = document["shared"], document["columns"]
+        lines = ({**shared, **dict(zip(columns, line, strict=True))} for line in document["rows"])
         return cls(tuple(Row(**_read(line)) for line in lines))
 
 

@@ -69,8 +69,7 @@ def measure(lab: Lab) -> Rows:
     return Rows.gathered(rows)
 
 
-def setting(lab: Lab) -> str:
-    """How it is measured."""
+def _setting(lab: Lab) -> str:
     count, steps = lab.pick(*IMAGES_AND_STEPS)
     return (
         f"cnn-mnist, standard and PGD-trained at ε = {ROBUST_EPS} in linf against {ARMS[ROBUST]}, {STAGES}; the first {count} test "
@@ -214,7 +213,7 @@ EXPERIMENT = Experiment(
     "lower), though the maxima lie far apart: a first-order adversary will hardly do better.",
     test=f"Loss against steps for {CURVES} starts; final losses of {RESTARTS:,} starts an image, their spread and the distances.",
     measure=measure,
-    setting=setting,
+    setting=_setting,
     checks=(
         _able,
         *(

@@ -53,8 +53,7 @@ def measure(lab: Lab) -> Rows:
     return Rows.gathered(steps)
 
 
-def setting(lab: Lab) -> str:
-    """How it is measured."""
+def _setting(lab: Lab) -> str:
     return (
         f"PGD with {STEPS} steps in linf at ε = {THREAT.eps}, going on after the first error; noise moves every pixel by ε, "
         f"up or down at random; {lab.pick(*IMAGES):,} test images of {lab.name('mnist')}. Networks marked (2) have other initial "
@@ -157,7 +156,7 @@ EXPERIMENT = Experiment(
     claim="Adversarial examples transfer: made for one network, they fool others, of other architectures and other training sets too.",
     test="PGD examples of nine networks, a linear one, two seeds and disjoint training halves among them, shown to all; noise beside.",
     measure=measure,
-    setting=setting,
+    setting=_setting,
     checks=(
         *(
             Check(
