@@ -20,7 +20,7 @@ Names = Annotated[
     typer.Argument(metavar="[EXPERIMENT …]", help="Of `epsball list experiments`, by name or number; all by default."),
 ]
 Folder = Annotated[
-    Path, typer.Option("--out", metavar="FOLDER", help="Where page, JSON, pictures and finished steps are written.")
+    Path, typer.Option("--out", metavar="FOLDER", help="Where page, JSON, figures and finished steps are written.")
 ]
 
 _RESULTS = Path("results")

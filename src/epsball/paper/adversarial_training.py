@@ -53,7 +53,7 @@ def measure(lab: Lab) -> Rows:
     size = sum(weight.numel() for weight in module.parameters()) if module is not None else 0
     required = {CLEAN: lab.pick(0.9, 0.975), PGD_100: lab.pick(0.2, 0.85)}
     rows.append(exactly(size).of(PARAMETERS, network=STEPS))
-    rows += [exactly(least).of(REQUIRED, network=STEPS, attack=attack) for attack, least in required.items()]
+    rows += [exactly(accuracy).of(REQUIRED, network=STEPS, attack=attack) for attack, accuracy in required.items()]
     return Rows.gathered(rows)
 
 

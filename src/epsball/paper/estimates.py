@@ -86,13 +86,13 @@ def paired(above: Sequence[float], below: Sequence[float]) -> Row:
 
 def over_seeds(rows: Rows, centre: Callable[[Sequence[float]], Row] = mean) -> Rows:
     """Return the mean over the seeds for all other keys, with its interval; no number where one of the seeds has none."""
-    kept = [name for name in KEYS if name != "seed"]
+    others = [name for name in KEYS if name != "seed"]
     return Rows(
         tuple(
             (centre(seeds.values()) if all(row.n for row in seeds) else NOTHING).of(
-                **dict(zip(kept, keys, strict=True))
+                **dict(zip(others, keys, strict=True))
             )
-            for keys, seeds in rows.by(*kept).items()
+            for keys, seeds in rows.by(*others).items()
         )
     )
 

@@ -123,7 +123,7 @@ def _case(lab: Lab, case: Case) -> Rows:
 
 
 def arms_of(view: View, y: Tensor) -> dict[str, Callable[[], Tensor]]:
-    """The images of every arm in pixels, made when they are first asked for and not twice."""
+    """The images of every arm in pixels, made when they are first needed and not twice."""
     model, x = view.model, view.x
 
     @cache

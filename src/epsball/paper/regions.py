@@ -85,23 +85,23 @@ def balls(model: Model, data: Data, seed: int, eps: float, draws: int) -> Rows:
     return Rows((rate, *in_balls(model, y[fooled], centres, seed, draws)))
 
 
-def _within(found: dict[str, Row], *, least: float = 0.0, most: float = 1.0) -> Answer:
+def _within(found: dict[str, Row], *, low: float = 0.0, high: float = 1.0) -> Answer:
     """Whether every network's number lies between these; undecided where one has none and no other contradicts."""
-    within = [least <= row.value <= most for row in found.values() if row.n]
+    within = [low <= row.value <= high for row in found.values() if row.n]
     return listed(found), False if not all(within) else True if len(within) == len(found) else None
 
 
 def _much(quantity: str, rows: Rows) -> Answer:
-    return _within(rows.each("network", quantity=quantity), least=MUCH)
+    return _within(rows.each("network", quantity=quantity), low=MUCH)
 
 
 def _full(name: str, rows: Rows) -> Answer:
     found = rows.each("network", quantity=WRONG, network=name, data=FOUND, **NEAR)
-    return percent(found[name]), _within(found, least=MUCH)[1]
+    return percent(found[name]), _within(found, low=MUCH)[1]
 
 
 def _clean(rows: Rows) -> Answer:
-    return _within(rows.each("network", quantity=WRONG, data=CLEAN, **NEAR), most=LITTLE)
+    return _within(rows.each("network", quantity=WRONG, data=CLEAN, **NEAR), high=LITTLE)
 
 
 def _balls(rows: Rows) -> Rows:
