@@ -116,7 +116,7 @@ def read(folder: Path) -> list[Result]:
             _ = facts["machine"]["processor"], facts["machine"]["cores"]
             rows = Rows.read(document)
             result = Result(experiment, rows, document["setting"], facts, float(document["seconds"]))
-            _described(result)
+            _ = _described(result), _tables(result)
             results.append(result)
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
             raise InputError(
@@ -127,21 +127,10 @@ def read(folder: Path) -> list[Result]:
 
 def write(result: Result, folder: Path) -> None:
     """Write one result: a JSON file and its figures."""
-    experiment = result.experiment
+    name = result.experiment.name
     for place, figure in enumerate(_figures(result), start=1):
-        write_whole(folder / f"{experiment.name}-{place}.svg", alone(figure["svg"]).encode())
-    facts = {
-        "id": experiment.id,
-        "name": experiment.name,
-        "claim": experiment.claim,
-        "test": experiment.test,
-        "verdict": result.verdict.value,
-        "checks": [asdict(finding) for finding in result.findings],
-        "setting": result.setting,
-        "environment": result.environment,
-        "seconds": result.seconds,
-    }
-    write_whole(folder / f"{experiment.name}.json", result.rows.document(facts).encode())
+        write_whole(folder / f"{name}-{place}.svg", alone(figure["svg"]).encode())
+    write_whole(folder / f"{name}.json", result.rows.document(_described(result)).encode())
 
 
 def write_page(folder: Path) -> Path:
@@ -169,15 +158,28 @@ def _cell(text: str) -> str:
 
 
 def _described(result: Result) -> dict[str, Any]:
-    """The checks and tables of a result, in words."""
-    rows, tables = result.rows, result.experiment.tables
+    """What is said of a result beside its rows."""
+    experiment = result.experiment
     return {
-        "checks": result.findings,
-        "tables": [
-            {"caption": worded(table.caption, rows), "columns": tuple(table.cells), "rows": table.filled(rows)}
-            for table in tables
-        ],
+        "id": experiment.id,
+        "name": experiment.name,
+        "claim": experiment.claim,
+        "test": experiment.test,
+        "verdict": result.verdict.value,
+        "checks": [asdict(finding) for finding in result.findings],
+        "setting": result.setting,
+        "environment": result.environment,
+        "seconds": result.seconds,
     }
+
+
+def _tables(result: Result) -> list[dict[str, Any]]:
+    """Caption, heads and lines of every table."""
+    rows = result.rows
+    return [
+        {"caption": worded(table.caption, rows), "columns": tuple(table.cells), "rows": table.filled(rows)}
+        for table in result.experiment.tables
+    ]
 
 
 def _figures(result: Result) -> list[dict[str, Any]]:
@@ -190,17 +192,5 @@ def _figures(result: Result) -> list[dict[str, Any]]:
 
 
 def _section(result: Result) -> dict[str, Any]:
-    experiment = result.experiment
-    return {
-        "id": experiment.id,
-        "name": experiment.name,
-        "claim": experiment.claim,
-        "test": experiment.test,
-        "verdict": result.verdict.value,
-        "tone": TONES[result.verdict],
-        **_described(result),
-        "figures": _figures(result),
-        "setting": result.setting,
-        "environment": result.environment,
-        "seconds": result.seconds,
-    }
+    beside = {"tone": TONES[result.verdict], "tables": _tables(result), "figures": _figures(result)}
+    return {**_described(result), **beside}
