@@ -8,16 +8,7 @@ from torch import nn
 
 import epsball as eb
 from epsball.paper.answers import labels, steepest
-from epsball.paper.neighbourhood import (
-    ACCURACY,
-    RADII,
-    STAY,
-    TOGETHER,
-    WRONG,
-    in_balls,
-    largest_region,
-    over_plane,
-)
+from epsball.paper.neighbourhood import ACCURACY, RADII, STAY, TOGETHER, WRONG, in_balls, largest_region, over_plane
 from epsball.paper.regions import CENTRES, CLEAN, EXPERIMENT, FOOLED, FOUND, LENGTHS, NEAR, NETWORKS, balls, plane
 from epsball.paper.rows import Rows
 from epsball.paper.subspace import (

@@ -54,10 +54,7 @@ def measure(lab: Lab) -> Rows:
     """Train two classifiers to tell two digits apart, and take both algorithms to each."""
     test = of_digits(lab.data("mnist"))
     affine, network = (_trained(lab, name) for name in ("linear", "mlp-512"))
-    found = (
-        lab.step(NAME, AFFINE, of_affine, affine, test),
-        lab.step(NAME, NETWORK, of_network, network, test),
-    )
+    found = (lab.step(NAME, AFFINE, of_affine, affine, test), lab.step(NAME, NETWORK, of_network, network, test))
     return Rows.gathered(rows.of(network=name) for name, rows in zip(NETWORKS, found, strict=True))
 
 
