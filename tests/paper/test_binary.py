@@ -1,94 +1,88 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import pytest
 import torch
 
 import epsball as eb
 from epsball.paper import binary
-from epsball.paper.experiment import Verdict, verdict
-from epsball.report.svg import inline
+from epsball.paper.binary import (
+    AFFINE,
+    ALGORITHMS,
+    BOXED,
+    CLEAN,
+    CLOSED_FORM,
+    DISTANCE,
+    EXPERIMENT,
+    FIRST,
+    FOOLED,
+    FREE,
+    ITERATIONS,
+    MAXIMUM,
+    NETWORK,
+    RATIO,
+    SAME_DISTANCE,
+    SPACES,
+)
+from epsball.paper.rows import Row, Rows
+from paper.controls import changed, contradicts, number, supports
 from toy import Affine, samples
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
-    from epsball.paper.figure import Figure
-
-
-def figure(value: float) -> Figure:
-    return {"value": value, "low": value - 0.01, "high": value + 0.01, "n": 2000}
-
-
-def run(iterations: float, most: int) -> dict[str, Any]:
-    return {"fooled": figure(1.0), "iterations": figure(iterations), "most": most, "distance": figure(1.9)}
-
-
-def supporting() -> dict[str, Any]:
-    affine = {
-        "error": figure(0.016),
-        "FGSM": figure(0.99),
-        "exact": figure(1.9),
-        "runs": {box: run(1.0, 1) for box in binary.BOXES},
-        "off": 0.001,
-        "ratios": {box: [1.0, 1.001, 1.2] for box in binary.BOXES},
-    }
-    network = {
-        "error": figure(0.005),
-        "runs": {f"{box}, {name}": run(2.1, 4) for box in binary.BOXES for name in binary.ALGORITHMS},
-        "alike": {box: figure(1.0) for box in binary.BOXES},
-    }
-    return {"affine": affine, "network": network, "setting": "by hand"}
+def run(steps: float, largest: int) -> Rows:
+    """One algorithm in either space."""
+    rows = Rows(
+        (
+            number(1.0, 0.01).of(FOOLED),
+            number(steps, 0.01).of(ITERATIONS),
+            number(largest).of(MAXIMUM),
+            number(1.9, 0.01).of(DISTANCE),
+        )
+    )
+    return Rows.gathered(rows.of(space=space, norm="l2") for space in SPACES)
 
 
-def test_holds() -> None:
-    checks = binary.judge(supporting())
-    assert len(checks) == 4
-    assert verdict(checks) is Verdict.HOLDS
+def supporting() -> Rows:
+    ratios = [number(1 + off).of(RATIO, space=FREE, x=float(i)) for i, off in enumerate((0.0, 0.001, -0.002))]
+    affine: list[Row | Rows] = [
+        number(0.016).of(CLEAN),
+        number(0.99).of(FOOLED, attack="FGSM"),
+        number(1.9).of(DISTANCE, attack=CLOSED_FORM, norm="l2"),
+        run(1.0, 1).of(attack=FIRST),
+        *ratios,
+        *(ratio.of(space=BOXED) for ratio in ratios),
+    ]
+    same = (number(1.0).of(SAME_DISTANCE, space=space) for space in SPACES)
+    network: list[Row | Rows] = [number(0.005).of(CLEAN), *(run(2.1, 4).of(attack=name) for name in ALGORITHMS), *same]
+    return Rows.gathered([Rows.gathered(affine).of(network=AFFINE), Rows.gathered(network).of(network=NETWORK)])
 
 
-def far_off(measured: dict[str, Any]) -> None:
-    measured["affine"]["off"] = 0.02
+TRUE = supporting()
 
 
-def not_fooled(measured: dict[str, Any]) -> None:
-    measured["affine"]["runs"][binary.FREE]["fooled"] = figure(0.99)
-
-
-def two_steps(measured: dict[str, Any]) -> None:
-    measured["affine"]["runs"][binary.FREE]["most"] = 2
-
-
-def slow(measured: dict[str, Any]) -> None:
-    measured["network"]["runs"][f"{binary.FREE}, Algorithm 1"]["iterations"] = figure(3.1)
-
-
-def stuck(measured: dict[str, Any]) -> None:
-    measured["network"]["runs"][f"{binary.FREE}, Algorithm 1"]["fooled"] = figure(0.9)
-
-
-def unlike(measured: dict[str, Any]) -> None:
-    measured["network"]["alike"]["pixels in [0, 1]"] = figure(0.9)
+def test_a_result_like_the_papers_holds() -> None:
+    supports(EXPERIMENT, TRUE, 4)
+    lines = [line[0] for line in EXPERIMENT.tables[0].filled(TRUE)]
+    assert lines[0] == "|f|/‖ω‖ of the logistic regression (eq. 7)"
+    assert lines[1] == "logistic regression, no pixel clipped"
+    assert lines[-1] == "784-512-2, pixels in [0, 1], Algorithm 2"
 
 
 @pytest.mark.parametrize(
-    ("counterfeit", "place"), [(far_off, 0), (not_fooled, 0), (two_steps, 1), (slow, 2), (stuck, 2), (unlike, 3)]
+    ("quantity", "value", "keys", "place"),
+    [
+        (RATIO, 1.02, {"space": FREE, "x": 1}, 0),
+        (RATIO, 0.98, {"space": FREE, "x": 1}, 0),
+        (FOOLED, 0.99, {"network": AFFINE, "space": FREE}, 0),
+        (MAXIMUM, 2.0, {"network": AFFINE, "space": FREE}, 1),
+        (ITERATIONS, 3.1, {"network": NETWORK, "space": FREE, "attack": FIRST}, 2),
+        (FOOLED, 0.9, {"network": NETWORK, "space": FREE, "attack": FIRST}, 2),
+        (SAME_DISTANCE, 0.9, {"space": BOXED}, 3),
+    ],
 )
-def test_a_counterfeit_is_seen(counterfeit: Callable[[dict[str, Any]], None], place: int) -> None:
-    measured = supporting()
-    counterfeit(measured)
-    checks = binary.judge(measured)
-    assert [check.holds for check in checks] == [i != place for i in range(len(checks))]
-    assert verdict(checks) is Verdict.PARTLY
-
-
-def test_drawn() -> None:
-    measured = supporting()
-    for table in binary.tables(measured):
-        assert all(len(cells) == len(table.columns) for cells in table.rows)
-    for picture in binary.pictures(measured):
-        assert "<path" in inline(picture.plot, "binary", picture.caption)
+def test_a_negative_control_flips_its_statement(
+    quantity: str, value: float, keys: dict[str, object], place: int
+) -> None:
+    contradicts(EXPERIMENT, changed(TRUE, value, quantity=quantity, **keys), [place])
 
 
 def test_two_digits_become_two_labels() -> None:
@@ -114,15 +108,20 @@ def test_the_closed_form_by_hand() -> None:
 
 def test_an_affine_classifier_gives_the_closed_form_in_one_step() -> None:
     model, (x, _) = affine(), samples(40, wrong=0)
-    measured = binary._affine(model, (x, model(x).argmax(1)))  # noqa: SLF001 the measurement itself
-    assert measured["off"] <= binary.SAME
-    assert measured["runs"][binary.FREE]["most"] == 1
-    assert measured["runs"][binary.FREE]["distance"]["value"] == pytest.approx(measured["exact"]["value"], rel=0.01)
+    rows = binary.of_affine(model, (x, model(x).argmax(1)))
+    ratios = rows.values(quantity=RATIO, space=FREE)
+    assert len(ratios) == len(x)
+    assert ratios == pytest.approx([1.0] * len(x), abs=binary.SAME)
+    assert rows.one(quantity=MAXIMUM, space=FREE).value == 1
+    distance, exact = (
+        rows.one(quantity=DISTANCE, attack=each[0], space=each[1]) for each in ((FIRST, FREE), (CLOSED_FORM, ""))
+    )
+    assert distance.value == pytest.approx(exact.value, rel=0.01)
 
 
 def test_both_algorithms_agree_on_two_classes() -> None:
     torch.manual_seed(0)
     layers = (torch.nn.Flatten(), torch.nn.Linear(16, 40), torch.nn.ReLU(), torch.nn.Linear(40, 2))
     model, (x, _) = eb.wrap(torch.nn.Sequential(*layers)), samples(40, wrong=0)
-    measured = binary._network(model, (x, model(x).argmax(1)))  # noqa: SLF001 as above
-    assert measured["alike"][binary.FREE]["value"] == 1
+    rows = binary.of_network(model, (x, model(x).argmax(1)))
+    assert rows.one(quantity=SAME_DISTANCE, space=FREE).value == 1

@@ -1,49 +1,48 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 import epsball as eb
 from epsball.geometry import linf
-from epsball.paper.fgsm_table import BUDGETS, EXPERIMENT, _curve, _falls_through
-from paper.counterfeit import changed, contradicts, supports
+from epsball.paper.fgsm_table import ACCURACY, AT_THRESHOLD, BUDGETS, EXPERIMENT, PAPER_FGSM, curve, falls_through
+from epsball.paper.rows import Rows
+from paper.controls import changed, contradicts, number, supports
 from toy import Affine, samples
 
-
-def figure(value: float) -> dict[str, float]:
-    return {"value": value, "low": value, "high": value, "n": 100}
-
-
-TRUE: dict[str, Any] = {
-    "curves": {norm.name: [figure(0.97)] + [figure(0.3)] * (len(budgets) - 1) for norm, budgets in BUDGETS.items()},
-    "eps": 0.08,
-    "left": figure(0.289),
-    "images": "none",
-}
+TRUE = Rows.gathered(
+    [
+        *(
+            number(0.3 if eps else 0.97).of(ACCURACY, norm=norm.name, eps=eps)
+            for norm, budgets in BUDGETS.items()
+            for eps in budgets
+        ),
+        number(0.289).of(AT_THRESHOLD, norm="linf", eps=0.08),
+    ]
+)
 
 
 def test_a_result_like_the_papers_holds() -> None:
-    supports(EXPERIMENT, TRUE)
+    supports(EXPERIMENT, TRUE, 2)
 
 
-@pytest.mark.parametrize(
-    ("changes", "statement"),
-    [
-        ([("curves/linf/0", figure(0.9))], "clean accuracy"),
-        ([("eps", 0.3)], "FGSM leaves 29 %"),
-        ([("left", figure(0.4))], "FGSM leaves 29 %"),
-    ],
-)
-def test_a_counterfeit_flips_the_verdict(changes: list[tuple[str, Any]], statement: str) -> None:
-    contradicts(EXPERIMENT, changed(TRUE, changes), statement)
+def test_negative_controls_flip_their_statements() -> None:
+    contradicts(EXPERIMENT, changed(TRUE, 0.9, norm="linf", eps=0), [0])
+    contradicts(EXPERIMENT, changed(TRUE, 0.4, quantity=AT_THRESHOLD), [1])
+    late = TRUE.where(quantity=AT_THRESHOLD).of(eps=0.3)
+    contradicts(EXPERIMENT, Rows.gathered([TRUE.where(quantity=ACCURACY), late]), [1])
 
 
 def test_accuracy_of_an_affine_model_falls_with_every_budget() -> None:
     model, test = eb.wrap(Affine()), samples()
-    left = [point["value"] for point in _curve(model, test, linf)]
+    left = curve(model, test, linf, BUDGETS[linf]).values()
     assert left[0] == 0.9
     assert left == sorted(left, reverse=True)
-    eps, reached = _falls_through(model, test)
-    assert 0 < eps < 0.1
-    assert reached["value"] <= 0.29
+    reached = falls_through(model, test, PAPER_FGSM).one()
+    assert 0 < reached.eps < 0.1
+    assert reached.value <= 0.29
+
+
+@pytest.mark.parametrize("norm", BUDGETS)
+def test_the_table_of_every_norm_has_its_budgets(norm: eb.geometry.Norm) -> None:
+    table = EXPERIMENT.tables[list(BUDGETS).index(norm)]
+    assert [line[0] for line in table.filled(TRUE)] == [f"{eps:.3g}" for eps in BUDGETS[norm]]

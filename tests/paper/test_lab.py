@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -7,11 +8,15 @@ import torch
 
 import epsball as eb
 from epsball.paper import lab as module
+from epsball.paper.estimates import exactly
 from epsball.paper.lab import Lab
+from epsball.paper.rows import Rows
+from epsball.paper.spaces import pixels
 from epsball.training.recipe import Recipe
 from toy import Affine, samples
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 RECIPE = Recipe(epochs=2, batch_size=16)
@@ -21,23 +26,53 @@ def make(tmp_path: Path, said: list[str], *, quick: bool = True, seed: int = 0) 
     return Lab(quick=quick, out=tmp_path / "out", seed=seed, say=said.append, trained=tmp_path / "trained")
 
 
-def test_a_step_is_computed_once_and_again_when_what_it_rests_on_changes(tmp_path: Path) -> None:
+def test_a_step_is_computed_once_and_again_when_what_it_depends_on_changes(tmp_path: Path) -> None:
     said: list[str] = []
     lab, model = make(tmp_path, said), eb.wrap(Affine())
     calls: list[int] = []
 
-    def compute() -> dict[str, int]:
+    def compute(*_: object) -> Rows:
         calls.append(1)
-        return {"value": len(calls)}
+        return Rows((exactly(float(len(calls))).of("calls"),))
 
-    assert lab.step("E", "a/b c", compute, model, torch.ones(2), "text") == {"value": 1}
-    assert make(tmp_path, said).step("E", "a/b c", compute, model, torch.ones(2), "text") == {"value": 1}
-    assert lab.step("E", "a/b c", compute, eb.wrap(Affine(1)), torch.ones(2), "text") == {"value": 2}
-    assert lab.step("E", "a/b c", compute, model, torch.zeros(2), "text") == {"value": 3}
-    assert lab.step("E", "a/b c", compute, model, torch.zeros(2), "other") == {"value": 4}
-    assert make(tmp_path, said, seed=1).step("E", "a/b c", compute, model, torch.zeros(2), "other") == {"value": 5}
-    assert make(tmp_path, said, quick=False).step("E", "a/b c", compute, model, torch.zeros(2), "other") == {"value": 6}
+    def value(lab: Lab, *on: object) -> float:
+        return lab.step("E", "a/b c", compute, *on).one().value
+
+    assert value(lab, model, torch.ones(2), "text") == 1
+    assert value(make(tmp_path, said), model, torch.ones(2), "text") == 1
+    assert value(lab, eb.wrap(Affine(1)), torch.ones(2), "text") == 2
+    assert value(lab, model, torch.zeros(2), "text") == 3
+    assert value(lab, model, torch.zeros(2), "other") == 4
+    assert value(make(tmp_path, said, seed=1), model, torch.zeros(2), "other") == 5
+    assert value(make(tmp_path, said, quick=False), model, torch.zeros(2), "other") == 6
     assert said == ["E: a/b c"] * 6
+    (tmp_path / "out" / "steps" / "E" / "a-b-c.json").write_text("{")
+    assert value(lab, model, torch.zeros(2), "other") == 7
+
+
+def test_settings_of_any_depth_are_part_of_what_a_step_depends_on(tmp_path: Path) -> None:
+    lab, space, seen = make(tmp_path, []), pixels(torch.zeros(1, 1, 2, 2)), []
+
+    def compute(*on: object) -> Rows:
+        seen.append(on)
+        return Rows()
+
+    same: tuple[Callable[[], object], ...] = (
+        lambda: (eb.PGD(steps=5), 0.3),
+        lambda: (eb.PGD(steps=6), 0.3),
+        lambda: (eb.PGD(steps=6), eb.Threat(eb.linf, 0.3)),
+        lambda: (eb.PGD(steps=6), eb.Threat(eb.l2, 0.3)),
+        lambda: {"a network": eb.wrap(Affine())},
+        lambda: {"a network": eb.wrap(Affine(1))},
+        lambda: [space, None],
+        lambda: [replace(space, boxed=False), None],
+    )
+    for place, make_setting in enumerate(same, start=1):
+        for _ in range(2):
+            lab.step("E", "one", compute, make_setting())
+            assert len(seen) == place
+    with pytest.raises(TypeError, match="a step cannot depend on a object; give models"):
+        lab.step("E", "one", compute, object())
 
 
 def test_a_network_is_trained_once_per_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

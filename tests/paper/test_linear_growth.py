@@ -1,89 +1,76 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
 import epsball as eb
 from epsball.models.networks.catalogue import build
-from epsball.paper import linear_growth
-from epsball.paper.experiment import Verdict, verdict
-from epsball.paper.linear_units import BUDGETS, EPS, Resize, growth, of_size, scaled, slope
-from epsball.paper.straightness import POINTS, along, bends, straightness
-from epsball.report.svg import inline
+from epsball.paper.linear_growth import EXPERIMENT, INPUTS, NETWORKS, WEIGHTS
+from epsball.paper.linear_units import (
+    ACCURACY,
+    BOXED,
+    BUDGETS,
+    EPS,
+    GROWTH,
+    INITIAL,
+    MAGNITUDE,
+    OFF,
+    SCALED,
+    TRAINED,
+    Resize,
+    growth,
+    of_size,
+    scaled,
+    slope,
+)
+from epsball.paper.rows import Rows
+from epsball.paper.straightness import BENDS, EXPLAINED, MARGIN, POINTS, along, bends, straightness
+from paper.controls import changed, contradicts, number, supports
 from toy import Affine, samples
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from epsball.paper.figure import Figure
+    from epsball.paper.rows import Row
 
 
-def figure(value: float) -> Figure:
-    return {"value": value, "low": value - 0.01, "high": value + 0.01, "n": 1000}
+def size(n: int, seed: int) -> Rows:
+    unit = {MAGNITUDE: 0.1, GROWTH: EPS * 0.1 * n, OFF: 1e-6, BOXED: EPS * 0.05 * n}
+    rows: list[Row] = [number(value).of(name, network=kind) for kind in WEIGHTS for name, value in unit.items()]
+    rows += [number(0.9 - 2 * e * math.log(n), 0.01).of(ACCURACY, network=TRAINED, eps=e) for e in BUDGETS]
+    return Rows(tuple(rows)).of(x=float(n), seed=seed)
 
 
-def size(n: int) -> dict[str, Any]:
-    unit = {"magnitude": 0.1, "growth": EPS * 0.1 * n, "off": 1e-6, "boxed": EPS * 0.05 * n}
-    left = [figure(0.9 - 2 * eps * math.log(n)) for eps in BUDGETS]
-    return {"units": {kind: dict(unit) for kind in linear_growth.WEIGHTS}, "left": left}
+def path(name: str) -> Rows:
+    explained = ((1, 0.98), (2, 0.99), (4, 0.999))
+    rows = [number(value, 0.01).of(EXPLAINED, x=float(pieces)) for pieces, value in explained]
+    margins = (number(value).of(MARGIN, eps=eps) for eps, value in ((0.0, 1.0), (0.15, 0.0), (0.3, -1.0)))
+    return Rows((*rows, number(3.0).of(BENDS), *margins)).of(network=name)
 
 
-def supporting() -> dict[str, Any]:
-    runs = [[size(n) for n in linear_growth.INPUTS] for _ in range(2)]
-    r2 = {"1": figure(0.98), "2": figure(0.99), "4": figure(0.999)}
-    path = {"r2": r2, "bends": figure(3.0), "path": [0.0, 0.15, 0.3], "margin": [1.0, 0.0, -1.0]}
-    return {"runs": runs, "paths": {name: dict(path) for name in linear_growth.NETWORKS}, "setting": "by hand"}
+TRUE = Rows.gathered([*(size(n, seed) for seed in range(2) for n in INPUTS), *map(path, NETWORKS)])
 
 
-def test_holds() -> None:
-    checks = linear_growth.judge(supporting())
-    assert len(checks) == 4
-    assert verdict(checks) is Verdict.HOLDS
+def test_a_result_like_the_claim_holds() -> None:
+    supports(EXPERIMENT, TRUE, 4)
 
 
-def no_identity(measured: dict[str, Any]) -> None:
-    measured["runs"][1][2]["units"]["initial"]["off"] = 2e-4
+def like_the_root(kind: str) -> Rows:
+    rows = TRUE
+    for n in INPUTS:
+        rows = changed(rows, math.sqrt(n), quantity=GROWTH, network=kind, x=n)
+    return rows
 
 
-def like_the_root(kind: str) -> Callable[[dict[str, Any]], None]:
-    def change(measured: dict[str, Any]) -> None:
-        for run in measured["runs"]:
-            for n, each in zip(linear_growth.INPUTS, run, strict=True):
-                each["units"][kind]["growth"] = math.sqrt(n)
-
-    return change
-
-
-def as_robust(measured: dict[str, Any]) -> None:
-    measured["runs"][1][-1]["left"] = measured["runs"][1][0]["left"]
-
-
-def crooked(measured: dict[str, Any]) -> None:
-    path = measured["paths"]["lenet-mnist"]
-    measured["paths"]["lenet-mnist"] = {**path, "r2": {**path["r2"], "1": figure(0.9)}}
-
-
-@pytest.mark.parametrize(
-    ("counterfeit", "place"),
-    [(no_identity, 0), (like_the_root("scaled"), 0), (like_the_root("trained"), 1), (as_robust, 2), (crooked, 3)],
-)
-def test_a_counterfeit_is_seen(counterfeit: Callable[[dict[str, Any]], None], place: int) -> None:
-    measured = supporting()
-    counterfeit(measured)
-    checks = linear_growth.judge(measured)
-    assert [check.holds for check in checks] == [i != place for i in range(len(checks))]
-    assert verdict(checks) is Verdict.PARTLY
-
-
-def test_drawn() -> None:
-    measured = supporting()
-    for table in linear_growth.tables(measured):
-        assert all(len(cells) == len(table.columns) for cells in table.rows)
-    for picture in linear_growth.pictures(measured):
-        assert "<path" in inline(picture.plot, "linear-growth", picture.caption)
+def test_negative_controls_flip_their_statements() -> None:
+    contradicts(EXPERIMENT, changed(TRUE, 2e-4, quantity=OFF, network=INITIAL, seed=1, x=INPUTS[2]), [0])
+    contradicts(EXPERIMENT, like_the_root(SCALED), [0])
+    contradicts(EXPERIMENT, like_the_root(TRAINED), [1])
+    small = TRUE.one(quantity=ACCURACY, seed=1, x=INPUTS[0], eps=0.05)
+    as_robust = changed(TRUE, small, quantity=ACCURACY, seed=1, x=INPUTS[-1], eps=0.05)
+    contradicts(EXPERIMENT, as_robust, [2])
+    contradicts(EXPERIMENT, changed(TRUE, 0.9, quantity=EXPLAINED, network="lenet-mnist", x=1), [3])
 
 
 def test_images_of_another_side() -> None:
@@ -98,14 +85,15 @@ def test_the_growth_is_that_of_the_weights() -> None:
     layer = torch.nn.Linear(16, 2)
     with torch.no_grad():
         layer.weight[:] = torch.tensor([0.5, -0.25]).repeat(16).reshape(2, 16)
-    net = torch.nn.Sequential(torch.nn.Flatten(), layer)
-    found = growth(net, torch.zeros(3, 1, 4, 4))
-    assert found["growth"] == pytest.approx(EPS * 0.375 * 16)
-    assert found["boxed"] == pytest.approx(EPS * 0.5 * 8)  # below 0 nothing is left to take away
-    assert found["magnitude"] == 0.375
-    assert found["off"] < 1e-6
-    assert growth(scaled(net, 0.75), torch.zeros(3, 1, 4, 4))["growth"] == pytest.approx(2 * found["growth"])
-    assert growth(net, torch.zeros(3, 1, 4, 4)) == found
+    net, x = torch.nn.Sequential(torch.nn.Flatten(), layer), torch.zeros(3, 1, 4, 4)
+    found = growth(net, x)
+    grown = found.one(quantity=GROWTH).value
+    assert grown == pytest.approx(EPS * 0.375 * 16)
+    assert found.one(quantity=BOXED).value == pytest.approx(EPS * 0.5 * 8)  # below 0 nothing is left to take away
+    assert found.one(quantity=MAGNITUDE).value == 0.375
+    assert found.one(quantity=OFF).value < 1e-6
+    assert growth(scaled(net, 0.75), x).one(quantity=GROWTH).value == pytest.approx(2 * grown)
+    assert growth(net, x) == found
 
 
 def test_only_softmax_regressions_have_a_growth() -> None:
@@ -117,13 +105,18 @@ def test_only_softmax_regressions_have_a_growth() -> None:
 
 def test_one_size_is_measured() -> None:
     start = build("linear", shape=(1, 8, 8), classes=4)
-    x, y = samples(20)
-    measured = of_size(start, torch.nn.Sequential(Resize(8), start), (x, y))
-    assert measured["units"]["trained"] == measured["units"]["initial"]
-    assert measured["units"]["scaled"]["magnitude"] == pytest.approx(0.1)
-    assert len(measured["left"]) == len(BUDGETS)
-    values = [left["value"] for left in measured["left"]]
-    assert values == sorted(values, reverse=True)
+    trained = eb.wrap(torch.nn.Sequential(Resize(8), start))
+    rows = of_size(eb.wrap(start), trained, samples(20), (EPS, 10, BUDGETS))
+    assert (
+        rows.where(network=TRAINED, quantity=(GROWTH, OFF)).values()
+        == rows.where(network=INITIAL, quantity=(GROWTH, OFF)).values()
+    )
+    assert rows.one(network=SCALED, quantity=MAGNITUDE).value == pytest.approx(0.1)
+    left = rows.where(quantity=ACCURACY)
+    assert left.values("eps") == list(BUDGETS)
+    assert left.values() == sorted(left.values(), reverse=True)
+    with pytest.raises(eb.InputError, match="without weights"):
+        of_size(eb.wrap(lambda x: x), trained, samples(20), (EPS, 10, BUDGETS))
 
 
 def test_slope_of_a_power_law() -> None:
@@ -140,9 +133,10 @@ def test_a_straight_path_is_straight() -> None:
 
 
 def test_an_affine_classifier_runs_straight() -> None:
-    x, y = samples(10, wrong=0)
-    measured = along(eb.wrap(Affine()), (x, y))
-    assert measured["r2"]["1"]["value"] == pytest.approx(1, abs=1e-9)
-    assert measured["bends"]["value"] == 0
-    assert len(measured["margin"]) == len(measured["path"]) == POINTS
-    assert measured["margin"][0] == 1 > measured["margin"][-1]
+    rows = along(eb.wrap(Affine()), samples(10, wrong=0))
+    assert rows.one(quantity=EXPLAINED, x=1).value == pytest.approx(1, abs=1e-9)
+    assert rows.one(quantity=BENDS).value == 0
+    margin = rows.values(quantity=MARGIN)
+    assert len(margin) == POINTS
+    assert margin[0] == 1 > margin[-1]
+    assert rows.values("eps", quantity=MARGIN)[-1] == pytest.approx(0.3)

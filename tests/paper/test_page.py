@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from browser import NEEDS_BROWSER, watched
 from epsball.paper import fgsm_table, fine_tuning
+from epsball.paper.fine_tuning_text import EPOCHS, FGSM, RHO
 from epsball.paper.reproduce import write_page
-from paper.counterfeit import FACTS
+from paper.controls import FACTS, changed
 from paper.test_fgsm_table import TRUE as TABLE_1
 from paper.test_fine_tuning import TRUE as FIGURE_5
-from paper.test_fine_tuning import arm
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,11 +24,9 @@ pytestmark = NEEDS_BROWSER
 
 @pytest.fixture
 def page_of_two(tmp_path: Path) -> Path:
-    tuned = json.loads(json.dumps(FIGURE_5))
-    tuned["networks"]["nin"]["arms"]["FGSM"] = arm(0.4)
-    for module, measured in ((fgsm_table, TABLE_1), (fine_tuning, tuned)):
-        document = {"measured": measured, "circumstances": FACTS, "seconds": 1.0}
-        (tmp_path / f"{module.NAME}.json").write_text(json.dumps(document), encoding="utf-8")
+    tuned = changed(FIGURE_5, 0.4, network="nin", data=FGSM, quantity=RHO, x=EPOCHS)
+    for module, rows in ((fgsm_table, TABLE_1), (fine_tuning, tuned)):
+        (tmp_path / f"{module.NAME}.json").write_text(rows.document(FACTS), encoding="utf-8")
     return write_page(tmp_path)
 
 

@@ -1,122 +1,96 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from torch import nn
 
 import epsball as eb
-from epsball.paper import regions
 from epsball.paper.answers import labels, steepest
-from epsball.paper.experiment import Verdict, verdict
-from epsball.paper.figure import bounded_mean
-from epsball.paper.neighbourhood import RADII, in_balls, largest_region, over_plane
-from epsball.paper.subspace import LADDER, aligned, directions, frame, random_basis
-from epsball.report.svg import inline
+from epsball.paper.neighbourhood import ACCURACY, RADII, STAY, TOGETHER, WRONG, in_balls, largest_region, over_plane
+from epsball.paper.regions import CENTRES, CLEAN, EXPERIMENT, FOOLED, FOUND, LENGTHS, NEAR, NETWORKS, balls, plane
+from epsball.paper.rows import Rows
+from epsball.paper.subspace import (
+    ALIGNED,
+    BOXED,
+    DIRECTIONS,
+    FREE,
+    LADDER,
+    RANDOM,
+    aligned,
+    directions,
+    frame,
+    random_basis,
+)
+from paper.controls import NOTHING, changed, contradicts, holds, number, shown, supports
 from toy import Affine, samples
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from epsball.paper.figure import Figure
+COUNTS = {(ALIGNED, FREE): 40, (ALIGNED, BOXED): 25, (RANDOM, BOXED): 2}
 
 
-def figure(value: float) -> Figure:
-    return {"value": value, "low": value - 0.01, "high": value + 0.01, "n": 500}
+def network(name: str) -> Rows:
+    corners = ((-0.3, -0.3, 1.0), (0.3, -0.3, 0.5), (-0.3, 0.3, 1.0), (0.3, 0.3, 0.0))
+    numbers = dict(zip(CENTRES, (0.97, 0.99, 0.01), strict=True))
+    return Rows.gathered(
+        [
+            *(number(value).of(ACCURACY, eps=a, x=b) for a, b, value in corners),
+            number(0.99, 0.01).of(TOGETHER),
+            number(0.99, 0.01).of(STAY),
+            *(
+                number(count).of(DIRECTIONS, attack=attack, space=space, eps=eps)
+                for eps in LENGTHS
+                for (attack, space), count in COUNTS.items()
+            ),
+            number(0.9).of(FOOLED),
+            *(
+                number(value, 0.01).of(WRONG, data=centre, norm=norm.name, eps=radius)
+                for norm, radii in RADII.items()
+                for radius in radii
+                for centre, value in numbers.items()
+            ),
+        ]
+    ).of(network=name)
 
 
-def network() -> dict[str, Any]:
-    plane = {"accuracy": [[1.0, 0.5], [1.0, 0.0]], "together": figure(0.99), "stay": figure(0.99)}
-    counts = [{"eps": eps, "free": figure(40), "boxed": figure(25), "random": figure(2)} for eps in regions.LENGTHS]
-    shares = {"found": figure(0.97), "ended": figure(0.99), "clean": figure(0.01)}
-    rows = [{"norm": norm.name, "radius": radius, **shares} for norm, radii in RADII.items() for radius in radii]
-    return {"images": 480, "plane": plane, "directions": counts, "balls": {"fooled": figure(0.9), "rows": rows}}
+TRUE = Rows.gathered(map(network, NETWORKS))
 
 
-def supporting() -> dict[str, Any]:
-    return {"networks": {name: network() for name in regions.NETWORKS}, "setting": "by hand"}
-
-
-def test_holds() -> None:
-    checks = regions.judge(supporting())
-    assert len(checks) == 7
-    assert verdict(checks) is Verdict.HOLDS
-
-
-def pockets(own: dict[str, Any]) -> None:
-    own["plane"]["together"] = figure(0.5)
-
-
-def holes(own: dict[str, Any]) -> None:
-    own["plane"]["stay"] = figure(0.8)
-
-
-def few_directions(own: dict[str, Any]) -> None:
-    own["directions"][-1]["boxed"] = figure(5)
-
-
-def near(own: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = next(row for row in own["balls"]["rows"] if (row["norm"], row["radius"]) == regions.NEAR)
-    return found
-
-
-def empty_balls(own: dict[str, Any]) -> None:
-    near(own)["found"] = figure(0.3)
-
-
-def wrong_everywhere(own: dict[str, Any]) -> None:
-    near(own)["clean"] = figure(0.3)
+def test_a_result_like_the_claim_holds() -> None:
+    supports(EXPERIMENT, TRUE, 7)
 
 
 @pytest.mark.parametrize(
-    ("counterfeit", "places"),
-    [(pockets, (0, 0)), (holes, (1, 1)), (few_directions, (2, 3)), (empty_balls, (4, 5)), (wrong_everywhere, (6, 6))],
+    ("keys", "value", "places"),
+    [
+        ({"quantity": TOGETHER}, 0.5, (0, 0)),
+        ({"quantity": STAY}, 0.8, (1, 1)),
+        ({"quantity": DIRECTIONS, "attack": ALIGNED, "space": BOXED, "eps": LENGTHS[-1]}, 5.0, (2, 3)),
+        ({"quantity": WRONG, "data": FOUND, **NEAR}, 0.3, (4, 5)),
+        ({"quantity": WRONG, "data": CLEAN, **NEAR}, 0.3, (6, 6)),
+    ],
 )
-@pytest.mark.parametrize("which", range(len(regions.NETWORKS)))
-def test_a_counterfeit_is_seen(
-    counterfeit: Callable[[dict[str, Any]], None], places: tuple[int, int], which: int
+@pytest.mark.parametrize("which", range(len(NETWORKS)))
+def test_a_negative_control_flips_its_statement(
+    keys: dict[str, object], value: float, places: tuple[int, int], which: int
 ) -> None:
-    measured = supporting()
-    counterfeit(measured["networks"][regions.NETWORKS[which]])
-    checks = regions.judge(measured)
-    assert [check.holds for check in checks] == [place != places[which] for place in range(len(checks))]
-    assert verdict(checks) is Verdict.PARTLY
-
-
-def nobody_fooled(own: dict[str, Any]) -> None:
-    own["plane"] |= {"together": None, "stay": None}
-    own["balls"]["rows"] = [{**row, **dict.fromkeys(regions.CENTRES)} for row in own["balls"]["rows"]]
+    contradicts(EXPERIMENT, changed(TRUE, value, network=NETWORKS[which], **keys), [places[which]])
 
 
 def test_where_no_image_is_fooled_nothing_is_decided() -> None:
-    measured = supporting()
-    nobody_fooled(measured["networks"]["mlp-512"])
-    assert [check.holds for check in regions.judge(measured)] == [None, None, True, True, None, True, None]
-    pockets(measured["networks"]["lenet-mnist"])
-    assert regions.judge(measured)[0].holds is False
-    nobody_fooled(measured["networks"]["lenet-mnist"])
-    assert all(len(cells) == len(table.columns) for table in regions.tables(measured) for cells in table.rows)
-    assert len(regions.pictures(measured)) == 3
+    nobody = changed(TRUE, NOTHING, network="mlp-512", quantity=(TOGETHER, STAY, WRONG))
+    assert holds(EXPERIMENT, nobody) == [None, None, True, True, None, True, None]
+    assert holds(EXPERIMENT, changed(nobody, 0.5, network="lenet-mnist", quantity=TOGETHER))[0] is False
+    shown(EXPERIMENT, changed(TRUE, NOTHING, quantity=(TOGETHER, STAY)))
 
 
 def test_a_classifier_that_nothing_fools_is_measured() -> None:
     model, (x, _) = eb.wrap(lambda x: x.flatten(1)[:, :3] * 0 + torch.tensor([5.0, 0, 0])), samples(8)
     y = torch.zeros(8, dtype=torch.int64)
-    plane = regions._plane(model, (x, y), 0, 5)  # noqa: SLF001 the measurement itself
-    balls = regions._balls(model, (x, y), 0, 2)  # noqa: SLF001 as above
-    assert plane["together"] is plane["stay"] is None
-    assert balls["fooled"]["value"] == 0
-    assert all(row[key] is None for row in balls["rows"] for key in regions.CENTRES)
-
-
-def test_drawn() -> None:
-    measured = supporting()
-    for table in regions.tables(measured):
-        assert all(len(cells) == len(table.columns) for cells in table.rows)
-    for picture in regions.pictures(measured):
-        assert "<path" in inline(picture.plot, "regions", picture.caption)
+    rows = Rows.gathered([plane(model, (x, y), 0, 0.3, 5), balls(model, (x, y), 0, 0.1, 2)])
+    assert rows.values("n", quantity=(TOGETHER, STAY)) == [0, 0]
+    assert rows.one(quantity=FOOLED).value == 0
+    assert set(rows.values("n", quantity=WRONG)) == {0}
 
 
 @pytest.mark.parametrize("k", [1, 2, 7, 16])
@@ -151,10 +125,10 @@ def test_a_half_space_has_as_many_directions_as_the_lemma_says() -> None:
     model, x, y = eb.wrap(Half()), torch.full((2, 1, 16, 16), 0.5), torch.zeros(2, dtype=torch.int64)
     g = steepest(model, (x, y), eb.l2)
     for eps, most in ((0.9, 0), (1.1, 1), (2.1, 4), (3.0, 8)):  # k directions reach it while eps / sqrt(k) > 1
-        found = directions(model, (x, y), g, eps, 0)
-        assert found["free"]["value"] == most
-        assert found["random"]["value"] <= LADDER[-1]
-    assert directions(model, (x, y), g, 1.1, 0)["boxed"]["value"] == 1
+        rows = directions(model, (x, y), g, eps, 0)
+        assert rows.one(attack=ALIGNED, space=FREE).value == most
+        assert rows.one(attack=RANDOM).value <= LADDER[-1]
+    assert directions(model, (x, y), g, 1.1, 0).one(attack=ALIGNED, space=BOXED).value == 1
 
 
 def test_largest_region() -> None:
@@ -167,12 +141,14 @@ def test_largest_region() -> None:
 def test_an_affine_classifier_has_one_region() -> None:
     model, (x, y) = eb.wrap(Affine()), samples(30, wrong=0)
     along = steepest(model, (x, y), eb.linf)
-    found = over_plane(model, (x, y), along, 0, most=0.2, points=9)
-    assert found["accuracy"][4][4] == 1
-    assert found["accuracy"][4][8] < 0.5
-    assert found["accuracy"][4][0] > 0.5
-    assert found["together"]["value"] > 0.9
-    assert found["stay"]["value"] > 0.9
+    rows = over_plane(model, (x, y), along, 0, largest=0.2, points=9)
+    middle = rows.where(quantity=ACCURACY, x=0)
+    assert middle.values("eps")[::4] == pytest.approx([-0.2, 0, 0.2])
+    left, centre, right = middle.values()[::4]
+    assert centre == 1
+    assert right < 0.5 < left
+    assert rows.one(quantity=TOGETHER).value > 0.9
+    assert rows.one(quantity=STAY).value > 0.9
 
 
 def test_balls_on_either_side_of_a_boundary() -> None:
@@ -183,16 +159,10 @@ def test_balls_on_either_side_of_a_boundary() -> None:
     assert inside.sum() > 3
     centres = {"found": found.x[inside], "deep": deep[inside], "clean": x[inside]}
     rows = in_balls(model, y[inside], centres, 0, 8)
-    smallest = rows[0]
-    assert 0.2 < smallest["found"]["value"] < 0.8  # about half of a ball on a plane lies beyond it
-    assert smallest["deep"]["value"] > 0.9
-    assert [row["radius"] for row in rows] == [radius for radii in RADII.values() for radius in radii]
-
-
-def test_a_mean_keeps_to_its_limits() -> None:
-    assert bounded_mean(torch.tensor([0.0, 0.0, 1.0]))["low"] == 0
-    assert bounded_mean(torch.tensor([1.0, 1.0, 0.5]))["high"] == 1
-    assert bounded_mean(torch.tensor([4.0, 0.0]), 4)["high"] == 4
+    smallest = rows.where(norm="linf", eps=RADII[eb.linf][0])
+    assert 0.2 < smallest.one(data="found").value < 0.8  # about half of a ball on a plane lies beyond it
+    assert smallest.one(data="deep").value > 0.9
+    assert rows.values("eps", data="clean") == [radius for radii in RADII.values() for radius in radii]
 
 
 def test_the_steepest_direction_has_length_one() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,31 +13,37 @@ from epsball import paper
 from epsball.cli import app
 from epsball.errors import InputError
 from epsball.paper import reproduce as module
-from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table, Verdict, verdict
+from epsball.paper.estimates import exactly
+from epsball.paper.experiment import Check, Experiment, Finding, Table, Verdict, verdict
 from epsball.paper.lab import Lab
-from epsball.paper.plots import Line, lines
+from epsball.paper.plots import Lines
 from epsball.paper.reproduce import PAGE, find, read, reproduce, write_page
+from epsball.paper.rows import Rows
 from paper import test_binary, test_comparison, test_fine_tuning, test_linear_growth, test_regions, test_transfer
-from paper.counterfeit import FACTS
+from paper.controls import FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 def toy(name: str, number: int) -> Experiment:
-    def measure(lab: Lab) -> Measured:
-        return {"value": lab.step(name, "value", lambda: number), "setting": "a <b>toy</b>"}
+    def value(rows: Rows) -> float:
+        return rows.one(x=1).value
 
-    def judge(measured: Measured) -> tuple[Check, ...]:
-        return (Check("at least 2", "3", str(measured["value"]), measured["value"] >= 2),)
+    def measure(lab: Lab) -> Rows:
+        return lab.step(name, "value", lambda: Rows((exactly(0.0).of("y"), exactly(float(number)).of("y", x=1.0))))
 
-    def tables(measured: Measured) -> tuple[Table, ...]:
-        return (Table("one", ("a", "b"), (("x", str(measured["value"])),)),)
-
-    def pictures(measured: Measured) -> tuple[Picture, ...]:
-        return (Picture("a line", lines([Line("y", [0, 1], [0, measured["value"]])], "x", "y")),)
-
-    return Experiment(f"E{number}", name, f"{name} is so", "it is looked at", measure, judge, tables, pictures)
+    return Experiment(
+        f"E{number}",
+        name,
+        f"{name} is so",
+        "it is looked at",
+        measure,
+        lambda _: "a <b>toy</b>",
+        (Check("at least 2", "3", lambda rows: (f"{value(rows):g}", value(rows) >= 2)),),
+        (Table("one", ("x",), {"a": "quantity", "b": "value"}, lambda rows: rows),),
+        (Lines("a line", lambda rows: rows.by("quantity"), "x", "x", "y"),),
+    )
 
 
 @pytest.fixture
@@ -57,7 +64,9 @@ def test_all_are_run_judged_and_written(lab: Lab) -> None:
     assert names(lab.out) == ["README.md", PAGE, "one-1.svg", "one.json", "two-1.svg", "two.json"]
     written = json.loads((lab.out / "two.json").read_text())
     assert written["verdict"] == "holds"
-    assert written["circumstances"]["command"] == "epsball reproduce --quick"
+    assert written["environment"]["command"] == "epsball reproduce --quick"
+    assert (written["shared"], written["columns"][4:]) == ({"quantity": "y", "experiment": "two"}, ["x"])
+    assert written["rows"] == [[0.0, None, None, 1, 0.0], [2.0, None, None, 1, 1.0]]
     page, summary = (lab.out / PAGE).read_text(), (lab.out / "README.md").read_text()
     assert "does not hold" in page
     assert "a &lt;b&gt;toy" in page
@@ -77,11 +86,11 @@ def test_the_page_gathers_what_earlier_runs_left(lab: Lab) -> None:
 
 
 def test_a_stopped_run_goes_on_where_it_was(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(_: Lab) -> Measured:
+    def stop(_: Lab) -> Rows:
         raise KeyboardInterrupt
 
     whole = paper.EXPERIMENTS["two"]
-    stopped = Experiment("E2", "two", "", "", stop, whole.judge, whole.tables, whole.pictures)
+    stopped = replace(whole, measure=stop)
     monkeypatch.setitem(paper.EXPERIMENTS, "two", stopped)
     with pytest.raises(KeyboardInterrupt):
         reproduce(lab)
@@ -98,8 +107,9 @@ def test_unknown_names_and_damaged_results_are_refused(lab: Lab) -> None:
     with pytest.raises(InputError, match="there is no experiment three; give E1 one, E2 two"):
         find(["three"])
     reproduce(lab)
-    of_another_version = json.loads((lab.out / "one.json").read_text()) | {"measured": {"other": 1}}
-    for text in ("{", json.dumps(of_another_version)):
+    of_another_version = json.loads((lab.out / "one.json").read_text()) | {"rows": []}
+    of_an_old_one = {"measured": {"value": 1}, "circumstances": FACTS["environment"], "seconds": 1.0}
+    for text in ("{", json.dumps(of_an_old_one), json.dumps(of_another_version)):
         (lab.out / "one.json").write_text(text)
         with pytest.raises(InputError, match=r"one.json is no result of this version, or a damaged one; delete it"):
             read(lab.out)
@@ -117,7 +127,7 @@ def test_unknown_names_and_damaged_results_are_refused(lab: Lab) -> None:
     ],
 )
 def test_a_verdict_is_computed_from_the_checks(holds: tuple[bool | None, ...], expected: Verdict) -> None:
-    assert verdict(tuple(Check("", "", "", each) for each in holds)) is expected
+    assert verdict(tuple(Finding("", "", "", each) for each in holds)) is expected
 
 
 def test_a_real_experiment_through_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,35 +138,34 @@ def test_a_real_experiment_through_the_command_line(tmp_path: Path, monkeypatch:
     (described,) = json.loads(said.stdout)["experiments"]
     written = json.loads((out / "binary.json").read_text())
     assert (described["id"], described["verdict"], described["checks"]) == ("E5", written["verdict"], written["checks"])
-    assert written["verdict"] == verdict(paper.EXPERIMENTS["binary"].judge(written["measured"])).value
+    assert written["verdict"] == verdict(paper.EXPERIMENTS["binary"].findings(Rows.read(written))).value
     assert written["checks"][0]["holds"] is True  # eq. 7 holds of every affine classifier
     assert names(out) == ["README.md", "binary-1.svg", "binary.json", PAGE]
     assert list((tmp_path / "cache").rglob("*.safetensors"))
 
 
 WHOLE = {
-    "linear-growth": test_linear_growth.supporting(),
-    "binary": test_binary.supporting(),
+    "linear-growth": test_linear_growth.TRUE,
+    "binary": test_binary.TRUE,
     "comparison": test_comparison.TRUE,
     "fine-tuning": test_fine_tuning.TRUE,
-    "regions": test_regions.supporting(),
-    "transfer": test_transfer.supporting(),
+    "regions": test_regions.TRUE,
+    "transfer": test_transfer.TRUE,
 }
 """Experiments with bars such as |f| or |r| in their texts, among others."""
 
 
 def test_every_row_of_a_table_of_the_summary_has_as_many_cells_as_its_head(tmp_path: Path) -> None:
-    for name, measured in WHOLE.items():
-        document = {"measured": measured, "circumstances": FACTS, "seconds": 1.0}
-        (tmp_path / f"{name}.json").write_text(json.dumps(document), encoding="utf-8")
+    for name, rows in WHOLE.items():
+        (tmp_path / f"{name}.json").write_text(rows.document(FACTS), encoding="utf-8")
     write_page(tmp_path)
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert r"\|f\|/‖ω‖" in text
     blocks = [block.splitlines() for block in re.split(r"\n(?!\|)", text) if "\n|" in f"\n{block}"]
     tables = [[line for line in block if line.startswith("|")] for block in blocks]
     assert len(tables) > 10
-    for rows in tables:
-        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1, rows[0]
+    for lines in tables:
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1, lines[0]
 
 
 def test_every_experiment_of_the_paper_is_there() -> None:

@@ -1,126 +1,106 @@
 from __future__ import annotations
 
-import copy
-from typing import TYPE_CHECKING, Any
-
 import pytest
 import torch
 
 import epsball as eb
 from epsball.paper import saddle_point
-from epsball.paper.experiment import Verdict, verdict
 from epsball.paper.networks import ROBUST_EPS
-from epsball.report.svg import inline
+from epsball.paper.rows import Row, Rows
+from epsball.paper.saddle_point import (
+    ACCURACY,
+    APART,
+    BELOW,
+    CLIMB,
+    DEVIATION,
+    DISTINCT,
+    EUCLIDEAN,
+    EXPERIMENT,
+    HIGHEST,
+    INNER,
+    KINDS,
+    LABEL,
+    LARGEST,
+    MEAN,
+    MIDDLE,
+    OUTLYING,
+    PERCENTILE,
+    QUARTILES,
+    RANDOM,
+    START,
+    relative,
+)
+from paper.controls import changed, contradicts, number, supports
 from toy import Affine, samples
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
-
-def sample(centre: float) -> dict[str, Any]:
-    return {
-        "label": 7,
-        "start": 0.01 * centre,
-        "mean": centre,
-        "deviation": 0.05 * centre,
-        "percentiles": [centre * (0.9 + 0.002 * place) for place in range(101)],
-        "curves": [[0.01 * centre, 0.005 * centre, 0.02 * centre], [centre, 0.9 * centre, 1.1 * centre]],
-        "linf": 0.55,
-        "l2": 4.0,
-        "random l2": 4.2,
-        "distinct": 1000,
-        "middle": 0.8 * centre,
-        "dips": 0.99,
+def image(centre: float, name: str) -> Rows:
+    quantities = {
+        LABEL: 7.0,
+        START: 0.01 * centre,
+        MEAN: centre,
+        DEVIATION: 0.05 * centre,
+        LARGEST: 0.55,
+        EUCLIDEAN: 4.0,
+        RANDOM: 4.2,
+        DISTINCT: 1000.0,
+        MIDDLE: 0.8 * centre,
+        BELOW: 0.99,
     }
+    rows = [number(value).of(quantity) for quantity, value in quantities.items()]
+    rows += [number(centre * (0.9 + 0.002 * place)).of(PERCENTILE, x=float(place)) for place in range(101)]
+    rows += [
+        Row(0.01 * centre, 0.005 * centre, 0.02 * centre, 20, CLIMB),
+        number(centre, 0.1 * centre).of(CLIMB, x=20.0),
+    ]
+    return Rows(tuple(rows)).of(data=name, attack="PGD")
 
 
-def supporting() -> dict[str, Any]:
-    clean = {"value": 0.98, "low": 0.97, "high": 0.99, "n": 1000}
-    networks = {
-        kind: {"clean": dict(clean), "samples": [sample(centre), sample(1.3 * centre)]}
-        for kind, centre in (("standard", 20.0), ("PGD", 0.5))
-    }
-    return {"setting": "by hand", "steps": [0, 20], "networks": networks}
+def network(kind: str, centre: float) -> Rows:
+    images = (image(centre, "image 0"), image(1.3 * centre, "image 1"))
+    return Rows.gathered([number(0.98, 0.01).of(ACCURACY), *images]).of(network=kind)
 
 
-def guessing(networks: dict[str, Any]) -> None:
-    networks["PGD"]["clean"]["value"] = 0.11
+STANDARD, ROBUST = KINDS
+TRUE = Rows.gathered([network(STANDARD, 20.0), network(ROBUST, 0.5)])
 
 
-def scattered(kind: str) -> Callable[[dict[str, Any]], None]:
-    def change(networks: dict[str, Any]) -> None:
-        for each in networks[kind]["samples"]:
-            each["percentiles"] = [each["mean"] * (0.5 + 0.01 * place) for place in range(101)]
-
-    return change
-
-
-def outlying(kind: str) -> Callable[[dict[str, Any]], None]:
-    def change(networks: dict[str, Any]) -> None:
-        each = networks[kind]["samples"][1]
-        each["percentiles"][100] = 3 * each["mean"]
-
-    return change
+def scattered(kind: str) -> Rows:
+    rows = TRUE
+    for name in ("image 0", "image 1"):
+        mean = TRUE.one(quantity=MEAN, network=kind, data=name).value
+        for place in range(101):
+            keys = {"quantity": PERCENTILE, "network": kind, "data": name, "x": place}
+            rows = changed(rows, mean * (0.5 + 0.01 * place), **keys)
+    return rows
 
 
-def together(kind: str) -> Callable[[dict[str, Any]], None]:
-    def change(networks: dict[str, Any]) -> None:
-        for each in networks[kind]["samples"]:
-            each["l2"] = 0.1
-
-    return change
+def test_a_result_like_the_claim_holds() -> None:
+    supports(EXPERIMENT, TRUE, 10)
+    assert [len(table.filled(TRUE)) for table in EXPERIMENT.tables] == [4, 4]
 
 
-def one_hill(kind: str) -> Callable[[dict[str, Any]], None]:
-    def change(networks: dict[str, Any]) -> None:
-        for each in networks[kind]["samples"]:
-            each["dips"] = 0.01
-
-    return change
-
-
-def as_high(networks: dict[str, Any]) -> None:
-    networks["PGD"]["samples"] = copy.deepcopy(networks["standard"]["samples"])
+@pytest.mark.parametrize(("first", "kind"), [(1, STANDARD), (5, ROBUST)])
+def test_negative_controls_flip_their_statements(first: int, kind: str) -> None:
+    contradicts(EXPERIMENT, scattered(kind), [first])
+    top = 3 * TRUE.one(quantity=MEAN, network=kind, data="image 1").value
+    outlier = changed(TRUE, top, quantity=PERCENTILE, network=kind, data="image 1", x=100)
+    contradicts(EXPERIMENT, outlier, [first + 1])
+    contradicts(EXPERIMENT, changed(TRUE, 0.1, quantity=EUCLIDEAN, network=kind), [first + 2])
+    contradicts(EXPERIMENT, changed(TRUE, 0.01, quantity=BELOW, network=kind), [first + 3])
 
 
-COUNTERFEITS = (
-    guessing,
-    *(of("standard") for of in (scattered, outlying, together, one_hill)),
-    *(of("PGD") for of in (scattered, outlying, together, one_hill)),
-    as_high,
-)
-
-
-def test_holds() -> None:
-    checks = saddle_point.judge(supporting())
-    assert verdict(checks) is Verdict.HOLDS
-    assert len(checks) == len(COUNTERFEITS)
-
-
-@pytest.mark.parametrize("place", range(len(COUNTERFEITS)))
-def test_a_counterfeit_is_seen(place: int) -> None:
-    measured = supporting()
-    COUNTERFEITS[place](measured["networks"])
-    checks = saddle_point.judge(measured)
-    assert [check.holds for check in checks].index(False) == place
-    assert verdict(checks) is Verdict.PARTLY
+def test_a_network_that_guesses_or_whose_losses_are_as_high_is_seen() -> None:
+    contradicts(EXPERIMENT, changed(TRUE, 0.11, quantity=ACCURACY, network=ROBUST), [0])
+    contradicts(EXPERIMENT, Rows.gathered([network(STANDARD, 20.0), network(ROBUST, 20.0)]), [9])
 
 
 def test_losses_that_are_all_the_same_are_no_outliers() -> None:
-    measured = supporting()
-    for each in measured["networks"]["PGD"]["samples"]:
-        each["percentiles"] = [each["mean"]] * 101
-    assert verdict(saddle_point.judge(measured)) is Verdict.HOLDS
-
-
-def test_tables_and_pictures() -> None:
-    measured = supporting()
-    for table in saddle_point.tables(measured):
-        assert len(table.rows) == 4
-        assert all(len(row) == len(table.columns) for row in table.rows)
-    pictures = saddle_point.pictures(measured)
-    assert len(pictures) == 4
-    assert all(inline(each.plot, "saddle", each.caption).startswith("<svg") for each in pictures)
+    rows = TRUE
+    for name in ("image 0", "image 1"):
+        keys = {"network": ROBUST, "data": name}
+        rows = changed(rows, TRUE.one(quantity=MEAN, **keys).value, quantity=PERCENTILE, **keys)
+    assert {finding.holds for finding in EXPERIMENT.findings(rows)} == {True}
 
 
 def test_part_of_a_climb_is_a_climb() -> None:
@@ -141,14 +121,14 @@ def test_apart() -> None:
     ends[1] += 0.001  # the same maximum
     ends[2, 0, 0, 0] = 0.3
     found = saddle_point.apart(ends)
-    assert found["distinct"] == 2
-    assert found["linf"] == pytest.approx((0.001 + 0.3 + 0.299) / 3, rel=1e-4)
+    assert found[DISTINCT] == 2
+    assert found[LARGEST] == pytest.approx((0.001 + 0.3 + 0.299) / 3, rel=1e-4)
     far = (0.299**2 + 3 * 0.001**2) ** 0.5
-    assert found["l2"] == pytest.approx((0.002 + 0.3 + far) / 3, rel=1e-4)
+    assert found[EUCLIDEAN] == pytest.approx((0.002 + 0.3 + far) / 3, rel=1e-4)
 
 
-@pytest.mark.parametrize(("sign", "share"), [(1, 1.0), (-1, 0.0)])
-def test_a_valley_between_two_maxima_is_a_dip(sign: float, share: float) -> None:
+@pytest.mark.parametrize(("sign", "fraction"), [(1, 1.0), (-1, 0.0)])
+def test_a_valley_between_two_maxima_is_a_dip(sign: float, fraction: float) -> None:
     def model(x: torch.Tensor) -> torch.Tensor:
         height = sign * ((x.flatten(1) - 0.5) ** 2).sum(1)  # a valley or a hill at 1/2
         return torch.stack((-height, height), 1)
@@ -157,13 +137,12 @@ def test_a_valley_between_two_maxima_is_a_dip(sign: float, share: float) -> None
     y = torch.zeros(4, dtype=torch.int64)
     losses = saddle_point.losses(eb.wrap(model), ends, y)
     found = saddle_point.dip(eb.wrap(model), ends, losses, y)
-    assert found["dips"] == share
-    assert found["middle"] == pytest.approx(torch.tensor(2.0).log().item())
+    assert found[BELOW] == fraction
+    assert found[MIDDLE] == pytest.approx(torch.tensor(2.0).log().item())
 
 
 def test_spread() -> None:
-    measured = sample(2.0)
-    assert saddle_point.relative(measured) == pytest.approx(
-        {"quartiles": 0.1, "1 to 99 %": 0.196, "deviation": 0.05, "highest": 1.1}
-    )
-    assert saddle_point.outlying(measured) == pytest.approx(1 / 98)
+    rows = relative(image(2.0, "image 0").of(network=STANDARD))
+    found = {row.quantity: row.value for row in rows}
+    expected = {QUARTILES: 0.1, INNER: 0.196, DEVIATION: 0.05, HIGHEST: 1.1, OUTLYING: 1 / 98, APART: 4 / 4.2}
+    assert {quantity: found[quantity] for quantity in expected} == pytest.approx(expected)

@@ -1,129 +1,93 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
 
 import pytest
 import torch
 
 from epsball.models.wrap import wrap
-from epsball.paper import transfer
 from epsball.paper.experiment import Verdict, verdict
-from epsball.report.svg import inline
+from epsball.paper.rows import Row, Rows
+from epsball.paper.transfer import (
+    ACCURACY,
+    ERROR,
+    EXAMPLES,
+    EXPERIMENT,
+    GROUPS,
+    HALVES,
+    NETWORKS,
+    SAME_SIZE,
+    THREAT,
+    gain,
+    pairs,
+    shown,
+)
+from paper import controls
+from paper.controls import NOTHING, changed, holds, number, supports
 from toy import Affine, samples
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
-    from epsball.paper.figure import Figure
-    from epsball.paper.transfer import Cell
-
-NETWORKS = (transfer.LINEAR, "cnn-mnist", *(name for pair in transfer.SEEDS for name in pair), *transfer.HALVES)
-
-
-def figure(value: float) -> Figure:
-    return {"value": value, "low": value - 0.01, "high": value + 0.01, "n": 1000}
+def cell(source: str, target: str) -> Rows:
+    own = source == target
+    rows = (
+        number(0.0 if own else 0.55, 0.01).of(ACCURACY, attack=EXAMPLES),
+        number(1.0 if own else 0.4, 0.01).of(ERROR, attack=EXAMPLES),
+        number(0.02, 0.01).of(ERROR, attack=SAME_SIZE),
+    )
+    return Rows(rows).of(data=source, network=target)
 
 
-def supporting() -> dict[str, Any]:
-    cells = {
-        source: {
-            target: {
-                "accuracy": figure(0.0 if source == target else 0.55),
-                "error": figure(1.0 if source == target else 0.4),
-                "noise": figure(0.02),
-            }
-            for target in NETWORKS
-        }
-        for source in NETWORKS
-    }
-    return {"cells": cells, "setting": "by hand"}
+TRUE = Rows.gathered(cell(source, target) for source in NETWORKS for target in NETWORKS)
 
 
-def fails(cells: dict[str, dict[str, Cell]], where: Callable[[str, str], bool]) -> None:
-    for source, row in cells.items():
-        for target, cell in row.items():
-            if source != target and where(source, target):
-                cell["error"] = figure(0.06)
+def test_a_result_like_the_claim_holds() -> None:
+    supports(EXPERIMENT, TRUE, len(GROUPS) + 1)
+    assert [len(table.filled(TRUE)) for table in EXPERIMENT.tables] == [len(NETWORKS)] * 3
 
 
-def test_holds() -> None:
-    checks = transfer.judge(supporting())
-    assert len(checks) == len(transfer.GROUPS) + 1
-    assert verdict(checks) is Verdict.HOLDS
-
-
-@pytest.mark.parametrize("group", transfer.GROUPS)
+@pytest.mark.parametrize("group", GROUPS)
 def test_a_group_without_transfer_is_seen(group: str) -> None:
-    measured = supporting()
-    fails(measured["cells"], transfer.GROUPS[group][1])
-    checks = transfer.judge(measured)
-    assert checks[list(transfer.GROUPS).index(group)].holds is False
-    assert verdict(checks) is not Verdict.HOLDS
+    lost, small = {(row.data, row.network) for row in pairs(TRUE, group, EXAMPLES)}, number(0.06, 0.01)
+    without = Rows.gathered(
+        changed(Rows((row,)), small) if row.quantity == ERROR and (row.data, row.network) in lost else row
+        for row in TRUE
+    )
+    assert holds(EXPERIMENT, without)[list(GROUPS).index(group)] is False
+    assert verdict(EXPERIMENT.findings(without)) is not Verdict.HOLDS
 
 
 def test_noise_that_does_as_much_harm_is_seen() -> None:
-    measured = supporting()
-    for row in measured["cells"].values():
-        for cell in row.values():
-            cell["noise"] = figure(0.39)
-    assert verdict(transfer.judge(measured)) is Verdict.FAILS
+    assert verdict(EXPERIMENT.findings(changed(TRUE, 0.39, attack=SAME_SIZE))) is Verdict.FAILS
 
 
 def test_intervals_that_overlap_are_seen() -> None:
-    measured = supporting()
-    for row in measured["cells"].values():
-        for cell in row.values():
-            cell["error"] = {**cell["error"], "low": 0.01}
-    checks = transfer.judge(measured)
-    assert [check.holds for check in checks] == [True] * len(transfer.GROUPS) + [False]
+    rows = changed(TRUE, Row(0.4, 0.01, 0.41, 1000), quantity=ERROR, attack=EXAMPLES)
+    assert holds(EXPERIMENT, rows) == [True] * len(GROUPS) + [False]
 
 
 def test_a_mean_that_the_images_do_not_bear_out_is_seen() -> None:
-    measured = supporting()
-    for row in measured["cells"].values():
-        for cell in row.values():
-            cell["error"] = {**cell["error"], "low": -3.6, "high": 4.4}
-    checks = transfer.judge(measured)
-    assert {check.holds for check in checks} == {False}
-    assert "38.0 points more" in checks[0].measured
+    rows = changed(TRUE, Row(0.4, -3.6, 4.4, 1000), quantity=ERROR, attack=EXAMPLES)
+    assert set(holds(EXPERIMENT, rows)) == {False}
+    assert "38.0 points more" in EXPERIMENT.findings(rows)[0].measured
 
 
 def test_pairs_that_share_their_images_do_not_narrow_the_interval_of_a_gain() -> None:
-    cell: Cell = {"error": figure(0.4), "noise": figure(0.02)}
-    found, alone = transfer.gain([cell, cell]), transfer.gain([cell])
-    assert found["value"] == pytest.approx(0.38)
-    assert found["high"] - found["low"] == pytest.approx(alone["high"] - alone["low"]) == pytest.approx(0.02 * 2**0.5)
+    many, few = (gain(TRUE, group) for group in (next(iter(GROUPS)), "same architecture, disjoint data"))
+    assert many.value == pytest.approx(0.38)
+    assert many.high - many.low == pytest.approx(few.high - few.low) == pytest.approx(0.02 * 2**0.5)
 
 
 def test_where_nothing_fools_its_source_nothing_is_decided() -> None:
-    measured = supporting()
-    for source, row in measured["cells"].items():
-        for cell in row.values():
-            if source in transfer.HALVES:
-                cell["error"] = cell["noise"] = None
-    checks = transfer.judge(measured)
-    assert [check.holds for check in checks] == [True, True, True, True, None, True]
-    for row in measured["cells"].values():
-        for cell in row.values():
-            cell["error"] = cell["noise"] = None
-    assert {check.holds for check in transfer.judge(measured)} == {None}
-    assert all(len(row) == len(table.columns) for table in transfer.tables(measured) for row in table.rows)
-    assert len(transfer.pictures(measured)) == 2
+    rows = changed(TRUE, NOTHING, quantity=ERROR, data=HALVES)
+    assert holds(EXPERIMENT, rows) == [True, True, True, True, None, True]
+    rows = changed(TRUE, NOTHING, quantity=ERROR)
+    assert set(holds(EXPERIMENT, rows)) == {None}
+    assert math.isnan(gain(rows, next(iter(GROUPS))).value)
+    controls.shown(EXPERIMENT, rows)
 
 
 def test_no_group_holds_a_network_with_itself() -> None:
-    cells = supporting()["cells"]
-    sizes = {group: len(transfer.pairs(cells, group)) for group in transfer.GROUPS}
-    assert list(sizes.values()) == [56, 42, 14, 4, 2]
-
-
-def test_tables_and_pictures() -> None:
-    measured = supporting()
-    tables = transfer.tables(measured)
-    assert len(tables) == 3
-    assert all(len(row) == len(table.columns) for table in tables for row in table.rows)
-    pictures = transfer.pictures(measured)
-    assert all(inline(picture.plot, "transfer", picture.caption).startswith("<svg") for picture in pictures)
+    assert [len(pairs(TRUE, group, EXAMPLES)) for group in GROUPS] == [72, 58, 16, 4, 2]
 
 
 class Blind(Affine):
@@ -137,11 +101,13 @@ class Blind(Affine):
 def test_cells_count_what_fools_the_source_and_was_right_on_both() -> None:
     x, y = samples(40, wrong=8)
     models = {"one": wrap(Affine()), "twin": wrap(Affine()), "blind": wrap(Blind())}
-    cells = transfer.row(models, "one", (x, y), seed=0)
-    assert cells["one"]["error"]["value"] == 1.0
-    assert cells["twin"] == cells["one"]
-    assert cells["one"]["error"]["n"] <= 32
+    rows = shown(models, "one", (x, y), THREAT, 20, seed=0)
+    one, twin, blind = rows.by("network").values()
+    assert one.one(quantity=ERROR, attack=EXAMPLES).value == 1.0
+    assert one.one(quantity=ERROR, attack=EXAMPLES).n <= 32
+    assert twin.of(network="one") == one
+    assert set(rows.values("data")) == {"one"}
     zeros = int((y == 0).sum())
-    assert cells["blind"]["accuracy"]["value"] == pytest.approx(zeros / 40)
-    assert cells["blind"]["error"]["value"] == 0.0
-    assert cells["blind"]["error"]["n"] < zeros + 1
+    assert blind.one(quantity=ACCURACY).value == pytest.approx(zeros / 40)
+    assert blind.one(quantity=ERROR, attack=EXAMPLES).value == 0.0
+    assert blind.one(quantity=ERROR, attack=EXAMPLES).n < zeros + 1

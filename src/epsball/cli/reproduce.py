@@ -19,7 +19,7 @@ Names = Annotated[
     typer.Argument(metavar="[EXPERIMENT …]", help="Of `epsball list experiments`, by name or number; all by default."),
 ]
 Folder = Annotated[
-    Path, typer.Option("--out", metavar="FOLDER", help="Where page, JSON, pictures and finished steps are written.")
+    Path, typer.Option("--out", metavar="FOLDER", help="Where page, JSON, figures and finished steps are written.")
 ]
 
 _RESULTS = Path("results")
@@ -54,12 +54,12 @@ def reproduce(
 
 
 def _checks(result: Result) -> list[dict[str, object]]:
-    return [asdict(check) for check in result.experiment.judge(result.measured)]
+    return [asdict(finding) for finding in result.findings]
 
 
 def _verdicts(results: list[Result]) -> Table:
     shown = table("The paper, claim by claim", "experiment", "measured", "verdict", numeric=False)
     for result in results:
-        lines = [f"{check.statement}: {check.measured}" for check in result.experiment.judge(result.measured)]
+        lines = [f"{finding.statement}: {finding.measured}" for finding in result.findings]
         shown.add_row(f"{result.experiment.id} {result.experiment.name}", "\n".join(lines), result.verdict.value)
     return shown

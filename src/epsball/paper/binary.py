@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from torch import nn
 
@@ -12,10 +12,12 @@ from epsball.errors import InputError
 from epsball.geometry import l2, linf
 from epsball.models.load import load_model
 from epsball.paper.answers import labels
-from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table
-from epsball.paper.figure import Figure, mean, percent, plain, share
+from epsball.paper.cells import decimals, key, listed
+from epsball.paper.estimates import decimal, exactly, fraction, mean, percent
+from epsball.paper.experiment import Answer, Experiment, Table, check
 from epsball.paper.networks import QUICK
-from epsball.paper.plots import histograms
+from epsball.paper.plots import Histograms
+from epsball.paper.rows import Row, Rows, split, where
 from epsball.report.text import DASH
 from epsball.threat import Threat
 from epsball.training.recipe import recipe_for
@@ -29,40 +31,40 @@ if TYPE_CHECKING:
 
 NAME = "binary"
 DIGITS = (3, 7)
-FREE = "no pixel clipped"
-BOXES = {FREE: Threat(l2, low=-1e3, high=1e3), "pixels in [0, 1]": Threat(l2)}
-OVERSHOOT, LEAST = 0.02, 1e-3
-ALGORITHMS: dict[str, Attack] = {
-    "Algorithm 1": BinaryDeepFool(overshoot=OVERSHOOT),
-    "Algorithm 2": DeepFool(overshoot=OVERSHOOT, halvings=0, screen=float("inf")),
-}
-FGSM_EPS, FGSM_ERROR, CLEAN_ERROR = 0.25, 0.99, 0.016
+SPACES = FREE, BOXED = "no pixel clipped", "pixels in [0, 1]"
+THREATS = {FREE: Threat(l2, low=-1e3, high=1e3), BOXED: Threat(l2)}
+OVERSHOOT, SMALL = 0.02, 1e-3
+NETWORKS = AFFINE, NETWORK = "logistic regression", "784-512-2"
+ALGORITHMS = FIRST, SECOND = "Algorithm 1", "Algorithm 2"
+FGSM_EPS = 0.25
+CLEAN, FOOLED, ITERATIONS, MAXIMUM, DISTANCE = (
+    "clean error",
+    "fooled",
+    "iterations",
+    "largest number of iterations",
+    "distance",
+)
+CLOSED_FORM, RATIO, SAME_DISTANCE = "|f|/‖ω‖ (eq. 7)", "distance / (|f|/‖ω‖)", "same distance"
+ERRORS = {CLEAN: ("clean", "1.6 %"), FOOLED: (f"FGSM, ε = {FGSM_EPS} in linf", "99 %")}
+"""Of the logistic regression, in words and in Goodfellow et al. 2014."""
 SAME, FEW = 0.01, 3
 
 
-class Run(TypedDict):
-    """One algorithm on one classifier: share fooled, then iterations and distances of the images fooled."""
-
-    fooled: Figure
-    iterations: Figure
-    most: int
-    distance: Figure
-
-
-def measure(lab: Lab) -> Measured:
+def measure(lab: Lab) -> Rows:
     """Train two classifiers to tell two digits apart, and take both algorithms to each."""
-    x, y = of_digits(lab.data("mnist"))
+    test = of_digits(lab.data("mnist"))
     affine, network = (_trained(lab, name) for name in ("linear", "mlp-512"))
-    setting = (
-        f"The digits {DIGITS[0]} and {DIGITS[1]} of {lab.name('mnist')}, {len(y):,} test images, of which the correctly classified "
-        f"are attacked in l2; logistic regression is a softmax of two logits, f their difference and ω its gradient, overshoot "
-        f"{LEAST}; the network is 784-512-2 with ReLU, overshoot {OVERSHOOT}. One training each, seed {lab.seed}."
+    found = (lab.step(NAME, AFFINE, of_affine, affine, test), lab.step(NAME, NETWORK, of_network, network, test))
+    return Rows.gathered(rows.of(network=name) for name, rows in zip(NETWORKS, found, strict=True))
+
+
+def _setting(lab: Lab) -> str:
+    n = len(of_digits(lab.data("mnist"))[1])
+    return (
+        f"The digits {DIGITS[0]} and {DIGITS[1]} of {lab.name('mnist')}, {n:,} test images, of which the correctly classified "
+        f"are attacked in l2; {AFFINE} is a softmax of two logits, f their difference and ω its gradient, overshoot "
+        f"{SMALL}; the network is {NETWORK} with ReLU, overshoot {OVERSHOOT}. One training each, seed {lab.seed}."
     )
-    return {
-        "affine": lab.step(NAME, "logistic regression", partial(_affine, affine, (x, y)), affine, x),
-        "network": lab.step(NAME, "network", partial(_network, network, (x, y)), network, x),
-        "setting": setting,
-    }
 
 
 def of_digits(data: Data) -> Data:
@@ -90,102 +92,100 @@ def closed_form(model: Model, x: Tensor) -> Tensor:
     return distance
 
 
-def _affine(model: Model, data: Data) -> Measured:
+def of_affine(model: Model, data: Data) -> Rows:
+    """Algorithm 1 on an affine classifier, beside the closed form, in either space; and its error under FGSM."""
     right = labels(model, data[0]) == data[1]
     x, y = data[0][right], data[1][right]
-    exact, attack = closed_form(model, x), BinaryDeepFool(overshoot=LEAST)
-    found = {name: _run(attack, model, (x, y), threat) for name, threat in BOXES.items()}
-    ratios = {name: (distance / exact)[distance.isfinite()] for name, (_, distance) in found.items()}
-    return {
-        "error": share(~right),
-        "FGSM": share(FGSM()(model, *data, Threat(linf, FGSM_EPS)).success),
-        "exact": mean(exact),
-        "runs": {name: run for name, (run, _) in found.items()},
-        "off": (ratios[FREE] - 1).abs().max().item(),
-        "ratios": {name: values.tolist() for name, values in ratios.items()},
-    }
+    exact, attack = closed_form(model, x), BinaryDeepFool(overshoot=SMALL)
+    fgsm = fraction(FGSM()(model, *data, Threat(linf, FGSM_EPS)).success)
+    rows: list[Row | Rows] = [
+        fraction(~right).of(CLEAN),
+        fgsm.of(FOOLED, attack=FGSM.__name__, norm=linf.name, eps=FGSM_EPS),
+        mean(exact).of(DISTANCE, attack=CLOSED_FORM, norm=l2.name),
+    ]
+    for space, threat in THREATS.items():
+        run, distance = _run(attack, model, (x, y), threat)
+        ratios = enumerate((distance / exact).tolist())
+        each = Rows(tuple(exactly(ratio).of(RATIO, x=float(i)) for i, ratio in ratios if ratio < float("inf")))
+        rows += [part.of(attack=FIRST, norm=l2.name, space=space) for part in (run, each)]
+    return Rows.gathered(rows)
 
 
-def _network(model: Model, data: Data) -> Measured:
+def of_network(model: Model, data: Data) -> Rows:
+    """Both algorithms on a network in either space, and on how many images their distances agree."""
     right = labels(model, data[0]) == data[1]
-    rows = data[0][right], data[1][right]
-    runs, alike = dict[str, Run](), dict[str, Figure]()
-    for box, threat in BOXES.items():
-        found = {name: _run(attack, model, rows, threat) for name, attack in ALGORITHMS.items()}
-        first, second = (distance for _, distance in found.values())
-        runs |= {f"{box}, {name}": run for name, (run, _) in found.items()}
-        alike[box] = share((first - second).abs() <= SAME * second)
-    return {"error": share(~right), "runs": runs, "alike": alike}
+    correct = data[0][right], data[1][right]
+    attacks: tuple[Attack, ...] = (
+        BinaryDeepFool(overshoot=OVERSHOOT),
+        DeepFool(overshoot=OVERSHOOT, halvings=0, screen=float("inf")),
+    )
+    rows: list[Row | Rows] = [fraction(~right).of(CLEAN)]
+    for space, threat in THREATS.items():
+        found = [_run(attack, model, correct, threat) for attack in attacks]
+        rows += [
+            run.of(attack=name, norm=l2.name, space=space) for name, (run, _) in zip(ALGORITHMS, found, strict=True)
+        ]
+        first, second = (distance for _, distance in found)
+        rows.append(fraction((first - second).abs() <= SAME * second).of(SAME_DISTANCE, norm=l2.name, space=space))
+    return Rows.gathered(rows)
 
 
-def _run(attack: Attack, model: Model, data: Data, threat: Threat) -> tuple[Run, Tensor]:
+def _run(attack: Attack, model: Model, data: Data, threat: Threat) -> tuple[Rows, Tensor]:
+    """The fraction fooled, then iterations and distances of the images fooled; and the distances of all `(N,)`."""
     found = attack(model, *data, threat)
-    hit, distance = found.success, found.distance
-    taken = found.gradients[hit]  # with two classes, both algorithms take one gradient an iteration
-    return Run(fooled=share(hit), iterations=mean(taken), most=int(taken.max()), distance=mean(distance[hit])), distance
-
-
-def judge(measured: Measured) -> tuple[Check, ...]:
-    """On an affine classifier one step of Algorithm 1 is eq. 7; on a network a few steps do, and Algorithm 2 takes the same."""
-    affine, network = measured["affine"], measured["network"]
-    step, first = affine["runs"][FREE], network["runs"][f"{FREE}, Algorithm 1"]
-    return (
-        Check(
-            "logistic regression: the distance is |f|/‖ω‖ within 1 % for every image, where no pixel is clipped",
-            "|f|/‖ω‖ (eq. 7)",
-            f"{100 * affine['off']:.2g} % off at most; fooled {percent(step['fooled'])}",
-            affine["off"] <= SAME and step["fooled"]["value"] == 1,
-        ),
-        Check("logistic regression: one iteration is enough", "1", f"{step['most']} at most", step["most"] == 1),
-        Check(
-            "the network: Algorithm 1 fools every image, in fewer than 3 iterations on average, where no pixel is clipped",
-            "< 3, arXiv:1511.04599",
-            f"{plain(first['iterations'])}; fooled {percent(first['fooled'])}",
-            first["iterations"]["value"] < FEW and first["fooled"]["value"] == 1,
-        ),
-        Check(
-            "with two classes Algorithm 2 is Algorithm 1: the distances of at least 99 % of the images agree within 1 %",
-            DASH,
-            "; ".join(f"{box} {percent(figure)}" for box, figure in network["alike"].items()),
-            all(figure["value"] >= 1 - SAME for figure in network["alike"].values()),
-        ),
+    success, distance = found.success, found.distance
+    taken = found.gradients[success]  # with two classes, both algorithms take one gradient an iteration
+    rows = (
+        fraction(success).of(FOOLED),
+        mean(taken).of(ITERATIONS),
+        exactly(int(taken.max())).of(MAXIMUM),
+        mean(distance[success]).of(DISTANCE),
     )
+    return Rows(rows), distance
 
 
-def tables(measured: Measured) -> tuple[Table, ...]:
-    """Distances and iterations; FGSM's error beside that of its paper."""
-    affine, network = measured["affine"], measured["network"]
-    runs: dict[str, Run] = {
-        **{f"logistic regression, {name}": run for name, run in affine["runs"].items()},
-        **{f"784-512-2, {name}": run for name, run in network["runs"].items()},
-    }
-    texts = {name: (plain(run["distance"]), plain(run["iterations"]), str(run["most"])) for name, run in runs.items()}
-    rows = ((name, *texts[name], percent(run["fooled"])) for name, run in runs.items())
-    return (
-        Table(
-            "Correctly classified images moved across the boundary in l2",
-            ("classifier", "mean distance", "mean iterations", "most", "fooled"),
-            (("|f|/‖ω‖ of the logistic regression (eq. 7)", plain(affine["exact"]), DASH, DASH, DASH), *rows),
-        ),
-        Table(
-            f"Error of the logistic regression on {DIGITS[0]} against {DIGITS[1]}",
-            ("images", "Goodfellow et al. 2014", "measured"),
-            (
-                ("clean", f"{100 * CLEAN_ERROR:.1f} %", percent(affine["error"])),
-                (f"FGSM, ε = {FGSM_EPS} in linf", f"{100 * FGSM_ERROR:.0f} %", percent(affine["FGSM"])),
-            ),
-        ),
-    )
+@check(f"{AFFINE}: the distance is |f|/‖ω‖ within 1 % for every image, where no pixel is clipped", CLOSED_FORM)
+def _closed(rows: Rows) -> Answer:
+    off = max(abs(ratio - 1) for ratio in rows.values(quantity=RATIO, space=FREE))
+    fooled = rows.one(quantity=FOOLED, network=AFFINE, space=FREE)
+    return f"{100 * off:.2g} % off at most; fooled {percent(fooled)}", off <= SAME and fooled.value == 1
 
 
-def pictures(measured: Measured) -> tuple[Picture, ...]:
-    """How the distances found compare with the closed form."""
-    return (
-        Picture(
-            "Distance of Algorithm 1 on the logistic regression over |f|/‖ω‖: 1 where no pixel is clipped, more in the pixel box.",
-            histograms(measured["affine"]["ratios"], "distance / (|f|/‖ω‖)"),
-        ),
-    )
+@check(f"{AFFINE}: one iteration is enough", "1")
+def _one_step(rows: Rows) -> Answer:
+    largest = rows.one(quantity=MAXIMUM, network=AFFINE, space=FREE).value
+    return f"{largest:g} at most", largest == 1
+
+
+@check(
+    "the network: Algorithm 1 fools every image, in fewer than 3 iterations on average, where no pixel is clipped",
+    "< 3, arXiv:1511.04599",
+)
+def _few_steps(rows: Rows) -> Answer:
+    run = rows.where(network=NETWORK, attack=FIRST, space=FREE)
+    steps, fooled = run.one(quantity=ITERATIONS), run.one(quantity=FOOLED)
+    return f"{decimal(steps)}; fooled {percent(fooled)}", steps.value < FEW and fooled.value == 1
+
+
+@check(
+    "with two classes Algorithm 2 is Algorithm 1: the distances of at least 99 % of the images agree within 1 %", DASH
+)
+def _alike(rows: Rows) -> Answer:
+    found = rows.each("space", quantity=SAME_DISTANCE)
+    return listed(found), all(row.value >= 1 - SAME for row in found.values())
+
+
+def _classifier(line: Rows) -> str:
+    row = line.rows[0]
+    if row.attack == CLOSED_FORM:
+        return f"|f|/‖ω‖ of the {row.network} (eq. 7)"
+    return ", ".join((row.network, row.space, *([row.attack] if row.network == NETWORK else [])))
+
+
+def _cell(quantity: str, line: Rows) -> str:
+    """A dash where the closed form has no such thing."""
+    rows = line.where(quantity=quantity)
+    return (percent if quantity == FOOLED else decimal)(rows.one()) if rows else DASH
 
 
 EXPERIMENT = Experiment(
@@ -194,7 +194,37 @@ EXPERIMENT = Experiment(
     claim="Algorithm 1 reaches the boundary of an affine classifier in one step of |f|/‖ω‖ (eq. 7), and of a network in a few.",
     test="Logistic regression and a network on two digits: distances against the closed form, iterations, Algorithm 2 beside it.",
     measure=measure,
-    judge=judge,
-    tables=tables,
-    pictures=pictures,
+    setting=_setting,
+    checks=(_closed, _one_step, _few_steps, _alike),
+    tables=(
+        Table(
+            "Correctly classified images moved across the boundary in l2",
+            ("network", "space", "attack"),
+            {
+                "classifier": _classifier,
+                "mean distance": decimals(quantity=DISTANCE),
+                "mean iterations": partial(_cell, ITERATIONS),
+                "maximum": partial(_cell, MAXIMUM),
+                FOOLED: partial(_cell, FOOLED),
+            },
+            where(norm=l2.name, quantity=(DISTANCE, ITERATIONS, MAXIMUM, FOOLED)),
+        ),
+        Table(
+            f"Error of the {AFFINE} on {DIGITS[0]} against {DIGITS[1]}",
+            ("quantity",),
+            {
+                "images": key("quantity", lambda quantity: ERRORS[quantity][0]),
+                "Goodfellow et al. 2014": key("quantity", lambda quantity: ERRORS[quantity][1]),
+                "measured": lambda line: percent(line.one()),
+            },
+            where(network=AFFINE, space="", quantity=tuple(ERRORS)),
+        ),
+    ),
+    figures=(
+        Histograms(
+            "Distance of Algorithm 1 on the logistic regression over |f|/‖ω‖: 1 where no pixel is clipped, more in the pixel box.",
+            split("space", quantity=RATIO),
+            RATIO,
+        ),
+    ),
 )

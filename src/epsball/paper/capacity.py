@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
@@ -12,11 +11,13 @@ import torch.nn.functional as F
 from epsball.attacks import FGSM, PGD
 from epsball.geometry import linf
 from epsball.paper.answers import labels, logits
-from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table
-from epsball.paper.figure import Figure, average, difference, mean, percent, plain, share
-from epsball.paper.networks import ATTACKS, ROBUST_EPS, WARM_UP, trained_up
-from epsball.paper.plots import Line, lines
-from epsball.report.text import DASH, number
+from epsball.paper.cells import decimals, key, percents
+from epsball.paper.estimates import average, decimal, difference, fraction, mean, percent
+from epsball.paper.experiment import Answer, Experiment, Table, check
+from epsball.paper.networks import ARMS, ATTACKS, ROBUST_EPS, WARM_UP, trained_up
+from epsball.paper.plots import Lines
+from epsball.paper.rows import Row, Rows, split, where
+from epsball.report.text import number
 from epsball.threat import Threat
 from epsball.training.recipe import Recipe
 
@@ -28,66 +29,75 @@ if TYPE_CHECKING:
     from epsball.paper.lab import Data, Lab
 
 NAME = "capacity"
-ROBUST = ("FGSM", "PGD")
-OBJECTIVES = ("standard", *ROBUST)
+STANDARD, ONE_STEP, STEPS = ARMS
+ROBUST = (ONE_STEP, STEPS)
+ACCURACY, LOSS, ROBUST_ACCURACY = "accuracy", "mean loss", "robust accuracy"
+SIDES = TRAINING, TEST = "training", "test"
 THREAT = Threat(linf, ROBUST_EPS)
 LOSES, TREND, LEAK, ABLE, LEARNS = 0.05, -0.9, 0.5, 0.5, 0.2
 
 
-def measure(lab: Lab) -> Measured:
+QUICK = ((1, 2, 4), 2, (2e-3, 4e-3), Recipe(epochs=3, batch_size=16, rate=2e-3), 1000, 500, 10)
+FULL = ((1, 2, 4, 8, 16), 4, (3e-4, 1e-3, 2e-3, 4e-3), Recipe(epochs=3, batch_size=32, rate=1e-3), 10_000, 1000, 20)
+"""Scales; the scale and the rates of the sweep; the training; training and test images; steps of PGD."""
+
+
+def measure(lab: Lab) -> Rows:
     """Train every scale with every objective, and one scale with PGD at several rates."""
-    scales, swept = lab.pick((1, 2, 4), (1, 2, 4, 8, 16)), lab.pick(2, 4)
-    rates = lab.pick((2e-3, 4e-3), (3e-4, 1e-3, 2e-3, 4e-3))
-    recipe = Recipe(epochs=3, batch_size=lab.pick(16, 32), rate=lab.pick(2e-3, 1e-3))
-    x, y = lab.data("mnist", "train", lab.pick(1000, 10_000))
-    test, attack = lab.data("mnist", n=lab.pick(500, 1000)), PGD(steps=lab.pick(10, 20))
-    n, settings = len(test[1]), repr((attack, THREAT))
+    scales, swept, rates, recipe, images, n, steps = lab.pick(QUICK, FULL)
+    (x, y), test, attack = lab.data("mnist", "train", images), lab.data("mnist", n=n), PGD(steps=steps)
+    rows = list[Row | Rows]()
 
     def trained(scale: int, objective: str, rate: float) -> Model:
         start = lab.network(f"capacity-{scale}", "mnist")
         return trained_up(lab, objective, start, (x, y), replace(recipe, rate=rate)).model
 
-    networks: dict[str, dict[str, Measured]] = {objective: {} for objective in OBJECTIVES}
-    for scale in scales:
-        for objective in OBJECTIVES:
+    for objective in ARMS:
+        for scale in scales:
             model = trained(scale, objective, recipe.rate)
-            compute = partial(strength, model, test, attack, lab.seed)
-            networks[objective][str(scale)] = lab.step(NAME, f"{objective} {scale}", compute, model, *test, settings)
-    sweep = []
+            found = lab.step(NAME, f"{objective} {scale}", strength, model, test, attack, lab.seed)
+            rows.append(found.of(network=objective, x=float(scale)))
     for rate in rates:
-        model, run = trained(swept, "PGD", rate), {"rate": rate}
-        for side, data, by in (("train", (x[:n], y[:n]), ATTACKS["PGD"]), ("test", test, attack)):
-            ask = partial(robust, model, data, by, lab.seed)
-            run[side] = lab.step(NAME, f"rate {rate:g} {side}", ask, model, x[:n], *test, settings)
-        sweep.append(run)
-    return {
-        "scales": scales,
-        "networks": networks,
-        "sweep": sweep,
-        "setting": f"The first {len(y):,} training digits of {lab.name('mnist')}, batches of {recipe.batch_size}, Adam at a rate of "
+        model = trained(swept, STEPS, rate)
+        for side, data, by in ((TRAINING, (x[:n], y[:n]), ATTACKS[STEPS]), (TEST, test, attack)):
+            found = lab.step(NAME, f"rate {rate:g} {side}", robust, model, data, by, lab.seed)
+            rows.append(found.one().of(ROBUST_ACCURACY, network=STEPS, attack=STEPS, data=side, x=rate))
+    return Rows.gathered(rows)
+
+
+def _setting(lab: Lab) -> str:
+    _, swept, _, recipe, images, n, steps = lab.pick(QUICK, FULL)
+    return (
+        f"The first {images:,} training digits of {lab.name('mnist')}, batches of {recipe.batch_size}, Adam at a rate of "
         f"{recipe.rate:g}, one cycle: {recipe.epochs} epochs at ε = {ROBUST_EPS} in linf, after one each at "
         f"{' and '.join(map(str, WARM_UP))} (standard training without these). Values and accuracies on {n:,} test images under PGD "
-        f"with {attack.steps} steps. The sweep over rates trains capacity-{swept} with PGD; training side: the attack of the training "
-        f"on {n:,} of its digits. Seed {lab.seed}.",
-    }
+        f"with {steps} steps. The sweep over rates trains capacity-{swept} with PGD; training side: the attack of the training "
+        f"on {n:,} of its digits. Seed {lab.seed}."
+    )
 
 
-def strength(model: Model, test: Data, attack: Attack, seed: int) -> dict[str, Figure]:
+def strength(model: Model, test: Data, attack: Attack, seed: int) -> Rows:
     """Accuracy on clean images, on FGSM and on PGD examples, and the mean loss on the latter."""
     x, y = test
     found = logits(model, attack.maximise(model, x, y, THREAT, seed=seed)).double()
-    return {
-        "clean": share(labels(model, x) == y),
-        "FGSM": robust(model, test, FGSM(), seed),
-        "PGD": share(found.argmax(1) == y),
-        "value": mean(F.cross_entropy(found, y, reduction="none")),
-    }
+    losses = mean(F.cross_entropy(found, y, reduction="none")).of(LOSS)
+    examples = Rows((fraction(found.argmax(1) == y).of(ACCURACY), losses)).of(
+        attack=STEPS, norm=linf.name, eps=THREAT.eps
+    )
+    return Rows(
+        (
+            fraction(labels(model, x) == y).of(ACCURACY),
+            *robust(model, test, FGSM(), seed).of(attack=ONE_STEP),
+            *examples,
+        )
+    )
 
 
-def robust(model: Model, data: Data, attack: Attack, seed: int) -> Figure:
+def robust(model: Model, data: Data, attack: Attack, seed: int) -> Rows:
     """Accuracy on the points where an attack ends."""
     x, y = data
-    return share(labels(model, attack.maximise(model, x, y, THREAT, seed=seed)) == y)
+    left = fraction(labels(model, attack.maximise(model, x, y, THREAT, seed=seed)) == y)
+    return Rows((left.of(ACCURACY, norm=linf.name, eps=THREAT.eps),))
 
 
 def rank_correlation(values: Sequence[float]) -> float:
@@ -97,94 +107,81 @@ def rank_correlation(values: Sequence[float]) -> float:
     return 1 - 6 * sum((rank - place) ** 2 for place, rank in enumerate(ranks)) / (n * (n * n - 1))
 
 
-def judge(measured: Measured) -> tuple[Check, ...]:
-    """Small networks lose, large ones lower the value, FGSM training does not hold against PGD, small rates over-fit less."""
-    networks, scales = measured["networks"], [str(scale) for scale in measured["scales"]]
-    values = [networks["PGD"][scale]["value"] for scale in scales]
-    lost = [difference(networks["standard"][scale]["clean"], networks["PGD"][scale]["clean"]) for scale in scales]
-    spared, order = difference(lost[0], lost[-1]), rank_correlation([value["value"] for value in values])
-    statements = (
-        f"PGD training costs the smallest network at least {100 * LOSES:g} points of clean accuracy",
-        "it costs the largest network less; interval of the difference above 0",
-        f"the saddle-point value falls with the scale: rank correlation at most {TREND:g}",
-        "the largest network's value lies below the smallest's; intervals apart",
-    )
-    paper = ("11.5 % left", "98.9 % left", "2.3, 2.3, 0.37, 0.25, 0.18", "0.18 and 2.3")
-    found = (
-        f"{percent(lost[0])} at scale {scales[0]}",
-        f"{percent(lost[-1])} at scale {scales[-1]}, {percent(spared)} less",
-        f"{number(order)}: {', '.join(number(value['value']) for value in values)}",
-        f"{plain(values[-1])} and {plain(values[0])}",
-    )
-    falls = (order <= TREND, values[-1]["high"] < values[0]["low"])
-    holds = (lost[0]["value"] >= LOSES, spared["low"] > 0, *falls)
-    return (*map(Check, statements, paper, found, holds), _leak(networks["FGSM"]), _rates(measured["sweep"]))
+def _lost(rows: Rows) -> tuple[list[Row], list[float]]:
+    """The clean accuracy that PGD training costs, scale by scale."""
+    standard, pgd = (rows.where(quantity=ACCURACY, network=arm, attack="") for arm in (STANDARD, STEPS))
+    return [difference(one, other) for one, other in zip(standard, pgd, strict=True)], pgd.values("x")
 
 
-def _leak(cells: dict[str, Measured]) -> Check:
-    statement = f"FGSM-trained networks keep under PGD less than {LEAK:g} of their accuracy under FGSM, mean of those that learnt"
-    able = {scale: cell for scale, cell in cells.items() if cell["clean"]["value"] >= ABLE}
+@check(f"PGD training costs the smallest network at least {100 * LOSES:g} points of clean accuracy", "11.5 % left")
+def _costs(rows: Rows) -> Answer:
+    lost, scales = _lost(rows)
+    return f"{percent(lost[0])} at scale {scales[0]:g}", lost[0].value >= LOSES
+
+
+@check("it costs the largest network less; interval of the difference above 0", "98.9 % left")
+def _costs_less(rows: Rows) -> Answer:
+    lost, scales = _lost(rows)
+    spared = difference(lost[0], lost[-1])
+    return f"{percent(lost[-1])} at scale {scales[-1]:g}, {percent(spared)} less", spared.low > 0
+
+
+@check(f"the saddle-point value falls with the scale: rank correlation at most {TREND:g}", "2.3, 2.3, 0.37, 0.25, 0.18")
+def _falls(rows: Rows) -> Answer:
+    values = rows.values(quantity=LOSS, network=STEPS)
+    order = rank_correlation(values)
+    return f"{number(order)}: {', '.join(map(number, values))}", order <= TREND
+
+
+@check("the largest network's value lies below the smallest's; intervals apart", "0.18 and 2.3")
+def _lower(rows: Rows) -> Answer:
+    smallest, *_, largest = rows.where(quantity=LOSS, network=STEPS)
+    return f"{decimal(largest)} and {decimal(smallest)}", largest.high < smallest.low
+
+
+@check(
+    f"FGSM-trained networks keep under PGD less than {LEAK:g} of their accuracy under FGSM, mean of those that learnt",
+    "0 of 94.8 to 99.8 %",
+)
+def _leak(rows: Rows) -> Answer:
+    scales = rows.where(quantity=ACCURACY, network=ONE_STEP).by("x")
+    able = {f"{scale:g}": cell for scale, cell in scales.items() if cell.one(attack="").value >= ABLE}
     if not able:
-        return Check(statement, DASH, f"no scale classifies {ABLE:.0%} of the clean images: nothing to compare", None)
-    left, own = (average([cell[key] for cell in able.values()]) for key in ROBUST[::-1])
-    each = "; ".join(f"scale {scale} {percent(cell['PGD'])} of {percent(cell['FGSM'])}" for scale, cell in able.items())
-    text = f"{percent(left)} of {percent(own)}: {each}"
-    return Check(statement, "0 of 94.8 to 99.8 %", text, left["value"] < LEAK * own["value"])
+        return f"no scale classifies {ABLE:.0%} of the clean images: nothing to compare", None
+    left, own = (average(cell.one(attack=attack) for cell in able.values()) for attack in (STEPS, ONE_STEP))
+    each = "; ".join(
+        f"scale {scale} {percent(cell.one(attack=STEPS))} of {percent(cell.one(attack=ONE_STEP))}"
+        for scale, cell in able.items()
+    )
+    return f"{percent(left)} of {percent(own)}: {each}", left.value < LEAK * own.value
 
 
-def _rates(sweep: list[Measured]) -> Check:
-    statement = "PGD training: from training to test, robust accuracy falls less at the smallest rate than at the largest, beyond doubt"
-    able = [run for run in sweep if run["train"]["value"] >= LEARNS]
+def _gap(rates: Rows) -> Row:
+    """What robust accuracy falls by from training to test."""
+    return difference(*(rates.one(data=side) for side in SIDES))
+
+
+@check(
+    "PGD training: from training to test, robust accuracy falls less at the smallest rate than at the largest, beyond doubt",
+    "less over-fitting",
+)
+def _rates(rows: Rows) -> Answer:
+    rates = rows.where(quantity=ROBUST_ACCURACY).by("x")
+    able = {rate: run for rate, run in rates.items() if run.one(data=TRAINING).value >= LEARNS}
     if len(able) < 2:  # noqa: PLR2004 a comparison needs two
-        return Check(statement, DASH, f"fewer than two rates learn ({LEARNS:.0%} robust accuracy in training)", None)
-    slow, fast = (difference(run["train"], run["test"]) for run in (able[0], able[-1]))
+        return f"fewer than two rates learn ({LEARNS:.0%} robust accuracy in training)", None
+    (slow, *_, fast), (first, *_, last) = map(_gap, able.values()), able
     spared = difference(fast, slow)
-    text = f"{percent(slow)} at {able[0]['rate']:g}, {percent(fast)} at {able[-1]['rate']:g}: {percent(spared)} less"
-    return Check(statement, "less over-fitting", text, spared["low"] > 0)
+    return f"{percent(slow)} at {first:g}, {percent(fast)} at {last:g}: {percent(spared)} less", spared.low > 0
 
 
-def tables(measured: Measured) -> tuple[Table, ...]:
-    """Accuracies and values of every network, and the sweep over rates."""
-    cells = [
-        (objective, scale, *(percent(cell[key]) for key in ("clean", "FGSM", "PGD")), plain(cell["value"]))
-        for objective, row in measured["networks"].items()
-        for scale, cell in row.items()
-    ]
-    rates = [
-        (f"{run['rate']:g}", *map(percent, (run["train"], run["test"], difference(run["train"], run["test"]))))
-        for run in measured["sweep"]
-    ]
-    columns = ("trained on", "scale", "clean accuracy", "under FGSM", "under PGD", "mean loss under PGD")
-    return (
-        Table(f"Networks of every scale, attacked in linf at ε = {ROBUST_EPS}", columns, tuple(cells)),
-        Table("Robust accuracy by learning rate", ("rate", "training", "test", "difference"), tuple(rates)),
-    )
-
-
-def pictures(measured: Measured) -> tuple[Picture, ...]:
-    """Clean and robust accuracy, and the value, against the scale; the sweep."""
-    scales, sweep = measured["scales"], measured["sweep"]
-    rows = {kind: [row[str(scale)] for scale in scales] for kind, row in measured["networks"].items()}
-    shown = [(f"{kind}, clean", kind, "clean") for kind in OBJECTIVES] + [(f"{k}, under PGD", k, "PGD") for k in ROBUST]
-    accuracy = [_line(name, scales, rows[kind], key) for name, kind, key in shown]
-    value = [_line(kind, scales, rows[kind], "value") for kind in ROBUST]
-    sides, rates = {"training images": "train", "test images": "test"}, [run["rate"] for run in sweep]
-    gap = [_line(name, rates, sweep, side) for name, side in sides.items()]
-    captions = (
-        "Accuracy of networks of growing scale, by what they were trained on.",
-        "Mean loss under PGD, of PGD training the saddle-point value; the dashed line is a network that guesses.",
-        "Robust accuracy of PGD training by learning rate, against its own attack and against that of the test.",
-    )
-    plots = (
-        lines(accuracy, "scale", "accuracy", percent=True),
-        lines(value, "scale", "cross entropy", marks={"guess": math.log(10)}),
-        lines(gap, "learning rate", "robust accuracy", percent=True),
-    )
-    return tuple(map(Picture, captions, plots))
-
-
-def _line(name: str, at: Sequence[float], runs: Sequence[Measured], key: str) -> Line:
-    return Line(name, at, *([run[key][end] for run in runs] for end in ("value", "low", "high")))
+def _curves(rows: Rows) -> dict[str, Rows]:
+    """Clean accuracies, and those under PGD of the robust ones, against the scale."""
+    rows = rows.where(quantity=ACCURACY)
+    return {
+        **{f"{arm}, clean": rows.where(network=arm, attack="") for arm in ARMS},
+        **{f"{arm}, under PGD": rows.where(network=arm, attack=STEPS) for arm in ROBUST},
+    }
 
 
 EXPERIMENT = Experiment(
@@ -194,7 +191,56 @@ EXPERIMENT = Experiment(
     "training does not protect against PGD, and smaller learning rates prevent over-fitting to the adversary.",
     test="Convolutional networks of scales 1 to 16, trained on clean, FGSM and PGD images; PGD training at several learning rates.",
     measure=measure,
-    judge=judge,
-    tables=tables,
-    pictures=pictures,
+    setting=_setting,
+    checks=(_costs, _costs_less, _falls, _lower, _leak, _rates),
+    tables=(
+        Table(
+            f"Networks of every scale, attacked in linf at ε = {ROBUST_EPS}",
+            ("network", "x"),
+            {
+                "trained on": "network",
+                "scale": key("x", "{:g}".format),
+                "clean accuracy": percents(quantity=ACCURACY, attack=""),
+                **{f"under {attack}": percents(quantity=ACCURACY, attack=attack) for attack in ROBUST},
+                "mean loss under PGD": decimals(quantity=LOSS),
+            },
+            where(quantity=(ACCURACY, LOSS)),
+        ),
+        Table(
+            "Robust accuracy by learning rate",
+            ("x",),
+            {
+                "rate": key("x", "{:g}".format),
+                **{side: percents(data=side) for side in SIDES},
+                "difference": lambda line: percent(_gap(line)),
+            },
+            where(quantity=ROBUST_ACCURACY),
+        ),
+    ),
+    figures=(
+        Lines(
+            "Accuracy of networks of growing scale, by what they were trained on.",
+            _curves,
+            "x",
+            "scale",
+            ACCURACY,
+            percent=True,
+        ),
+        Lines(
+            "Mean loss under PGD, of PGD training the saddle-point value; the dashed line is a network that guesses.",
+            split("network", quantity=LOSS, network=ROBUST),
+            "x",
+            "scale",
+            "cross entropy",
+            marks={"guess": math.log(10)},
+        ),
+        Lines(
+            "Robust accuracy of PGD training by learning rate, against its own attack and against that of the test.",
+            lambda rows: {f"{side} images": rows.where(quantity=ROBUST_ACCURACY, data=side) for side in SIDES},
+            "x",
+            "learning rate",
+            ROBUST_ACCURACY,
+            percent=True,
+        ),
+    ),
 )

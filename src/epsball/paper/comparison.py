@@ -5,20 +5,33 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
-from epsball.attacks import LBFGS, DeepFool
+from epsball import attacks
+from epsball.attacks import DeepFool
 from epsball.geometry import l2, linf
 from epsball.goal import Goal
-from epsball.paper import comparison_words as words
-from epsball.paper.experiment import Experiment, Measured
-from epsball.paper.figure import Figure, if_any, mean, share
+from epsball.paper import comparison_text as text
+from epsball.paper.comparison_text import (
+    DEEPFOOL,
+    ERROR,
+    FGSM,
+    FOUND,
+    LBFGS,
+    RATIO,
+    RHO,
+    SAME_IMAGES,
+    SECONDS,
+    TARGETED,
+)
+from epsball.paper.estimates import NOTHING, exactly, fraction, if_any, mean
+from epsball.paper.experiment import Experiment
 from epsball.paper.imagenet import COLUMNS, ImageNet
 from epsball.paper.networks import shortened, standard_network
 from epsball.paper.perturbations import fgsm_budget, fgsm_examples, wrong
+from epsball.paper.rows import Row, Rows
 from epsball.paper.spaces import Space, View, centred, pixels, whitened
 
 if TYPE_CHECKING:
@@ -50,126 +63,130 @@ NETWORKS = (
 )
 
 
-def measure(lab: Lab) -> Measured:
+def measure(lab: Lab) -> Rows:
     """Attack every network with DeepFool, FGSM at the ε that fools 90 %, and L-BFGS, each in one batch."""
-    measured: Measured = {"networks": {}, "missing": {}}
-    asked = {}
+    rows = list[Row | Rows]()
     for column in NETWORKS:
         model = standard_network(lab, column.network, column.data).model
         train = lab.data(column.data, "train")[0]
-        own = centred(train) if column.data == "mnist" else whitened(train)
-        counts = asked[column.network] = lab.pick((100, 12), (column.images, column.lbfgs))
-        measured["networks"][column.network] = _network(lab, column.network, model, lab.data(column.data), counts, own)
+        space = centred(train) if column.data == "mnist" else whitened(train)
+        rows.append(_network(lab, column.network, model, lab.data(column.data), _counts(lab)[column.network], space))
     for imagenet in COLUMNS:
-        missing = "not part of a quick run" if lab.quick else imagenet.missing()
-        if missing:
-            measured["missing"][imagenet.name] = missing
-        else:
-            asked[imagenet.name] = imagenet.images, imagenet.lbfgs
-            measured["networks"][imagenet.name] = _photographs(lab, imagenet)
+        missing = _missing(lab, imagenet)
+        nothing = NOTHING.of(RHO, network=imagenet.name, note=missing)
+        rows.append(nothing if missing else of_photographs(lab, imagenet))
+    return Rows.gathered(rows)
+
+
+def _counts(lab: Lab) -> dict[str, tuple[int, int]]:
+    """Images of each network, for DeepFool and FGSM and for L-BFGS."""
+    counts = {column.network: lab.pick((100, 12), (column.images, column.lbfgs)) for column in NETWORKS}
+    return counts | {each.name: (each.images, each.lbfgs) for each in COLUMNS if not _missing(lab, each)}
+
+
+def _missing(lab: Lab, imagenet: ImageNet) -> str:
+    return "not part of a quick run" if lab.quick else imagenet.missing()
+
+
+def _setting(lab: Lab) -> str:
     used = dict.fromkeys(lab.name(column.data) for column in NETWORKS)
-    sizes = ", ".join(f"{name} {n:,} and {few:,}" for name, (n, few) in asked.items())
-    measured["setting"] = (
+    sizes = ", ".join(f"{name} {n:,} and {few:,}" for name, (n, few) in _counts(lab).items())
+    return (
         f"{' and '.join(used)}; the first test images, for DeepFool and FGSM and for L-BFGS: {sizes}. ρ is the mean over those "
         "that are classified correctly and found; all rows of L-BFGS, and DeepFool's beside them, over those that each of the three "
-        "found. Each attack is run in the space it is measured in: in the paper's own nothing is clipped, pixels stay in [0, 1]. FGSM "
-        "as in its paper, in float32; L-BFGS to a target: a wrong label drawn at random. Seconds a sample in pixels, in one batch on "
-        f"{torch.get_num_threads()} thread(s).{shortened(lab, [(column.network, column.data) for column in NETWORKS])}"
+        "found. Each attack is run in the space it is measured in: in the network's input space nothing is clipped, pixels stay in "
+        "[0, 1]. FGSM as in its paper, in float32; L-BFGS to a target: a wrong label drawn at random. Seconds a sample in pixels, in "
+        f"one batch on {torch.get_num_threads()} thread(s).{shortened(lab, [(each.network, each.data) for each in NETWORKS])}"
     )
-    return measured
 
 
-def _photographs(lab: Lab, column: ImageNet) -> dict[str, Any]:
+def of_photographs(lab: Lab, column: ImageNet) -> Rows:
+    """A network for ImageNet, whose input space is that of pixels."""
     data = column.data()
     return _network(lab, column.name, column.model(), data, (column.images, column.lbfgs), pixels(data[0]))
 
 
-def _network(lab: Lab, name: str, model: Model, test: Data, counts: tuple[int, int], own: Space) -> dict[str, Any]:
+def _network(lab: Lab, name: str, model: Model, test: Data, counts: tuple[int, int], space: Space) -> Rows:
     n, few = counts
     x, y = test[0][:n], test[1][:n]
-    compare = partial(_compare, model, (x, y), few, own)
-    return {
-        "error": lab.step(NAME, f"{name} error", partial(_error, model, test), model, *test),
-        **lab.step(NAME, f"{name} {n} {few}", compare, model, x, y, own(x[:1]), own.name),
-    }
+    error = lab.step(NAME, f"{name} error", _error, model, test)
+    return Rows((*error, *lab.step(NAME, f"{name} {n} {few}", compare, model, (x, y), few, space))).of(network=name)
 
 
-def _error(model: Model, data: Data) -> Any:
-    return share(wrong(model, *data))
+def _error(model: Model, data: Data) -> Rows:
+    return Rows((fraction(wrong(model, *data)).of(ERROR),))
 
 
 @dataclass(frozen=True, eq=False)
 class Attacked:
-    """What the attacks found in one space, and the seconds a sample that they took.
+    """What the attacks found in one space.
 
     Args:
         view: the classifier and the images.
+        right: which images are classified correctly, `(N,)`.
         eps: FGSM's.
-        deepfool: of all images.
-        flat: the same in linf.
+        found: DeepFool of all images; L-BFGS of the first few, to any wrong label and to one drawn at random, as the authors of the
+            comparison pose it; DeepFool in linf of all.
         fgsm: of all images, `(N, …)`.
-        lbfgs: of the first few: any wrong label.
-        targeted: of the same: a label drawn at random, as the yardstick's authors pose it.
-        seconds: by attack.
+        seconds: a sample, by attack.
     """
 
     view: View
+    right: Tensor
     eps: float
-    deepfool: Found
-    flat: Found
+    found: tuple[Found, Found, Found, Found]
     fgsm: Tensor
-    lbfgs: Found
-    targeted: Found
     seconds: dict[str, float]
 
     @classmethod
-    def of(cls, view: View, y: Tensor, targets: Tensor) -> Attacked:
+    def of(cls, view: View, y: Tensor, targets: Tensor, right: Tensor) -> Attacked:
         """Attack all images, and with L-BFGS as many as there are targets."""
         few, seconds = view[: len(targets)], dict[str, float]()
         labels, goal = y[: len(targets)], Goal.towards(targets, y[: len(targets)])
-        with _timed(seconds, "DeepFool", len(y)):
+        with _timed(seconds, DEEPFOOL, len(y)):
             deepfool = DeepFool()(view.model, view.x, y, view.threat(l2))
         eps = fgsm_budget(view, y)
-        with _timed(seconds, "FGSM", len(y)):
+        with _timed(seconds, FGSM, len(y)):
             fgsm = fgsm_examples(view, y, eps)
-        with _timed(seconds, "L-BFGS", len(targets)):
-            lbfgs = LBFGS()(few.model, few.x, labels, few.threat(l2))
-        with _timed(seconds, "L-BFGS to a target", len(targets)):
-            targeted = LBFGS()(few.model, few.x, goal, few.threat(l2))
+        with _timed(seconds, LBFGS, len(targets)):
+            lbfgs = attacks.LBFGS()(few.model, few.x, labels, few.threat(l2))
+        with _timed(seconds, TARGETED, len(targets)):
+            targeted = attacks.LBFGS()(few.model, few.x, goal, few.threat(l2))
         flat = DeepFool()(view.model, view.x, y, view.threat(linf))
-        return cls(view, eps, deepfool, flat, fgsm, lbfgs, targeted, seconds)
+        return cls(view, right, eps, (deepfool, lbfgs, targeted, flat), fgsm, seconds)
 
-    def success(self, right: Tensor) -> dict[str, Figure | None]:
-        """The share of the correctly classified images asked on which each attack found an error."""
-        few = right[: len(self.lbfgs.x)]
+    def success(self) -> Rows:
+        """The fraction of the correctly classified images attacked on which each attack found an error."""
+        deepfool, lbfgs, targeted, _ = (found.success for found in self.found)
+        few = self.right[: len(lbfgs)]
         found = {
-            "DeepFool": self.deepfool.success[right],
-            "DeepFool, same images": self.deepfool.success[: len(few)][few],
-            "L-BFGS": self.lbfgs.success[few],
-            "L-BFGS to a target": self.targeted.success[few],
+            DEEPFOOL: deepfool[self.right],
+            SAME_IMAGES: deepfool[: len(few)][few],
+            LBFGS: lbfgs[few],
+            TARGETED: targeted[few],
         }
-        return {attack: if_any(share, rows) for attack, rows in found.items()}
+        return Rows.gathered(if_any(fraction, rows).of(FOUND, attack=attack) for attack, rows in found.items())
 
-    def figures(self, right: Tensor) -> dict[str, Any]:
+    def rhos(self) -> Rows:
         """ρ of every attack over the images that are classified correctly, those of L-BFGS and its rival over the same ones."""
-        few = len(self.lbfgs.x)
-        part = self.view[:few]
-        both = right[:few] & self.lbfgs.success & self.targeted.success & self.deepfool.success[:few]
-        deepfool, lbfgs = part.rho(self.deepfool.x[:few])[both], part.rho(self.lbfgs.x)[both]
-        rhos = {
-            "DeepFool": self.view.rho(self.deepfool.x)[right & self.deepfool.success],
-            "FGSM": self.view.rho(self.fgsm)[right],
-            "DeepFool, same images": deepfool,
-            "L-BFGS": lbfgs,
-            "L-BFGS to a target": part.rho(self.targeted.x)[both],
-            "pairs": deepfool / lbfgs,
-        }
-        return {"eps": self.eps, **{attack: if_any(mean, values) for attack, values in rhos.items()}}
-
-    def linf(self, right: Tensor) -> dict[str, Figure | None]:
-        """ρ in linf over the images that are classified correctly, FGSM's of the same examples."""
-        deepfool = self.view.rho(self.flat.x, linf)[right & self.flat.success]
-        return {"DeepFool": if_any(mean, deepfool), "FGSM": if_any(mean, self.view.rho(self.fgsm, linf)[right])}
+        (deepfool, lbfgs, targeted, flat), view, right = self.found, self.view, self.right
+        few = len(lbfgs.x)
+        both, part = right[:few] & lbfgs.success & targeted.success & deepfool.success[:few], view[:few]
+        same, other, third = (part.rho(x)[both] for x in (deepfool.x[:few], lbfgs.x, targeted.x))
+        values = (
+            (l2, DEEPFOOL, view.rho(deepfool.x)[right & deepfool.success]),
+            (l2, FGSM, view.rho(self.fgsm)[right]),
+            (l2, SAME_IMAGES, same),
+            (l2, LBFGS, other),
+            (l2, TARGETED, third),
+            (linf, DEEPFOOL, view.rho(flat.x, linf)[right & flat.success]),
+            (linf, FGSM, view.rho(self.fgsm, linf)[right]),
+        )
+        rows = (
+            if_any(mean, rho).of(RHO, attack=attack, norm=norm.name, eps=self.eps if attack == FGSM else 0.0)
+            for norm, attack, rho in values
+        )
+        return Rows((*rows, if_any(mean, same / other).of(RATIO, attack=SAME_IMAGES, norm=l2.name)))
 
 
 @contextmanager
@@ -179,22 +196,21 @@ def _timed(seconds: dict[str, float], attack: str, images: int) -> Iterator[None
     seconds[attack] = (time.perf_counter() - started) / images
 
 
-def _compare(model: Model, data: Data, few: int, own: Space) -> dict[str, Any]:
-    """ρ of the attacks in l2 and linf, run in pixels and in the paper's space, shares found and times."""
+def compare(model: Model, data: Data, few: int, space: Space) -> Rows:
+    """ρ of the attacks in l2 and linf, run in pixels and in the network's input space, fractions found and times."""
     x, y = data
     right, near = ~wrong(model, x, y), pixels(x)
     targets = _others(y[:few], model(x[:1]).shape[1])
-    attacked = {"pixels": Attacked.of(near.view(model, x), y, targets)}
-    attacked["own"] = (
-        attacked["pixels"] if own.name == near.name else Attacked.of(own.view(model, x), y, targets)
-    )  # where the paper's networks took pixels, the two are one
-    return {
-        "space": own.name,
-        "success": attacked["own"].success(right),
-        "rho": {space: found.figures(right) for space, found in attacked.items()},
-        "linf": {space: found.linf(right) for space, found in attacked.items()},
-        "seconds": attacked["pixels"].seconds,
-    }
+    spaces = [near] if space.name == near.name else [near, space]
+    attacked = {each.name: Attacked.of(each.view(model, x), y, targets, right) for each in spaces}
+    spent = attacked[near.name].seconds
+    return Rows.gathered(
+        [
+            *(found.rhos().of(space=name) for name, found in attacked.items()),
+            attacked[space.name].success().of(space=space.name),
+            *(exactly(value).of(SECONDS, attack=attack, space=near.name) for attack, value in spent.items()),
+        ]
+    )
 
 
 def _others(labels: Tensor, classes: int) -> Tensor:
@@ -211,7 +227,13 @@ EXPERIMENT = Experiment(
     test="Four networks on MNIST and CIFAR-10 and three on ImageNet: test error, ρ and seconds a sample of DeepFool, of FGSM at the "
     "smallest ε that fools 90 %, and of L-BFGS.",
     measure=measure,
-    judge=words.judge,
-    tables=words.tables,
-    pictures=words.pictures,
+    setting=_setting,
+    checks=(
+        *(check for each in NETWORKS for check in text.checks_of(each.network)),
+        *(check for each in COLUMNS for check in text.checks_of(each.name)),
+        text.IN_ORDER,
+        *(text.is_measured(each.name) for each in COLUMNS),
+    ),
+    tables=text.TABLES,
+    figures=text.FIGURES,
 )

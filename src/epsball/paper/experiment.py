@@ -1,20 +1,33 @@
-"""What an experiment is: a claim of the paper, how it is measured, and how the measurement is judged."""
+"""What an experiment is: a claim of the paper, how it is measured, and the checks, tables and figures of its rows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from matplotlib.axes import Axes
 
     from epsball.paper.lab import Lab
+    from epsball.paper.rows import Rows
 
-Measured: TypeAlias = "dict[str, Any]"
-"""What an experiment measured, as JSON holds it; judgement, tables and pictures are drawn from it alone."""
+Text: TypeAlias = "str | Callable[[Rows], str]"
+"""A text, or what makes it from the rows."""
+
+Answer: TypeAlias = "tuple[str, bool | None]"
+"""The numbers measured, with their intervals, and whether a statement holds; None where that cannot be decided, and why in the text."""
+
+
+Cells: TypeAlias = "Mapping[str, str | Callable[[Rows], str]]"
+"""The text of each cell of a line for its rows, or the column of rows that it shows, by the cell's head."""
+
+
+def worded(text: Text, rows: Rows) -> str:
+    """Return a text as it reads for these rows."""
+    return text if isinstance(text, str) else text(rows)
 
 
 class Verdict(str, Enum):
@@ -28,14 +41,29 @@ class Verdict(str, Enum):
 
 @dataclass(frozen=True)
 class Check:
-    """One statement of a claim that a measurement can contradict.
+    """One statement of a claim that rows can contradict.
 
     Args:
         statement: what ought to be so, with its threshold.
-        paper: the figure of the paper or its sources, or "–".
-        measured: the figure measured, with its interval.
-        holds: whether it is so; None where it could not be measured, and `measured` says what is missing.
+        paper: the number of the paper or its sources, or "–".
+        answer: whether the rows say so.
+        applies: whether the statement is made of these rows at all.
     """
+
+    statement: Text
+    paper: str
+    answer: Callable[[Rows], Answer]
+    applies: Callable[[Rows], bool] = lambda _: True
+
+
+def check(statement: Text, paper: str) -> Callable[[Callable[[Rows], Answer]], Check]:
+    """Make the check of a statement from the function that answers it."""
+    return lambda answer: Check(statement, paper, answer)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A check that was made of rows: its statement, the paper's number, the one measured, and whether the statement holds."""
 
     statement: str
     paper: str
@@ -45,19 +73,41 @@ class Check:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under a caption."""
+    """Rows as lines of text.
 
-    caption: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    Args:
+        caption: what is shown.
+        lines: the columns of rows that are the same all along a line.
+        cells: what a line shows.
+        rows: of all rows, those that are shown, or what is computed from them.
+    """
+
+    caption: Text
+    lines: tuple[str, ...]
+    cells: Cells
+    rows: Callable[[Rows], Rows]
+
+    def filled(self, rows: Rows) -> tuple[tuple[str, ...], ...]:
+        """Return the lines, cell by cell."""
+        lines = self.rows(rows).by(*self.lines).values()
+        return tuple(
+            tuple(
+                str(getattr(line.rows[0], cell)) if isinstance(cell, str) else cell(line)
+                for cell in self.cells.values()
+            )
+            for line in lines
+        )
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A plot and the sentence that says what it shows."""
+class Figure(Protocol):
+    """Rows as a plot."""
 
-    caption: str
-    plot: Axes
+    @property
+    def caption(self) -> Text:
+        """The sentence that says what it shows."""
+
+    def draw(self, rows: Rows) -> Axes:
+        """Return the plot."""
 
 
 @dataclass(frozen=True)
@@ -70,24 +120,34 @@ class Experiment:
         claim: what the paper says, in a sentence.
         test: how that is tested, in a sentence.
         measure: runs it.
-        judge: the claim's statements, each held against the measurement.
-        tables: the measurement as tables.
-        pictures: the measurement as plots.
+        setting: data, sizes and settings of such a run, in sentences.
+        checks: the claim's statements.
+        tables: of the rows.
+        figures: of the rows.
     """
 
     id: str
     name: str
     claim: str
     test: str
-    measure: Callable[[Lab], Measured]
-    judge: Callable[[Measured], tuple[Check, ...]]
-    tables: Callable[[Measured], tuple[Table, ...]]
-    pictures: Callable[[Measured], tuple[Picture, ...]]
+    measure: Callable[[Lab], Rows]
+    setting: Callable[[Lab], str]
+    checks: tuple[Check, ...]
+    tables: tuple[Table, ...]
+    figures: tuple[Figure, ...]
+
+    def findings(self, rows: Rows) -> tuple[Finding, ...]:
+        """Return every statement that is made of these rows, held against them."""
+        return tuple(
+            Finding(worded(check.statement, rows), check.paper, *check.answer(rows))
+            for check in self.checks
+            if check.applies(rows)
+        )
 
 
-def verdict(checks: tuple[Check, ...]) -> Verdict:
+def verdict(findings: tuple[Finding, ...]) -> Verdict:
     """All statements together; those that could not be measured do not count while others could."""
-    known = [check.holds for check in checks if check.holds is not None]
+    known = [finding.holds for finding in findings if finding.holds is not None]
     if not known:
         return Verdict.MISSING
     if all(known):

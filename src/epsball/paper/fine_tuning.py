@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from epsball.attacks import DeepFool
 from epsball.geometry import l2
-from epsball.paper import fine_tuning_words as words
-from epsball.paper.experiment import Experiment, Measured
-from epsball.paper.figure import if_any, mean, share
+from epsball.paper import fine_tuning_text as text
+from epsball.paper.estimates import fraction, if_any, mean
+from epsball.paper.experiment import Experiment
+from epsball.paper.fine_tuning_text import CLEAN, DEEPFOOL, EPOCHS, ERROR, FGSM, RHO, THRICE, TWICE
 from epsball.paper.networks import shortened, standard_network
 from epsball.paper.perturbations import fgsm_budget, fgsm_examples, wrong
+from epsball.paper.rows import Rows
 from epsball.paper.spaces import Space, View, centred, whitened
 from epsball.training.fit import fit
 from epsball.training.recipe import Recipe, constant
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from epsball.paper.lab import Data, Lab
 
 NAME = "fine-tuning"
-EPOCHS = 5
 SEEDS = 3
 FOR_BUDGET = 1000
 ROUNDED = "nin"
@@ -73,55 +74,56 @@ class Bench:
 
     test: Data
     probe: Data
-    own: Space
+    space: Space
 
-    def look(self, model: Model) -> dict[str, Any]:
-        """Test error, and ρ by DeepFool over the samples that are classified correctly, None where none is."""
+    def look(self, model: Model) -> Rows:
+        """Test error, and ρ by DeepFool over the samples that are classified correctly, nothing where none is."""
         x, y = self.probe
-        view = self.own.view(model, x)
+        view = self.space.view(model, x)
         found = DeepFool()(view.model, view.x, y, view.threat(l2))
         rows = ~wrong(model, x, y) & found.success
-        return {"error": share(wrong(model, *self.test)), "rho": if_any(mean, view.rho(found.x)[rows])}
+        return Rows(
+            (fraction(wrong(model, *self.test)).of(ERROR), if_any(mean, view.rho(found.x)[rows]).of(RHO, norm=l2.name))
+        )
 
 
-def measure(lab: Lab) -> Measured:
+def measure(lab: Lab) -> Rows:
     """Tune every network in every arm and measure ρ after each epoch."""
+    return Rows.gathered(_case(lab, case) for case in lab.pick(QUICK, FULL))
+
+
+def _setting(lab: Lab) -> str:
     cases = lab.pick(QUICK, FULL)
-    networks = {case.network: _case(lab, case) for case in cases}
     sizes = ", ".join(
         f"{case.network} {case.images:,}, {min(case.test, len(lab.data(case.data)[1])):,} and {case.probe}"
         for case in cases
     )
-    setting = (
+    return (
         f"Training images perturbed once and tuned on, test images for the error and for ρ: {sizes}. {EPOCHS} epochs of Adam at half "
         f"the rate (half of 5e-4 where training used another optimiser), its memory begun afresh each epoch; {SEEDS} seeds; images "
-        f"perturbed, and ρ measured by DeepFool, in the paper's own space, nothing clipped; FGSM's ε fools 90 % of the first "
+        f"perturbed, and ρ measured by DeepFool, in the network's input space, nothing clipped; FGSM's ε fools 90 % of the first "
         f"{FOR_BUDGET:,} of these training images, or of all; {ROUNDED} is tuned with products in bfloat16."
         f"{shortened(lab, [(case.network, case.data) for case in cases])}"
     )
-    return {"networks": networks, "setting": setting}
 
 
-def _case(lab: Lab, case: Case) -> dict[str, Any]:
+def _case(lab: Lab, case: Case) -> Rows:
     model = standard_network(lab, case.network, case.data).model
     train, (x, y) = lab.data(case.data, "train"), lab.data(case.data)
-    own = centred(train[0]) if case.data == "mnist" else whitened(train[0])
-    bench = Bench((x[: case.test], y[: case.test]), (x[: case.probe], y[: case.probe]), own)
+    space = centred(train[0]) if case.data == "mnist" else whitened(train[0])
+    bench = Bench((x[: case.test], y[: case.test]), (x[: case.probe], y[: case.probe]), space)
     images, labels = train[0][: case.images], train[1][: case.images]
-    rests = (model, *bench.test, *bench.probe, own(x[:1]), own.name, repr((case, EPOCHS, FOR_BUDGET)))
-    before = lab.step(NAME, f"{case.network} before", partial(bench.look, model), *rests)
-    arms = {}
-    for arm, examples in _arms(own.view(model, images), labels).items():
-        run = partial(_tuned, model, examples, labels, case, bench)
-        arms[arm] = [
-            lab.step(NAME, f"{case.network} {arm} {seed}", partial(run, lab.seed + seed), *rests, images, labels)
-            for seed in range(SEEDS)
-        ]
-    return {"before": before, "arms": arms}
+    rows = [lab.step(NAME, f"{case.network} before", Bench.look, bench, model)]
+    for arm, examples in arms_of(space.view(model, images), labels).items():
+        for seed in range(SEEDS):
+            name, on = f"{case.network} {arm} {seed}", (model, (images, labels), case, bench, lab.seed + seed)
+            found = lab.step(NAME, name, partial(tuned, examples), *on)
+            rows.append(found.of(data=arm, seed=seed))
+    return Rows.gathered(rows).of(network=case.network)
 
 
-def _arms(view: View, y: Tensor) -> dict[str, Callable[[], Tensor]]:
-    """The images of every arm in pixels, made when they are first asked for and then kept."""
+def arms_of(view: View, y: Tensor) -> dict[str, Callable[[], Tensor]]:
+    """The images of every arm in pixels, made when they are first needed and not twice."""
     model, x = view.model, view.x
 
     @cache
@@ -132,25 +134,24 @@ def _arms(view: View, y: Tensor) -> dict[str, Callable[[], Tensor]]:
     def fgsm() -> Tensor:
         return fgsm_examples(view, y, fgsm_budget(view[:FOR_BUDGET], y[:FOR_BUDGET]))
 
-    return {
-        "clean": lambda: view.pixels(x),
-        "DeepFool": lambda: view.pixels(deepfool()),
-        "FGSM": lambda: view.pixels(fgsm()),
-        "DeepFool × 2": lambda: view.pixels(x + 2 * (deepfool() - x)),
-        "DeepFool × 3": lambda: view.pixels(x + 3 * (deepfool() - x)),
-    }
+    images = (
+        lambda: view.pixels(x),
+        lambda: view.pixels(deepfool()),
+        lambda: view.pixels(fgsm()),
+        lambda: view.pixels(x + 2 * (deepfool() - x)),
+        lambda: view.pixels(x + 3 * (deepfool() - x)),
+    )
+    return dict(zip((CLEAN, DEEPFOOL, FGSM, TWICE, THRICE), images, strict=True))
 
 
-def _tuned(
-    model: Model, examples: Callable[[], Tensor], labels: Tensor, case: Case, bench: Bench, seed: int
-) -> list[dict[str, Any]]:
-    """What the bench says after each epoch."""
+def tuned(examples: Callable[[], Tensor], model: Model, clean: Data, case: Case, bench: Bench, seed: int) -> Rows:
+    """What the bench says after each epoch on what an arm makes of clean images."""
     recipe = Recipe(epochs=1, rate=case.rate, schedule=constant, bfloat16=case.network == ROUNDED)
     looks = []
     for epoch in range(EPOCHS):
-        model = fit(model, (examples(), labels), recipe, seed=EPOCHS * seed + epoch).model
-        looks.append(bench.look(model))
-    return looks
+        model = fit(model, (examples(), clean[1]), recipe, seed=EPOCHS * seed + epoch).model
+        looks.append(bench.look(model).of(x=float(epoch + 1)))
+    return Rows.gathered(looks)
 
 
 EXPERIMENT = Experiment(
@@ -161,7 +162,8 @@ EXPERIMENT = Experiment(
     test="Five extra epochs at half the rate on DeepFool examples, FGSM examples at the 90 % ε, clean images, and DeepFool "
     "perturbations doubled and tripled; ρ by DeepFool after each epoch, and the test error at the end.",
     measure=measure,
-    judge=words.judge,
-    tables=words.tables,
-    pictures=words.pictures,
+    setting=_setting,
+    checks=text.CHECKS,
+    tables=text.TABLES,
+    figures=text.FIGURES,
 )

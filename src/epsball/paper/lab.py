@@ -1,11 +1,11 @@
-"""Where experiments run: data, trained networks and finished steps, each made once and kept."""
+"""Where experiments run: data, trained networks and finished steps, each made once and stored."""
 
 from __future__ import annotations
 
 import copy
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,9 +14,11 @@ from torch import Tensor
 from epsball.data.fetch import cache_folder
 from epsball.data.load import load_data
 from epsball.errors import InputError
+from epsball.geometry import Norm
 from epsball.models.load import load_model
 from epsball.models.model import Model
 from epsball.models.weights import fill, read_weights, save_weights
+from epsball.paper.rows import Rows
 from epsball.record.files import write_whole
 from epsball.training.checkpoint import describe
 from epsball.training.fit import Epoch, Trained, fit
@@ -38,7 +40,7 @@ class Lab:
 
     Args:
         quick: whether to use the embedded digits and short settings; MNIST and CIFAR-10 in full otherwise.
-        out: folder of the results; finished steps are kept in `out`/steps.
+        out: folder of the results; finished steps are stored in `out`/steps.
         seed: of weights, batches and attacks.
         say: called with one line before each step that takes time.
         trained: folder of trained weights, the user's cache when left out.
@@ -73,14 +75,7 @@ class Lab:
         return load_model(f"zoo:{name}", shape=(channels, height, width), seed=self.seed + seed)
 
     def train(
-        self,
-        title: str,
-        start: Model,
-        data: Data,
-        recipe: Recipe,
-        *,
-        objective: Objective = standard,
-        seed: int = 0,
+        self, title: str, start: Model, data: Data, recipe: Recipe, *, objective: Objective = standard, seed: int = 0
     ) -> Trained:
         """Return a trained copy of a network; one with the same start, data and settings is never trained twice.
 
@@ -95,59 +90,70 @@ class Lab:
         seed += self.seed
         spec = describe(start, *data, objective, recipe, seed)
         file = self.trained / f"{title.replace(' ', '-')}-{_digest(spec)}.safetensors"
-        kept, checkpoint = file.with_suffix(".json"), file.with_suffix(".checkpoint")
-        if not kept.exists():
+        history_file, checkpoint = file.with_suffix(".json"), file.with_suffix(".checkpoint")
+        if not history_file.exists():
             self.say(f"training {title}")
             self.trained.mkdir(parents=True, exist_ok=True)
             done = fit(start, data, recipe, objective=objective, seed=seed, checkpoint=checkpoint)
             save_weights(done.model, file)
             history = json.dumps({"spec": spec, "history": [asdict(epoch) for epoch in done.history]}, indent=1)
-            write_whole(kept, history.encode())
+            write_whole(history_file, history.encode())
             checkpoint.unlink(missing_ok=True)
         model = copy.deepcopy(start)
         if model.module is None:
             raise InputError(f"{title} has no module to train; give an nn.Module")
         fill(model.module, read_weights(file)[0], str(file))
         model.module.eval()
-        history = json.loads(kept.read_text(encoding="utf-8"))["history"]
+        history = json.loads(history_file.read_text(encoding="utf-8"))["history"]
         return Trained(model, tuple(Epoch(**epoch) for epoch in history))
 
-    def step(self, experiment: str, name: str, compute: Callable[[], Any], *on: Model | Tensor | str) -> Any:
-        """Return a JSON-able value, computed once: kept in `out`/steps and read back when everything it rests on is the same.
+    def step(self, experiment: str, name: str, compute: Callable[..., Rows], *on: Any) -> Rows:
+        """Return rows, computed once: stored in `out`/steps and read back when everything they depend on is the same.
 
         Args:
             experiment: whose step it is.
             name: which one; also the progress line.
-            compute: its value.
-            on: models, tensors and settings that decide the value, beside `quick`, `seed` and epsball's version.
+            compute: its rows, from the following.
+            on: models, tensors, settings and collections of these; with `quick`, `seed` and epsball's version they decide the rows.
         """
-        rests = [self.quick, self.seed, metadata.version("epsball"), *(_name(part) for part in on)]
+        digest = _digest([self.quick, self.seed, metadata.version("epsball"), _named(on)])
         file = self.out / "steps" / experiment / f"{name.replace('/', '-').replace(' ', '-')}.json"
-        digest = _digest(rests)
-        kept = _kept(file)
-        if kept.get("rests on") == digest:
-            return kept["value"]
+        if (stored := _stored(file, digest)) is not None:
+            return stored
         self.say(f"{experiment}: {name}")
-        value = json.loads(json.dumps(compute()))
+        rows = compute(*on)
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, json.dumps({"rests on": digest, "value": value}).encode())
-        return value
+        write_whole(file, rows.document({"depends on": digest}).encode())
+        return rows
 
 
-def _kept(file: Path) -> dict[str, Any]:
-    """What a step left, nothing where its file is not there or damaged."""
+def _stored(file: Path, digest: str) -> Rows | None:
+    """The rows that a step left, None where its file is not there, damaged, or depends on something else."""
     try:
-        kept = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return kept if isinstance(kept, dict) else {}
+        document = json.loads(file.read_text(encoding="utf-8"))
+        return Rows.read(document) if document["depends on"] == digest else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
-def _name(part: Model | Tensor | str) -> str:
+def _named(part: Any) -> Any:
+    """What stands for a part of what a step depends on."""
     if isinstance(part, Model):
         return part.fingerprint()
     if isinstance(part, Tensor):
         return hashlib.sha256(part.cpu().contiguous().numpy().data).hexdigest()
+    if isinstance(part, dict):
+        part = tuple(part.items())
+    if is_dataclass(part) and not isinstance(part, type):
+        part = (type(part).__qualname__, *(getattr(part, each.name) for each in fields(part)))
+    if isinstance(part, (tuple, list)):
+        return [_named(each) for each in part]
+    if isinstance(part, Norm) or callable(part):
+        return part.name if isinstance(part, Norm) else f"{part.__module__}.{part.__qualname__}"
+    if not isinstance(part, (str, int, float, type(None))):
+        raise TypeError(
+            f"a step cannot depend on a {type(part).__name__}; give models, tensors, settings or collections of these"
+        )
     return part
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,34 +15,26 @@ from epsball.errors import InputError
 from epsball.geometry import linf
 from epsball.models.wrap import wrap
 from epsball.paper.answers import logits
-from epsball.paper.figure import share
+from epsball.paper.estimates import exactly, fraction
+from epsball.paper.rows import Rows
 from epsball.threat import Threat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from epsball.paper.experiment import Measured
+    from epsball.models.model import Model
     from epsball.paper.lab import Data
 
-EPS, ROWS = 0.25, 100
+EPS, IMAGES = 0.25, 100
 BUDGETS = (0.0, 0.01, 0.02, 0.05, 0.1)
-MAGNITUDE = 0.1
+TARGET = 0.1
+WEIGHTS = TRAINED, SCALED, INITIAL = "trained", "scaled", "initial"
+ACCURACY = "accuracy"
+MAGNITUDE, GROWTH = "mean |ω|", "growth of the logit"
+OFF = "largest relative distance from ε m n"
+"""Over logits and images."""
 
-
-class Growth(TypedDict):
-    """What ε sign ω does to the logits of a softmax regression.
-
-    Args:
-        magnitude: m, the mean |ω|.
-        growth: mean growth of the logits.
-        off: its largest relative distance from ε m n, over logits and images.
-        boxed: mean growth once the pixels are clipped to [0, 1].
-    """
-
-    magnitude: float
-    growth: float
-    off: float
-    boxed: float
+BOXED = "growth of the logit, pixels in [0, 1]"
 
 
 class Resize(nn.Module):
@@ -59,43 +51,49 @@ class Resize(nn.Module):
         return F.interpolate(x, (self.side, self.side), mode="bilinear")
 
 
-def of_size(start: nn.Module, trained: nn.Module, test: Data) -> Measured:
-    """Measure a softmax regression on images of its own size.
+def of_size(start: Model, trained: Model, test: Data, settings: tuple[float, int, tuple[float, ...]]) -> Rows:
+    """Measure a softmax regression on images of its own size: growth with every kind of weights, and accuracy under FGSM.
 
     Args:
         start: the network before training.
         trained: `Resize` and the network after it.
         test: images and labels.
-
-    Returns:
-        `units`: `Growth` for the weights after training, scaled, and before; `left`: accuracy under FGSM at every one of `BUDGETS`.
+        settings: ε of the growth, on how many images, and ε of FGSM.
     """
-    resize, end = trained.children()
+    if start.module is None or trained.module is None:
+        raise InputError("a softmax regression without weights has no growth; give an nn.Module")
+    (eps, images, budgets), (resize, end) = settings, trained.module.children()
     x, y = resize(test[0]), test[1]
-    kinds = {"trained": end, "scaled": scaled(end), "initial": start}
-    left = [share(~FGSM()(wrap(end), x, y, Threat(linf, eps)).success) for eps in BUDGETS]
-    return {"units": {kind: growth(net, x[:ROWS]) for kind, net in kinds.items()}, "left": left}
+    kinds = zip(WEIGHTS, (end, scaled(end), start.module), strict=True)
+    left = ((size, fraction(~FGSM()(wrap(end), x, y, Threat(linf, size)).success)) for size in budgets)
+    return Rows.gathered(
+        [
+            *(growth(net, x[:images], eps).of(network=kind) for kind, net in kinds),
+            *(row.of(ACCURACY, network=TRAINED, attack="FGSM", norm=linf.name, eps=size) for size, row in left),
+        ]
+    )
 
 
-def growth(net: nn.Module, x: Tensor) -> Growth:
+def growth(net: nn.Module, x: Tensor, eps: float = EPS) -> Rows:
     """Move images `(N, …)` by ε in the direction of each logit's weights, and compare how it grows with ε m n (after eq. 1)."""
     weight, model = _layer(net).weight.detach(), wrap(net)
     before = logits(model, x)
     free, boxed = [], []
     for k, row in enumerate(weight):
-        moved = x + EPS * row.sign().reshape(x.shape[1:])
+        moved = x + eps * row.sign().reshape(x.shape[1:])
         free.append((logits(model, moved) - before)[:, k].double())
         boxed.append((logits(model, moved.clamp(0, 1)) - before)[:, k].double())
-    grown, expected = torch.stack(free), EPS * weight.double().abs().sum(1, keepdim=True)
-    return Growth(
-        magnitude=weight.abs().mean().item(),
-        growth=grown.mean().item(),
-        off=(grown / expected - 1).abs().max().item(),
-        boxed=torch.stack(boxed).mean().item(),
-    )
+    grown, expected = torch.stack(free), eps * weight.double().abs().sum(1, keepdim=True)
+    found = {
+        MAGNITUDE: weight.abs().mean(),
+        GROWTH: grown.mean(),
+        OFF: (grown / expected - 1).abs().max(),
+        BOXED: torch.stack(boxed).mean(),
+    }
+    return Rows.gathered(exactly(value.item()).of(quantity) for quantity, value in found.items())
 
 
-def scaled(net: nn.Module, magnitude: float = MAGNITUDE) -> nn.Module:
+def scaled(net: nn.Module, magnitude: float = TARGET) -> nn.Module:
     """Return a copy of a softmax regression with its weights multiplied so that the mean |ω| is `magnitude`."""
     net = copy.deepcopy(net)
     weight = _layer(net).weight

@@ -64,15 +64,15 @@ WARM_UP = (0.1, 0.2)
 
 
 def objective_named(name: str, eps: float = ROBUST_EPS, clean: float = 0.0) -> Objective:
-    """The standard objective, or the adversarial one against an attack of `ATTACKS` in linf, with `clean` the share of clean images."""
+    """The standard objective, or the adversarial one against an attack of `ATTACKS` in linf, `clean` the fraction of clean images."""
     return standard if name == "standard" else adversarial(ATTACKS[name], Threat(linf, eps), clean)
 
 
-CLEAN_SHARE = 0.5
-"""α of Goodfellow et al. 2014, section 6: the share of the clean images in the loss against FGSM."""
+CLEAN_FRACTION = 0.5
+"""α of Goodfellow et al. 2014, section 6: the fraction of the clean images in the loss against FGSM."""
 
-CLEAN = {"FGSM": CLEAN_SHARE}
-"""That share in `robust_network`, by name; docs/decisions/shortened-trainings.md."""
+CLEAN = {"FGSM": CLEAN_FRACTION}
+"""That fraction in `robust_network`, by name; docs/decisions/shortened-trainings.md."""
 
 ARMS = {
     "standard": "no attack",
@@ -86,9 +86,14 @@ STAGES = f"an epoch each at ε = {' and '.join(map(str, WARM_UP))} first"
 
 def robust_network(lab: Lab, objective: str, *, seed: int = 0) -> Trained:
     """A convolutional network on digits, trained on "standard", "FGSM" or "PGD"; the adversarial ones in linf up to ε = 0.3."""
-    recipe = Recipe(epochs=lab.pick(6, 12), batch_size=lab.pick(32, 64), rate=2e-3)
+    recipe = Recipe(epochs=robust_epochs(lab, "standard"), batch_size=lab.pick(32, 64), rate=2e-3)
     start, data = lab.network("cnn-mnist", "mnist", seed), lab.data("mnist", "train")
     return trained_up(lab, objective, start, data, recipe, seed, clean=CLEAN.get(objective, 0.0))
+
+
+def robust_epochs(lab: Lab, objective: str) -> int:
+    """How many epochs that training has, those of the warm-up included."""
+    return lab.pick(6, 12) + (0 if objective == "standard" else len(WARM_UP))
 
 
 def trained_up(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from epsball.models.model import Model
     from epsball.paper.spaces import View
 
-FOOLED, _MOST = 0.9, 4.0
+FOOLED, _MAX_EPS = 0.9, 4.0
 
 
 def _likelihood(logits: Tensor, goal: Goal) -> Tensor:
@@ -44,7 +44,7 @@ def fgsm_budget(view: View, y: Tensor) -> float:
         y,
         linf,
         accuracy=1 - FOOLED,
-        most=min(_MOST, (view.high - view.low) / 2),
+        most=min(_MAX_EPS, (view.high - view.low) / 2),
         halvings=12,
         low=view.low,
         high=view.high,

@@ -3,60 +3,57 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
 from epsball.attacks import FGSM, PGD
 from epsball.geometry import linf
 from epsball.paper.answers import labels
-from epsball.paper.experiment import Check, Experiment, Measured, Picture, Table
-from epsball.paper.figure import Figure, percent, share
+from epsball.paper.cells import key, listed, percents, whole
+from epsball.paper.estimates import exactly, fraction, percent
+from epsball.paper.experiment import Answer, Check, Experiment, Table, check
 from epsball.paper.networks import shortened, standard_network
-from epsball.paper.plots import bars
+from epsball.paper.plots import Bars
+from epsball.paper.rows import Row, Rows, where
 from epsball.report.text import DASH
 from epsball.threat import Threat
 
 if TYPE_CHECKING:
-    from epsball.attacks import Attack
+    from torch import Tensor
+
     from epsball.models.model import Model
+    from epsball.paper.experiment import Cells
     from epsball.paper.lab import Data, Lab
 
 NAME = "precision"
 NETWORKS = (("linear", "mnist"), ("mlp-512", "mnist"), ("lenet-mnist", "mnist"), ("lenet-cifar", "cifar10"))
-HALF, BELOW, STEP = "0.499/255", "0.999/255", "1/255"
-SIZES = {HALF: 0.499 / 255, BELOW: 0.999 / 255, STEP: 1 / 255}
-ATTACKS = ("FGSM", "PGD")
-RANDOM = "random signs"
+IMAGES_AND_STEPS = (1000, 5), (5000, 10)
+SIZES = {size / 255: f"{size}/255" for size in (0.499, 0.999, 1)}
+HALF, BELOW, STEP = SIZES
+ATTACKS = ONE_STEP, STEPS, RANDOM = "FGSM", "PGD", "random signs"
+SPACES = REAL, ROUNDED = "real numbers", "rounded to 8 bit"
+ACCURACY, FOOLED, MOVED = "accuracy", "fooled", "images that differ after rounding"
 
 
-class Row(TypedDict):
-    """What one way of moving the pixels does: fooled as real numbers, fooled on the 8-bit grid, images that differ there."""
-
-    by: str
-    eps: str
-    real: Figure
-    rounded: Figure
-    moved: int
-
-
-def measure(lab: Lab) -> Measured:
+def measure(lab: Lab) -> Rows:
     """Attack every network with budgets about one step of the 8-bit grid, then round."""
-    n, steps, networks = lab.pick(1000, 5000), lab.pick(5, 10), {}
+    (n, steps), rows = lab.pick(*IMAGES_AND_STEPS), list[Rows]()
     for name, data in NETWORKS:
-        model = standard_network(lab, name, data).model
-        x, y = lab.data(data, n=n)
-        compute = partial(_rows, model, (snap(x), y), steps, lab.seed)
-        rows = lab.step(NAME, f"{name} on {data}", compute, model, x, f"{steps} steps, {SIZES}")
-        networks[name] = {**rows, "images": f"{len(y):,} test images of {lab.name(data)}"}
-    setting = (
+        model, (x, y) = standard_network(lab, name, data).model, lab.data(data, n=n)
+        found = lab.step(NAME, f"{name} on {data}", of_network, model, (snap(x), y), steps, tuple(SIZES), lab.seed)
+        rows.append(found.of(network=name, data=lab.name(data)))
+    return Rows.gathered(rows)
+
+
+def _setting(lab: Lab) -> str:
+    n, steps = lab.pick(*IMAGES_AND_STEPS)
+    return (
         f"The first {n:,} test images of a set, or all there are, set onto the 8-bit grid; attacks in linf on those that are then "
         f"classified correctly; PGD takes {steps} steps from one random start, seed {lab.seed}. Rounding sets every "
         "pixel of the attacked image to the nearest multiple of 1/255, which undoes any change below 1/510."
         f"{shortened(lab, NETWORKS)}"
     )
-    return {"networks": networks, "setting": setting}
 
 
 def snap(x: Tensor) -> Tensor:
@@ -64,104 +61,62 @@ def snap(x: Tensor) -> Tensor:
     return (255 * x).round() / 255
 
 
-def _rows(model: Model, data: Data, steps: int, seed: int) -> Measured:
-    attacks: dict[str, Attack] = {"FGSM": FGSM(), "PGD": PGD(steps=steps)}
+def of_network(model: Model, data: Data, steps: int, sizes: tuple[float, ...], seed: int) -> Rows:
+    """What every way of moving the pixels does to the images that are classified correctly."""
     right = labels(model, data[0]) == data[1]
     x, y = data[0][right], data[1][right]
-    rows = []
-    for text, eps in SIZES.items():
+    rows: list[Row | Rows] = [fraction(right).of(ACCURACY)]
+    for eps in sizes:
         threat = Threat(linf, eps)
-        for name, attack in attacks.items():
-            rows.append(_row(model, (x, y), attack.maximise(model, x, y, threat, seed=seed), (name, text)))
         signs = torch.randint(2, x.shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
-        rows.append(_row(model, (x, y), threat.clip(x + eps * signs), (RANDOM, text)))
-    return {"clean": share(right), "rows": rows}
+        one_step, many = (attack.maximise(model, x, y, threat, seed=seed) for attack in (FGSM(), PGD(steps=steps)))
+        for attack, end in zip(ATTACKS, (one_step, many, threat.clip(x + eps * signs)), strict=True):
+            rows.append(_moved(model, (x, y), end).of(attack=attack, norm=linf.name, eps=eps))
+    return Rows.gathered(rows)
 
 
-def _row(model: Model, data: Data, points: Tensor, name: tuple[str, str]) -> Row:
+def _moved(model: Model, data: Data, points: Tensor) -> Rows:
     x, y = data
-    rounded = snap(points)
-    return Row(
-        by=name[0],
-        eps=name[1],
-        real=share(labels(model, points) != y),
-        rounded=share(labels(model, rounded) != y),
-        moved=int((rounded != x).flatten(1).any(1).sum()),
-    )
+    real, rounded = (fraction(labels(model, at) != y) for at in (points, snap(points)))
+    moved = exactly(int((snap(points) != x).flatten(1).any(1).sum()))
+    return Rows((real.of(FOOLED, space=REAL), rounded.of(FOOLED, space=ROUNDED), moved.of(MOVED, space=ROUNDED)))
 
 
-def _of(measured: Measured, eps: str, by: str = "PGD") -> dict[str, Row]:
-    """The row of every network for one attack and budget."""
-    networks = measured["networks"].items()
-    return {name: row for name, own in networks for row in own["rows"] if (row["by"], row["eps"]) == (by, eps)}
+def _fools(space: str, rows: Rows) -> Answer:
+    found = rows.each("network", quantity=FOOLED, attack=STEPS, eps=BELOW, space=space)
+    text = listed(found, lambda row: f"{round(row.value * row.n)} of {row.n:,}: {percent(row)}")
+    return text, all(row.value > 0 for row in found.values())
 
 
-def _each(figures: dict[str, Figure]) -> str:
-    return "; ".join(f"{name} {round(f['value'] * f['n'])} of {f['n']:,}: {percent(f)}" for name, f in figures.items())
+@check("the limit of that: a change below 1/510 per pixel is undone by the rounding in every image", DASH)
+def _undone(rows: Rows) -> Answer:
+    left = round(sum(rows.values(quantity=MOVED, eps=HALF)))
+    return f"{left} images differ from the clean ones after rounding", left == 0
 
 
-def judge(measured: Measured) -> tuple[Check, ...]:
-    """On every network some image falls to a change below 1/255, before and after rounding; half of that is rounded away."""
-    real = {name: row["real"] for name, row in _of(measured, BELOW).items()}
-    rounded = {name: row["rounded"] for name, row in _of(measured, BELOW).items()}
-    left = sum(row["moved"] for by in (*ATTACKS, RANDOM) for row in _of(measured, HALF, by).values())
-    return (
-        Check(
-            "with less than 1/255 per pixel, PGD fools at least one correctly classified image of every network",
-            DASH,
-            _each(real),
-            all(f["value"] > 0 for f in real.values()),
-        ),
-        Check(
-            "it still does on every network after the pixels are rounded to 8 bit, which leaves changes of 0 or 1/255",
-            DASH,
-            _each(rounded),
-            all(f["value"] > 0 for f in rounded.values()),
-        ),
-        Check(
-            "the limit of that: a change below 1/510 per pixel is undone by the rounding in every image",
-            DASH,
-            f"{left} images differ from the clean ones after rounding",
-            left == 0,
-        ),
-    )
+def _caption(name: str, rows: Rows) -> str:
+    clean = rows.one(quantity=ACCURACY, network=name)
+    images = f"{clean.n:,} test images of {clean.data}, clean accuracy {percent(clean)}"
+    return f"{name}: correctly classified images fooled ({images})"
 
 
-def tables(measured: Measured) -> tuple[Table, ...]:
-    """Every network: fooled with and without rounding."""
-    return tuple(
-        Table(
-            f"{name}: correctly classified images fooled ({own['images']}, clean accuracy {percent(own['clean'])})",
-            ("change", "ε", "real numbers", "rounded to 8 bit", "images that differ after rounding"),
-            tuple(
-                (row["by"], row["eps"], percent(row["real"]), percent(row["rounded"]), str(row["moved"]))
-                for row in own["rows"]
-            ),
-        )
-        for name, own in measured["networks"].items()
-    )
-
-
-def pictures(measured: Measured) -> tuple[Picture, ...]:
-    """The share fooled below one step, network by network."""
-    series = {
-        "PGD, real numbers": [row["real"] for row in _of(measured, BELOW).values()],
-        "PGD, rounded to 8 bit": [row["rounded"] for row in _of(measured, BELOW).values()],
-        f"PGD, ε = {HALF}": [row["real"] for row in _of(measured, HALF).values()],
-        RANDOM: [row["real"] for row in _of(measured, BELOW, RANDOM).values()],
+def _series(rows: Rows) -> dict[str, Rows]:
+    fooled, below = rows.where(quantity=FOOLED), rows.where(quantity=FOOLED, eps=BELOW)
+    return {
+        **{f"PGD, {space}": below.where(attack=STEPS, space=space) for space in SPACES},
+        f"PGD, ε = {SIZES[HALF]}": fooled.where(attack=STEPS, space=REAL, eps=HALF),
+        RANDOM: below.where(attack=RANDOM, space=REAL),
     }
-    return (
-        Picture(
-            f"Share of the correctly classified images that a change fools: of at most {BELOW} per pixel, or {HALF} where it says so; "
-            "rounded to 8 bit, a pixel has then moved by 0 or 1/255.",
-            bars(
-                list(measured["networks"]),
-                {name: [100 * figure["value"] for figure in own] for name, own in series.items()},
-                "fooled, %",
-            ),
-        ),
-    )
 
+
+PGD_FOOLS = "with less than 1/255 per pixel, PGD fools at least one correctly classified image of every network"
+STILL = "it still does on every network after the pixels are rounded to 8 bit, which leaves changes of 0 or 1/255"
+CELLS: Cells = {
+    "change": "attack",
+    "ε": key("eps", SIZES.__getitem__),
+    **{space: percents(quantity=FOOLED, space=space) for space in SPACES},
+    MOVED: whole(quantity=MOVED),
+}
 
 EXPERIMENT = Experiment(
     id="E1",
@@ -169,7 +124,20 @@ EXPERIMENT = Experiment(
     claim="A change below 1/255 per pixel can still change the class, whether or not the pixels are rounded to 8 bit again.",
     test="Test images fooled at ε below 1/255 in linf, as real numbers and rounded to multiples of 1/255, on four networks.",
     measure=measure,
-    judge=judge,
-    tables=tables,
-    pictures=pictures,
+    setting=_setting,
+    checks=(Check(PGD_FOOLS, DASH, partial(_fools, REAL)), Check(STILL, DASH, partial(_fools, ROUNDED)), _undone),
+    tables=tuple(
+        Table(partial(_caption, name), ("attack", "eps"), CELLS, where(network=name, quantity=(FOOLED, MOVED)))
+        for name, _ in NETWORKS
+    ),
+    figures=(
+        Bars(
+            f"Fraction of the correctly classified images that a change fools: of at most {SIZES[BELOW]} per pixel, or {SIZES[HALF]} "
+            f"where it says so; {ROUNDED}, a pixel has then moved by 0 or 1/255.",
+            _series,
+            "network",
+            "fooled, %",
+            scale=100,
+        ),
+    ),
 )

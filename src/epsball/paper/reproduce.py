@@ -15,7 +15,8 @@ from markupsafe import Markup
 from epsball.errors import InputError
 from epsball.evaluation.plan import environment
 from epsball.paper import EXPERIMENTS
-from epsball.paper.experiment import Experiment, Measured, Verdict, verdict
+from epsball.paper.experiment import Experiment, Finding, Verdict, verdict, worded
+from epsball.paper.rows import Rows
 from epsball.record.files import write_whole
 from epsball.record.plan import portable
 from epsball.report.svg import alone, inline
@@ -36,20 +37,27 @@ class Result:
 
     Args:
         experiment: which one.
-        measured: what it measured.
-        circumstances: command, date, machine and versions.
+        rows: what it measured.
+        setting: its data, sizes and settings, in sentences.
+        environment: command, date, machine and versions.
         seconds: it took, finished steps and trained networks of earlier runs left out.
     """
 
     experiment: Experiment
-    measured: Measured
-    circumstances: dict[str, Any]
+    rows: Rows
+    setting: str
+    environment: dict[str, Any]
     seconds: float
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Every statement of the claim, held against the rows."""
+        return self.experiment.findings(self.rows)
 
     @property
     def verdict(self) -> Verdict:
         """What the measurement says about the claim."""
-        return verdict(self.experiment.judge(self.measured))
+        return verdict(self.findings)
 
 
 def reproduce(lab: Lab, names: Sequence[str] = (), command: str = "") -> list[Result]:
@@ -68,9 +76,9 @@ def reproduce(lab: Lab, names: Sequence[str] = (), command: str = "") -> list[Re
         lab.say(f"{experiment.id} {experiment.name}: {experiment.claim}")
         facts = {"command": command, "quick": lab.quick, "seed": lab.seed, **portable(environment(torch.device("cpu")))}
         started = time.perf_counter()
-        measured = json.loads(json.dumps(experiment.measure(lab)))
-        result = Result(experiment, measured, facts, time.perf_counter() - started)
-        _write(result, lab.out)
+        rows, setting = experiment.measure(lab).of(experiment=experiment.name), experiment.setting(lab)
+        result = Result(experiment, rows, setting, facts, time.perf_counter() - started)
+        write(result, lab.out)
         done.append(result)
         write_page(lab.out)
     return done
@@ -103,12 +111,13 @@ def read(folder: Path) -> list[Result]:
         if not file.exists():
             continue
         try:
-            kept = json.loads(file.read_text(encoding="utf-8"))
-            facts = kept["circumstances"]
+            document = json.loads(file.read_text(encoding="utf-8"))
+            facts = document["environment"]
             _ = facts["command"], facts["started"], facts["quick"], facts["versions"]["torch"]
             _ = facts["machine"]["processor"], facts["machine"]["cores"]
-            result = Result(experiment, kept["measured"], facts, float(kept["seconds"]))
-            _described(result)
+            rows = Rows.read(document)
+            result = Result(experiment, rows, document["setting"], facts, float(document["seconds"]))
+            _ = _described(result), _tables(result)
             results.append(result)
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
             raise InputError(
@@ -117,24 +126,12 @@ def read(folder: Path) -> list[Result]:
     return results
 
 
-def _write(result: Result, folder: Path) -> None:
-    experiment, measured = result.experiment, result.measured
-    for place, picture in enumerate(experiment.pictures(measured), start=1):
-        name = f"{experiment.name}-{place}"
-        drawn = alone(inline(picture.plot, name, picture.caption))
-        write_whole(folder / f"{name}.svg", drawn.encode())
-    document = {
-        "id": experiment.id,
-        "name": experiment.name,
-        "claim": experiment.claim,
-        "test": experiment.test,
-        "verdict": result.verdict.value,
-        "checks": [asdict(check) for check in experiment.judge(measured)],
-        "measured": measured,
-        "circumstances": result.circumstances,
-        "seconds": result.seconds,
-    }
-    write_whole(folder / f"{experiment.name}.json", (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
+def write(result: Result, folder: Path) -> None:
+    """Write one result: a JSON file and its figures."""
+    name = result.experiment.name
+    for place, figure in enumerate(_figures(result), start=1):
+        write_whole(folder / f"{name}-{place}.svg", alone(figure["svg"]).encode())
+    write_whole(folder / f"{name}.json", result.rows.document(_described(result)).encode())
 
 
 def write_page(folder: Path) -> Path:
@@ -162,28 +159,39 @@ def _cell(text: str) -> str:
 
 
 def _described(result: Result) -> dict[str, Any]:
-    return {
-        "checks": result.experiment.judge(result.measured),
-        "tables": result.experiment.tables(result.measured),
-    }
-
-
-def _section(result: Result) -> dict[str, Any]:
-    experiment, measured = result.experiment, result.measured
-    pictures = experiment.pictures(measured)
+    """What is said of a result beside its rows."""
+    experiment = result.experiment
     return {
         "id": experiment.id,
         "name": experiment.name,
         "claim": experiment.claim,
         "test": experiment.test,
         "verdict": result.verdict.value,
-        "tone": TONES[result.verdict],
-        **_described(result),
-        "pictures": [
-            {"caption": picture.caption, "svg": inline(picture.plot, f"{experiment.name}-{place}", picture.caption)}
-            for place, picture in enumerate(pictures, start=1)
-        ],
-        "notes": [str(measured[key]) for key in ("images", "setting") if key in measured],
-        "circumstances": result.circumstances,
+        "checks": [asdict(finding) for finding in result.findings],
+        "setting": result.setting,
+        "environment": result.environment,
         "seconds": result.seconds,
     }
+
+
+def _tables(result: Result) -> list[dict[str, Any]]:
+    """Caption, heads and lines of every table."""
+    rows = result.rows
+    return [
+        {"caption": worded(table.caption, rows), "columns": tuple(table.cells), "rows": table.filled(rows)}
+        for table in result.experiment.tables
+    ]
+
+
+def _figures(result: Result) -> list[dict[str, Any]]:
+    """Caption and plot of every figure."""
+    name, drawn = result.experiment.name, []
+    for place, figure in enumerate(result.experiment.figures, start=1):
+        caption = worded(figure.caption, result.rows)
+        drawn.append({"caption": caption, "svg": inline(figure.draw(result.rows), f"{name}-{place}", caption)})
+    return drawn
+
+
+def _section(result: Result) -> dict[str, Any]:
+    beside = {"tone": TONES[result.verdict], "tables": _tables(result), "figures": _figures(result)}
+    return {**_described(result), **beside}

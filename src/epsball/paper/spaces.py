@@ -16,6 +16,7 @@ from epsball.threat import Threat
 if TYPE_CHECKING:
     from epsball.models.model import Model
 
+PIXELS = "pixels"
 _IMAGES, _FAR = (0.0, 1.0), (-1000.0, 1000.0)
 _LEAST_CONTRAST = 40 / 255
 _LEAST_SPREAD = 10 / 255
@@ -100,7 +101,7 @@ class View:
 
 def pixels(like: Tensor) -> Space:
     """The images as they are, and attackers who stay among them."""
-    return Space("pixels", torch.zeros_like(like[:1]), boxed=True)
+    return Space(PIXELS, torch.zeros_like(like[:1]), boxed=True)
 
 
 def centred(train: Tensor) -> Space:

@@ -9,39 +9,45 @@ import torch
 from epsball.geometry import linf
 from epsball.goal import Goal
 from epsball.paper.answers import logits, steepest
-from epsball.paper.figure import mean
+from epsball.paper.estimates import exactly, mean
+from epsball.paper.rows import Rows
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.models.model import Model
-    from epsball.paper.experiment import Measured
     from epsball.paper.lab import Data
 
-MOST, POINTS = 0.3, 61
+LARGEST, POINTS = 0.3, 61
 PIECES = (1, 2, 4)
+EXPLAINED = "explained by straight pieces"
+"""Fraction of the logits' variation; x is the number of pieces."""
+
+BENDS, MARGIN = "bends", "margin"
 TURN = 0.05
-"""A change of slope counts as a bend from this share of the mean slope on."""
+"""A change of slope counts as a bend from this fraction of the mean slope on."""
 
 
-def along(model: Model, data: Data) -> Measured:
-    """Follow the logits over x + t sign ∇J(x, y) for t from 0 to 0.3, past the pixel range where the line leaves it.
+def along(model: Model, data: Data, largest: float = LARGEST, points: int = POINTS) -> Rows:
+    """Follow the logits over x + t sign ∇J(x, y) at even t from 0 to the largest, past the pixel range where the line leaves it.
 
     Returns:
-        `r2`: share of the logits' variation that 1, 2 and 4 straight pieces explain; `bends`: points of the path where the slope
-        turns; `margin`: mean margin of the label over the path, as a multiple of its start.
+        What 1, 2 and 4 straight pieces explain of the logits' variation; the number of points of the path where the slope turns;
+        the mean margin of the label over the path (ε is t), as a multiple of its start.
     """
     x, y = data
     direction = steepest(model, data, linf)
-    path = torch.linspace(0, MOST, POINTS).tolist()
+    path = torch.linspace(0, largest, points).tolist()
     z = torch.stack([logits(model, x + t * direction) for t in path], 1).double()
     margin = torch.stack([Goal(y).margin(at).mean() for at in z.unbind(1)])
-    return {
-        "r2": {str(pieces): mean(straightness(z, pieces)) for pieces in PIECES},
-        "bends": mean(bends(z)),
-        "path": path,
-        "margin": (margin / margin[0]).tolist(),
-    }
+    heights = zip(path, (margin / margin[0]).tolist(), strict=True)
+    return Rows.gathered(
+        [
+            *(mean(straightness(z, pieces)).of(EXPLAINED, x=float(pieces)) for pieces in PIECES),
+            mean(bends(z)).of(BENDS),
+            *(exactly(height).of(MARGIN, norm=linf.name, eps=t) for t, height in heights),
+        ]
+    )
 
 
 def straightness(z: Tensor, pieces: int = 1) -> Tensor:

@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from epsball.geometry import l2
 from epsball.geometry.base import TINY
 from epsball.paper.answers import labels
-from epsball.paper.figure import bounded_mean
+from epsball.paper.estimates import bounded_mean
+from epsball.paper.rows import Rows
 
 if TYPE_CHECKING:
     from epsball.models.model import Model
-    from epsball.paper.experiment import Measured
     from epsball.paper.lab import Data
 
 LADDER = (1, 2, 4, 8, 16, 32, 64, 128)
-"""How many orthogonal directions are asked for; no more than the last are ever counted."""
+"""How many orthogonal directions are looked for; no more than the last are ever counted."""
+
+DIRECTIONS = "orthogonal directions that fool"
+ALIGNED, RANDOM = "aligned with the gradient", "random"
+FREE, BOXED = "no pixel clipped", "pixels in [0, 1]"
 
 
 def frame(k: int) -> Tensor:
@@ -56,7 +61,7 @@ def aligned(g: Tensor, k: int, basis: Tensor) -> Tensor:
     return turned
 
 
-def directions(model: Model, data: Data, g: Tensor, eps: float, seed: int) -> Measured:
+def directions(model: Model, data: Data, g: Tensor, eps: float, seed: int) -> Rows:
     """Count, for every image, orthogonal moves of length ε in l2 that change its label.
 
     Args:
@@ -67,8 +72,8 @@ def directions(model: Model, data: Data, g: Tensor, eps: float, seed: int) -> Me
         seed: of the random basis.
 
     Returns:
-        `free`: the most that fool out of k aligned with the gradient, over the k of `LADDER`; `boxed`: the same with pixels clipped to
-        [0, 1]; `random`: out of `LADDER[-1]` random ones, clipped.
+        The most that fool out of k aligned with the gradient, over the k of `LADDER`; the same with pixels clipped to [0, 1]; and
+        out of `LADDER[-1]` random ones, clipped.
     """
     x, y = data
     basis = random_basis(x[0].numel(), seed)
@@ -79,8 +84,14 @@ def directions(model: Model, data: Data, g: Tensor, eps: float, seed: int) -> Me
         free = free.maximum(_fooled(model, points, y))
         boxed = boxed.maximum(_fooled(model, points.clamp(0, 1), y))
     points = x[:, None] + eps * basis[: LADDER[-1]].to(x.dtype).reshape(-1, *x.shape[1:])
-    counts = {"free": free, "boxed": boxed, "random": _fooled(model, points.clamp(0, 1), y)}
-    return {name: bounded_mean(count, LADDER[-1]) for name, count in counts.items()}
+    random = _fooled(model, points.clamp(0, 1), y)
+    counts = ((ALIGNED, FREE, free), (ALIGNED, BOXED, boxed), (RANDOM, BOXED, random))
+    return Rows(
+        tuple(
+            bounded_mean(count, LADDER[-1]).of(DIRECTIONS, attack=attack, space=space, norm=l2.name, eps=eps)
+            for attack, space, count in counts
+        )
+    )
 
 
 def _fooled(model: Model, points: Tensor, y: Tensor) -> Tensor:
