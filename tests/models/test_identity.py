@@ -8,6 +8,7 @@ import json
 import re
 import warnings
 from dataclasses import asdict
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -180,6 +181,22 @@ def test_other_preprocessing_is_recognised(settings: dict[str, Any], says: list[
     found = differences(identify(eb.wrap(net, mean=0.1), X), identify(eb.wrap(net, **settings), X))
     assert found[:-1] == says
     assert found[-1].startswith("other answers on the probe: largest difference")
+
+
+def test_what_a_layer_says_of_itself_counts_without_addresses() -> None:
+    class Said(nn.Flatten):
+        def __init__(self, bound: Fraction) -> None:
+            super().__init__()
+            self.bound = bound
+
+        def extra_repr(self) -> str:
+            return f"{self.bound}, {object()}"
+
+    first, again = (identify(eb.wrap(Said(Fraction(1, 3))), X) for _ in range(2))
+    assert differences(first, again) == []
+    (reason,) = differences(first, identify(eb.wrap(Said(Fraction(2, 3))), X))
+    assert reason.startswith("another structure")
+    assert "2/3" in reason
 
 
 def test_where_nothing_else_can_be_seen_the_probe_decides() -> None:

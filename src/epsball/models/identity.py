@@ -108,7 +108,7 @@ def _kind(model: Model) -> str:
 
 
 def _digests(found: Contents, *, parameters: bool = True) -> dict[str, str]:
-    """The SHA-256 of every weight by its name; those that training changes only where they are asked for."""
+    """The SHA-256 of every weight by its name; those that training changes only on request."""
     weights = weights_by_name(found)
     if not parameters:
         for path, network in found.modules.items():

@@ -27,7 +27,7 @@ def wrap(
     """Return `net` as a classifier on data units, so that every ε is in data units too.
 
     Args:
-        net: any callable (N, …) -> (N, K). A module is asked in evaluation mode, frozen, and given back as it was.
+        net: any callable (N, …) -> (N, K). A module is queried in evaluation mode, frozen, and given back as it was.
         mean: what the training pipeline subtracted, one number or fraction "1/2" per channel (or one for all), in data units.
         std: what it divided by.
         outputs: "logits"; "probs" for softmax probabilities; "binary" for one logit per sample, (N,) or (N, 1), positive for class 1.

@@ -30,7 +30,7 @@ class OnnxGraph(nn.Module):
     """The layers of an ONNX graph; (N, K, 1, 1), what a network without a linear layer ends in, becomes (N, K).
 
     Args:
-        layers: what onnx2fx made of the graph. Its weights become parameters without gradients: it is asked, not trained.
+        layers: what onnx2fx made of the graph. Its weights become parameters without gradients: it is queried, not trained.
     """
 
     def __init__(self, layers: nn.Module) -> None:
