@@ -21,7 +21,7 @@ from epsball.units import parse_number
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from epsball.models.wrap import Model
+    from epsball.models.model import Model
     from epsball.oracle.batching import Batching
 
 
