@@ -6,7 +6,7 @@ PIP := -m pip install --disable-pip-version-check --constraint constraints.txt
 unexport PYTHONPATH PYTHONHOME PIP_USER
 
 .NOTPARALLEL:
-.PHONY: demo test check format bench gpu clean
+.PHONY: demo test test-all check types floors format bench gpu same clean
 
 demo: .venv/installed
 	$(BIN)/epsball demo
@@ -21,6 +21,28 @@ test: .venv/developer
 
 check: test
 
+# What takes minutes, in addition.
+test-all: export OMP_NUM_THREADS = 1
+test-all: .venv/developer
+	$(BIN)/python -m pytest --numprocesses 2 -m thorough
+
+# What a user's type checker sees of the public names.
+types: .venv/developer
+	$(BIN)/python tests/public_types.py
+
+# The lowest versions that pyproject.toml allows; what they say about newer releases of what they need is no error here. TORCH=2.13.0 where the lowest is only to be had as a build of several gigabytes.
+TORCH ?= 2.6.0
+floors: export OMP_NUM_THREADS = 1
+floors: .venv-floors/installed
+	.venv-floors/bin/python -m pytest --numprocesses 2 -W default::DeprecationWarning -W default::PendingDeprecationWarning
+
+.venv-floors/installed: pyproject.toml constraints-floors.txt
+	test -e $@ || $(PYTHON) -m venv --clear .venv-floors
+	rm -f $@
+	.venv-floors/bin/python -m pip install --disable-pip-version-check --constraint constraints-floors.txt \
+		torch==$(TORCH) --editable ".[test]"
+	touch $@
+
 format: .venv/developer
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -32,6 +54,11 @@ bench: .venv-bench/installed
 # PYTHON names an interpreter that has PyTorch with CUDA; nothing is installed. make gpu PYTHON=… ARGS="--only contract rows"
 gpu:
 	PYTHONPATH=src $(PYTHON) benchmarks/gpu.py $(ARGS)
+
+# make same AGAINST=main: the rows of this tree and of a commit, column by column
+AGAINST ?= HEAD
+same: .venv/developer
+	$(BIN)/python benchmarks/same_rows.py --against $(AGAINST) $(ARGS)
 
 # The stamps go before an install and come back after it, so an interrupted one leaves none and the next starts afresh.
 .venv/installed: EXTRA := demo
@@ -50,4 +77,4 @@ gpu:
 	touch $@
 
 clean:
-	rm -rf .venv .venv-bench
+	rm -rf .venv .venv-bench .venv-floors

@@ -3,11 +3,11 @@
 Exception
 ├── ValueError
 │   └── InputError                      something the user gave cannot be used
-│       └── OtherConfigurationError     a folder or checkpoint belongs to other settings
+│       ├── OtherConfigurationError     a folder or checkpoint belongs to other settings
+│       └── FolderLostError             a run folder went away while it was written
 └── RuntimeError
     ├── ModelError                      the user's model failed
-    ├── UntrustworthyError              a result did not survive verification
-    └── FolderLostError                 a run folder went away while it was written
+    └── UntrustworthyError              a result did not survive verification
 """
 
 
@@ -19,13 +19,13 @@ class OtherConfigurationError(InputError):
     """A folder or checkpoint belongs to another configuration than the one asked for."""
 
 
+class FolderLostError(InputError):
+    """A run folder was moved or deleted while it was written."""
+
+
 class ModelError(RuntimeError):
     """The user's model failed, or returned something that is no classification."""
 
 
 class UntrustworthyError(RuntimeError):
     """A reported success, a bound or a record did not survive verification."""
-
-
-class FolderLostError(RuntimeError):
-    """A run folder was moved or deleted while it was being written."""

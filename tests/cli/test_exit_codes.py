@@ -105,7 +105,7 @@ def test_a_run_folder_that_goes_away_while_it_is_written(call: Call, monkeypatch
     monkeypatch.setattr(RunFolder, "write_findings", removed)
     said = call(*evaluate("--out", "run"))
     assert said.exit_code == 3
-    assert "run was moved or deleted while the run was written" in said.stderr
+    assert "run was moved or deleted while a run was written" in said.stderr
     assert not Path("run").exists()
 
 

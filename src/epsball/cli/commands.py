@@ -67,7 +67,7 @@ COMMANDS = (
     Deferred(
         "verify",
         "verify:verify",
-        "Verify every file, row and reported success of a run folder; exit 3 if one does not hold.",
+        "Verify every file, row and reported success of a run folder; exit 3 if one is not so.",
     ),
     Deferred(
         "report",

@@ -17,8 +17,8 @@ from epsball.data.fetch import cache_folder
 from epsball.data.load import SPLITS, load_data
 from epsball.errors import InputError
 
-DEVELOPMENT = "dev"
-"""The extra of those who work on epsball itself."""
+DEVELOPMENT = ("dev", "test")
+"""Extras of those who work on epsball itself."""
 
 
 def doctor(*, as_json: Json = False) -> None:
@@ -61,7 +61,7 @@ def extras() -> list[dict[str, Any]]:
     rows = []
     for extra in sorted(metadata.metadata("epsball").get_all("Provides-Extra") or []):
         missing = [each.name for each in requirements(extra) if not _installed(each)[1]]
-        if extra != DEVELOPMENT:
+        if extra not in DEVELOPMENT:
             found = f"missing: {', '.join(missing)}" if missing else "installed"
             remedy = f'pip install "epsball[{extra}]"' if missing else ""
             rows.append({"name": f"[{extra}]", "missing": missing, "found": found, "remedy": remedy})

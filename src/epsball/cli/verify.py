@@ -1,4 +1,4 @@
-"""``epsball verify``: does everything in a run folder hold?"""
+"""``epsball verify``: is everything that a run folder reports so?"""
 
 from pathlib import Path
 from typing import Annotated
@@ -28,10 +28,10 @@ def verify(
     passes: Annotated[int | None, typer.Option(min=1, help="Forward passes for every reported success.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Verify every file, row and reported success of a run folder; exit 3 if one does not hold."""
+    """Verify every file, row and reported success of a run folder; exit 3 if one is not so."""
     with interruptible(folder, "nothing in it was changed"):
         verified = check(folder, None if model is None else _elsewhere(folder, model), passes=passes)
-    shown = table(f"{folder}: everything holds", "", "verified")
+    shown = table(f"{folder} is verified", "", "number")
     for name, number in (
         ("samples", verified.samples),
         ("reported successes", verified.successes),
@@ -53,7 +53,7 @@ def verify(
         as_json=as_json,
     )
     if not verified.complete:
-        note("Error: the run is unfinished; what it holds so far was verified, do not quote it.")
+        note("Error: the run is unfinished; its finished chunks were verified, do not quote it.")
         raise typer.Exit(ExitCode.NO_NUMBER)
 
 

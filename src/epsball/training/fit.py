@@ -190,7 +190,7 @@ class _Run:
 
     def epoch(self, number: int, seed: int, moved: Progress) -> float:
         """One pass in an order of its own; returns the mean loss."""
-        own = int(np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)[0] >> 1)
+        own = int(np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)[0]) >> 1
         draw = torch.Generator().manual_seed(own)
         batches = torch.randperm(len(self.y), generator=draw).tensor_split(self.steps)
         device, total, everything = device_of(self.model), 0.0, self.recipe.epochs * self.steps
