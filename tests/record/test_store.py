@@ -120,7 +120,7 @@ def test_a_folder_that_is_moved_while_it_is_written_is_one_sentence(step: int, t
                 path.rename(tmp_path / "elsewhere")
                 if again:
                     path.mkdir()
-                with pytest.raises(FolderLostError, match="was moved or deleted while the run was written into it"):
+                with pytest.raises(FolderLostError, match="was moved or deleted while a run was written into it"):
                     write_something(folder)
                 break
             write_something(folder)

@@ -58,7 +58,7 @@ class Ownership:
         """
         if self._identity is None or self._identify() != self._identity:
             raise FolderLostError(
-                f"{self._folder} was moved or deleted while the run was written into it, so the rest has no place; "
+                f"{self._folder} was moved or deleted while a run was written into it, so the rest has no place; "
                 "put it back and run the same command again, or start afresh in another folder"
             )
 
