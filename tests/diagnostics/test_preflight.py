@@ -43,6 +43,13 @@ class Quantised(Affine):
         return super().forward((x * 255).round() / 255)
 
 
+class CoupledAndQuantised(BatchMean):
+    """Two faults; the gradient of the second is not looked at, since the first makes it meaningless."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward((x * 255).round() / 255)
+
+
 class Detached(Affine):
     """Loses the gradient altogether."""
 
@@ -87,7 +94,7 @@ def test_an_honest_model_has_no_finding(make: Callable[[], nn.Module]) -> None:
 
 @pytest.mark.parametrize(
     ("make", "expected"),
-    [(Jittery, "D02"), (BatchMean, "D03"), (OrderSensitive, "D03"), (Quantised, "D04")],
+    [(Jittery, "D02"), (BatchMean, "D03"), (OrderSensitive, "D03"), (Quantised, "D04"), (CoupledAndQuantised, "D03")],
 )
 def test_a_broken_model_is_named_for_what_is_broken(make: Callable[[], nn.Module], expected: str) -> None:
     assert found(make()) == [expected]

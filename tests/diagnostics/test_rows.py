@@ -82,6 +82,14 @@ def test_scores_must_not_beat_gradients() -> None:
     assert found(square=rows(1), pgd=rows(1)) == []
 
 
+def test_as_many_samples_as_the_limit_says_are_allowed() -> None:
+    one_step, black_box = ({"fgsm": rows(1), "pgd": rows(0)}, {"square": rows(1), "pgd": rows(0)})
+    assert findings(ids=np.arange(200), attacks=one_step) == []
+    assert [finding.id for finding in findings(ids=np.arange(199), attacks=one_step)] == ["D06"]
+    assert findings(ids=np.arange(500), attacks=black_box) == []
+    assert [finding.id for finding in findings(ids=np.arange(499), attacks=black_box)] == ["D07"]
+
+
 def test_an_attack_must_have_tried() -> None:
     assert found(pgd=rows(40, queries=0)) == [("D17", "FAIL")]
     assert found(pgd=rows(100, queries=0)) == []

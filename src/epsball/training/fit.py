@@ -214,7 +214,7 @@ class _Run:
                 loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
                 self.optimiser.step()
                 total += value * len(ids)
-                moved(f"epoch {number}/{self.recipe.epochs}, loss {value:.3f}", done, everything)
+                moved(f"epoch {number}/{self.recipe.epochs}", done, everything)
         return total / len(self.y)
 
 
