@@ -44,6 +44,10 @@ class Oracle:
         goal: what counts as one.
     """
 
+    x0: Tensor
+    threat: Threat
+    goal: Goal
+
     def __init__(
         self, model: Model, x0: Tensor, goal: Goal, threat: Threat, *, batching: Batching, terms: Terms
     ) -> None:
