@@ -6,7 +6,7 @@ PIP := -m pip install --disable-pip-version-check --constraint constraints.txt
 unexport PYTHONPATH PYTHONHOME PIP_USER
 
 .NOTPARALLEL:
-.PHONY: demo test test-all check types floors format bench gpu clean
+.PHONY: demo test test-all check types floors format bench gpu same clean
 
 demo: .venv/installed
 	$(BIN)/epsball demo
@@ -54,6 +54,11 @@ bench: .venv-bench/installed
 # PYTHON names an interpreter that has PyTorch with CUDA; nothing is installed. make gpu PYTHON=… ARGS="--only contract rows"
 gpu:
 	PYTHONPATH=src $(PYTHON) benchmarks/gpu.py $(ARGS)
+
+# make same AGAINST=main: the rows of this tree and of a commit, column by column
+AGAINST ?= HEAD
+same: .venv/developer
+	$(BIN)/python benchmarks/same_rows.py --against $(AGAINST) $(ARGS)
 
 # The stamps go before an install and come back after it, so an interrupted one leaves none and the next starts afresh.
 .venv/installed: EXTRA := demo

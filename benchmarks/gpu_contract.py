@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 
 import epsball as eb
-from gpu_subjects import CLASSES, PHOTOGRAPH, TINY, calibrated, drawn, images, learned, small, tiny_resnet
 from places import attacks
+from plain_networks import CLASSES, PHOTOGRAPH, TINY, calibrated, drawn, images, learned, small, tiny_resnet
 
 if TYPE_CHECKING:
     from collections.abc import Callable

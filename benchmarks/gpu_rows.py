@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,8 +11,8 @@ from torch import nn
 import epsball as eb
 from gpu_bench import LeftOut, ratio
 from gpu_contract import BUDGETS, shortened
-from gpu_subjects import PHOTOGRAPH, TINY, calibrated, drawn, images, learned, resnet18, small
-from places import CHOOSE, attacks, place
+from places import attacks, batching
+from plain_networks import PHOTOGRAPH, TINY, calibrated, drawn, images, learned, resnet18, small
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,23 +68,22 @@ def compared(bench: Bench, ours: eb.Found, card: eb.Found, kind: torch.dtype) ->
 
 def bfloat16(bench: Bench) -> None:
     """A search in bfloat16 finds about as many, whatever it returns holds in float32, and what it takes."""
-    try:
-        choose = place(CHOOSE)
-    except LookupError as error:
-        raise LeftOut(str(error)) from error
     make, shape, n = (small, TINY, 32) if bench.small else (resnet18, PHOTOGRAPH, 512)
     x, _ = (t.to(bench.device) for t in images(n, shape))
     net = calibrated(drawn(make).to(bench.device), x)
     with torch.no_grad():
         y = net(x).argmax(1)
     model = eb.wrap(net)
-    batching = choose(model, x)
+    try:
+        settings = {low: batching(model, x, bfloat16=low)[1] for low in (False, True)}
+    except LookupError as error:
+        raise LeftOut(str(error)) from error
     for name, attack in {"PGD": eb.PGD(steps=4 if bench.small else 20), "DeepFool": eb.DeepFool()}.items():
         with bench.case(f"bfloat16 {name}"):
             threat = eb.Threat("l2") if attack.minimum_norm else eb.Threat("linf", 1 / 255)
 
             def search(*, low: bool, attack: eb.Attack = attack, threat: eb.Threat = threat) -> eb.Found:
-                return attack(model, x, y, threat, batching=dataclasses.replace(batching, bfloat16=low))
+                return attack(model, x, y, threat, **settings[low])
 
             full, half = search(low=False), search(low=True)
             with torch.no_grad():

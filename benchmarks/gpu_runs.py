@@ -14,8 +14,8 @@ import torch
 import epsball as eb
 from gpu_bench import LeftOut
 from gpu_contract import BUDGETS, shortened
-from gpu_subjects import TINY, drawn, images, learned, small
 from places import ADVERSARIAL, FIT, RECIPE, attacks, place
+from plain_networks import TINY, drawn, images, learned, small
 
 if TYPE_CHECKING:
     from torch import nn

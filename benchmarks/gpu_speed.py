@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 import epsball as eb
 from gpu_bench import LeftOut, ratio
-from gpu_subjects import (
+from places import batching
+from plain_networks import (
     CLASSES,
     DIGIT,
     PHOTOGRAPH,
@@ -26,13 +27,12 @@ from gpu_subjects import (
     resnet20,
     tiny_resnet,
 )
-from places import CHOOSE, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gpu_bench import Bench
-    from gpu_subjects import Shape
+    from plain_networks import Shape
 
 EPS = 0.1
 RATE = 0.1
@@ -98,8 +98,8 @@ def beside_loops(bench: Bench, net: nn.Module, shape: Shape, n: int, steps: int)
     attack, threat = eb.PGD(steps=steps, rate=RATE), eb.Threat(eb.linf, EPS)
     model = eb.wrap(net)
     try:
-        rows = int(place(CHOOSE)(model, x).batch_size)
-    except (LookupError, AttributeError):
+        rows, _ = batching(model, x)
+    except LookupError:
         rows = 256
     orders = (torch.contiguous_format, torch.channels_last)
     trials = {order: Loop(net, x, y, 2, rows, order) for order in orders}

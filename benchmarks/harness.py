@@ -10,7 +10,7 @@ import platform
 import statistics
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timezone
 from importlib.metadata import distributions
 from pathlib import Path
@@ -63,8 +63,13 @@ def read_options(description: str | None) -> Options:
     """Read the command line of one benchmark and set the number of threads."""
     parser = argparse.ArgumentParser(description=description)
     add_options(parser)
-    values = vars(parser.parse_args())
-    options = Options(**values | {"networks": tuple(values["networks"])})
+    return options_of(vars(parser.parse_args()))
+
+
+def options_of(values: dict[str, Any]) -> Options:
+    """The options among the values of a command line; the number of threads is set."""
+    known = {field.name: values[field.name] for field in fields(Options)}
+    options = Options(**known | {"networks": tuple(values["networks"])})
     torch.set_num_threads(options.threads)
     return options
 

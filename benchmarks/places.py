@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import epsball as eb
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FIT = ("epsball:fit", "epsball.training.fit:fit", "epsball.training:fit", "epsball.train.loop:fit")
 RECIPE = ("epsball:Recipe", "epsball.training.recipe:Recipe", "epsball.training:Recipe", "epsball.train.recipe:Recipe")
@@ -17,7 +21,7 @@ ADVERSARIAL = (
     "epsball.training.objective:adversarial",
     "epsball.train.objective:adversarial",
 )
-CHOOSE = ("epsball.oracle.batching:choose_batching",)
+BATCHING = ("epsball.oracle.batching:choose_batching", "epsball.layout:choose")
 
 
 def place(names: tuple[str, ...]) -> Any:
@@ -33,6 +37,17 @@ def place(names: tuple[str, ...]) -> Any:
         except (ImportError, AttributeError):
             continue
     raise LookupError(f"none of {', '.join(names)} can be imported; add the new place to benchmarks/places.py")
+
+
+def batching(model: eb.Model, x: Tensor, **changed: object) -> tuple[int, dict[str, Any]]:
+    """How a model is asked about inputs like `x`: the size of a micro-batch, and the keyword that asks so with some fields changed.
+
+    Raises:
+        LookupError: the library no longer says.
+    """
+    chosen = dataclasses.replace(place(BATCHING)(model, x), **changed)
+    keyword = "batching" if hasattr(chosen, "batch_size") else "layout"
+    return getattr(chosen, "batch_size", None) or chosen.rows, {keyword: chosen}
 
 
 def attacks() -> dict[str, eb.Attack]:

@@ -1,6 +1,6 @@
 """Run benchmarks one after the other, each in a process of its own, and put their results into one table.
 
-python benchmarks/run.py [floor pgd deepfool import_time geometry tiles] [--rows N --rounds N ...]
+python benchmarks/run.py [floor pgd deepfool import_time geometry tiles speed] [--rows N --rounds N ...]
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from harness import HERE, add_options
 if TYPE_CHECKING:
     from pathlib import Path
 
-BENCHMARKS = ("import_time", "geometry", "tiles", "floor", "pgd", "deepfool")
+BENCHMARKS = ("import_time", "geometry", "tiles", "floor", "pgd", "deepfool", "speed")
 
 HEAD = """# Results
 
@@ -33,12 +33,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all when left out")
     add_options(parser)
-    chosen = parser.parse_args()
+    before = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    before.add_argument("--against", default="HEAD~1", help="the commit that speed compares the working tree with")
+    against, rest = before.parse_known_args()
+    parser.epilog = before.format_help().partition("\n\n")[2]
+    chosen = parser.parse_args(rest)
     unknown = [name for name in chosen.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
-    arguments = [argument for argument in sys.argv[1:] if argument not in chosen.names]
-    failed = [name for name in chosen.names or BENCHMARKS if not run(name, arguments)]
+    arguments = [argument for argument in rest if argument not in chosen.names]
+    own = {"speed": ["--against", against.against]}
+    failed = [name for name in chosen.names or BENCHMARKS if not run(name, [*arguments, *own.get(name, [])])]
     chosen.out.mkdir(parents=True, exist_ok=True)
     (chosen.out / "README.md").write_text(table(chosen.out), encoding="utf-8")
     if failed:

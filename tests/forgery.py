@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from epsball.record.files import sha256
 from epsball.record.manifest import json_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 
@@ -33,17 +34,33 @@ def forge(folder: Path, name: str, content: bytes) -> None:
     seal(folder, manifest)
 
 
-def alterations(value: Any, path: str = "$") -> Iterator[tuple[str, Callable[[], object]]]:
-    """Every way to alter one value of a document in place: each call changes it, or takes it out, and names where."""
-    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in list(steps):
-        place = f"{path}.{key}"
-        for other in others(inner):
-            yield f"{place} = {other!r}", lambda key=key, other=other: value.__setitem__(key, other)  # type: ignore[misc] # bound
-        yield f"{place} taken out", lambda key=key: value.pop(key)  # type: ignore[misc] # the same
-        yield from alterations(inner, place)
+def altered(document: Any) -> Iterator[tuple[str, Any]]:
+    """Copies of a document with one value each of another type, out of range or taken out, and what was altered."""
+    for path in list(_paths(document)):
+        *before, last = path
+        value = _at(document, path)
+        for other in (None, "inf", "x", -1, 10**400, 0.5, [], ["x"], {"x": 1}, TAKEN_OUT):
+            if other != value:
+                copied = copy.deepcopy(document)
+                place = _at(copied, before)
+                if other is TAKEN_OUT:
+                    del place[last]
+                else:
+                    place[last] = other
+                yield f"{path} = {other}", copied
 
 
-def others(value: Any) -> list[Any]:
-    """Values of other types, and of the same type out of range."""
-    return [other for other in (None, "inf", "x", -1, 10**400, 0.5, [], ["x"], {"x": 1}) if other != value]
+TAKEN_OUT = object()
+
+
+def _paths(value: Any, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    keys: Any = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    for key in keys:
+        yield (*before, key)
+        yield from _paths(value[key], (*before, key))
+
+
+def _at(value: Any, path: Sequence[Any]) -> Any:
+    for key in path:
+        value = value[key]
+    return value

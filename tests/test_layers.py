@@ -46,6 +46,7 @@ NEVER = {
     "attacks": ("evaluation", "training", "certification", "verification", "record"),
     "models": ("oracle", "attacks", "evaluation", "training", "verification", "record.evaluation"),
     "diagnostics": ("report",),
+    "verification": ("attacks", "certification", "evaluation", "oracle", "training"),
     "record": ("report", "evaluation", "verification"),
 }
 """Who never imports whom, whatever else it imports."""
@@ -96,6 +97,17 @@ def test_an_attack_imports_base_geometry_losses_rules_and_no_other_attack(name: 
 def test_neighbours_that_never_meet(name: str) -> None:
     allowed = tuple(other for other in MODULES if not inside(other, *NEVER[name]))
     assert strays(MODULES, name, allowed) == []
+
+
+def test_folders_import_each_other_in_one_direction_only() -> None:
+    below: dict[str, set[str]] = {}
+    for name, module in MODULES.items():
+        others = (own(MODULES, ROOT.name, i) for i in module.imports)
+        below.setdefault(name.split(".")[0], set()).update(other.split(".")[0] for other in others if other)
+    left = {name: others - {name, ""} for name, others in below.items() if name}
+    while bottom := {name for name, others in left.items() if not others & left.keys()}:
+        left = {name: others for name, others in left.items() if name not in bottom}
+    assert left == {}
 
 
 def test_nothing_imports_the_command_line() -> None:

@@ -107,7 +107,7 @@ class Interrupted:
 
 
 def exact_radius(factor: float) -> Callable[..., Tensor]:
-    """A certifier that vouches for a share of the exact distance; above 1 it is wrong."""
+    """A certifier that returns a fraction of the exact distance; above 1 it is wrong."""
 
     def certify(_model: eb.Model, x: Tensor, y: Tensor, _threat: eb.Threat) -> Tensor:
         return torch.from_numpy(closed_form(x, y)) * factor

@@ -201,8 +201,9 @@ def test_successes_on_a_random_model_must_be_shown_by_half_of_its_passes(tmp_pat
     assert "of 20 passes" in found["D22"].evidence
     files = json.loads((tmp_path / "run.json").read_text())["files"].values()
     rates = np.array([rate for file in files for rate in file["notes"].get("success_rate", [])])
-    assert rates.min() >= 0.5
-    assert rates.min() < 1
+    assert 0.5 <= rates.min() < 0.7
+    for rows in run.attacks.values():
+        assert ((rows.after != run.label[rows.id]) == rows.success).all()
 
 
 def test_a_random_model_goes_on_from_what_it_said_first(tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import epsball as eb
 from epsball.evaluation.evaluate import evaluate
@@ -103,6 +104,25 @@ def test_a_folder_of_another_configuration_is_refused(change: dict[str, Any], ke
         toy_run(tmp_path, progress=Interrupted(4))
     with pytest.raises(eb.InputError, match=rf"this one has {key} = .*choose another folder with out="):
         toy_run(tmp_path, **change)
+
+
+@pytest.mark.parametrize("moment", [4, 1000])
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: Affine(seed=1),
+        lambda: eb.wrap(Affine(), mean=0.01),
+        lambda: lambda x: 2 * Affine()(x),
+        lambda: nn.Sequential(Affine(), nn.Softplus()),
+    ],
+)
+def test_another_model_is_refused_in_a_used_folder(model: Callable[[], Any], moment: int, tmp_path: Path) -> None:
+    with suppress(KeyboardInterrupt):
+        toy_run(tmp_path, progress=Interrupted(moment))
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*.*")}
+    with pytest.raises(eb.InputError, match=r"holds a run with another model: .*choose another folder with out="):
+        toy_run(tmp_path, model=model())
+    assert before == {file: file.read_bytes() for file in tmp_path.rglob("*.*")}
 
 
 def test_other_ids_are_another_run(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""An evaluation does not believe an attack or a certificate that claims too much."""
+"""An evaluation counts nothing that an attack or a certificate reports wrongly."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 import epsball as eb
+from epsball.certification.base import CERTIFICATES
 from toy import EPS, closed_form, exact_radius, same, samples, toy_run
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def liar(lie: Callable[[Found, Tensor], Found]) -> Evaluation:
         (lambda found, x: dataclasses.replace(found, x=x * torch.nan), "D14"),
     ],
 )
-def test_a_false_claim_does_not_count(lie: Callable[[Found, Tensor], Found], finding: str) -> None:
+def test_a_false_report_does_not_count(lie: Callable[[Found, Tensor], Found], finding: str) -> None:
     run = liar(lie)
     assert np.isinf(run.upper[6:]).all()
     assert not run.attacks["liar"].success.any()
@@ -64,7 +65,7 @@ def test_a_false_claim_does_not_count(lie: Callable[[Found, Tensor], Found], fin
     assert run.trusted == (finding == "D29")
 
 
-def test_one_false_claim_leaves_the_others() -> None:
+def test_one_false_report_leaves_the_others() -> None:
     def lie(found: Found, _: Tensor) -> Found:
         distance = found.distance.clone()
         distance[0] /= 2
@@ -77,7 +78,7 @@ def test_one_false_claim_leaves_the_others() -> None:
     assert any("4 successes, sample 6 among them" in finding.evidence for finding in run.findings)
 
 
-def test_a_hit_outside_the_ball_does_not_count() -> None:
+def test_a_success_outside_the_ball_does_not_count() -> None:
     class Bold(Liar):
         minimum_norm = False
 
@@ -106,6 +107,13 @@ def test_a_certificate_that_an_attack_refutes_ends_the_run() -> None:
         eb.UntrustworthyError, match=r"found an error of sample \d+ at distance .* a certificate excludes"
     ):
         toy_run(certifiers=[exact_radius(1.2)])
+
+
+def test_a_registered_certificate_is_run_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CERTIFICATES, "_own", {"exact": exact_radius(0.5)})
+    run = toy_run(certifiers=["exact", exact_radius(0.25), "exact"])
+    assert run.plan.certifiers == ("exact", "certify", "exact-2")
+    assert run.lower == pytest.approx(closed_form(*samples()) * 0.5)
 
 
 @pytest.mark.parametrize("radius", [torch.ones(3), -torch.ones(16), torch.full((16,), torch.nan)])

@@ -131,6 +131,23 @@ def test_a_network_is_frozen_wherever_it_is_kept(way: str) -> None:
     assert len(model.fingerprint()) == 64
 
 
+def test_a_buffer_that_moves_in_evaluation_mode_is_put_back() -> None:
+    class Counting(nn.Module):
+        calls: Tensor
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("calls", torch.zeros(()))
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.calls.add_(1)
+            return x
+
+    net = Counting()
+    eb.wrap(lambda x: net(x))(torch.rand(4, 3))
+    assert int(net.calls) == 0
+
+
 def test_only_what_is_read_is_looked_into() -> None:
     GLOBAL.inner.net = network()
     found = contents(lambda x: GLOBAL.inner.net(x), thorough=True)

@@ -102,6 +102,19 @@ def partial(factor: float) -> Callable[[Tensor], Any]:
     return functools.partial(scaled, network(), factor=factor)
 
 
+def of_source(factor: int, named: float = 1.0) -> nn.Module:
+    scope: dict[str, Any] = {"__name__": "typed", "nn": nn, "NAMED": named}
+    exec(SOURCE.format(factor), scope)  # noqa: S102 the text stands below
+    net: nn.Module = scope["Net"]()
+    return net
+
+
+SOURCE = """
+class Net(nn.Flatten):
+    def forward(self, x):
+        return {} * NAMED * super().forward(x)
+"""
+
 OTHERS: dict[str, tuple[Callable[[], Any], Callable[[], Any], str]] = {
     "retrained": (network, lambda: network(1), "other weights"),
     "lambda around a retrained network": (lambda: around(network()), lambda: around(network(1)), "other weights"),
@@ -134,6 +147,12 @@ OTHERS: dict[str, tuple[Callable[[], Any], Callable[[], Any], str]] = {
         lambda: Ensemble(network(0), network(1)),
         lambda: Ensemble(network(0), network(2)),
         "other weights",
+    ),
+    "another source": (lambda: of_source(1), lambda: of_source(2), "the source of Net changed"),
+    "another global": (
+        lambda: of_source(1),
+        lambda: of_source(1, 2.0),
+        "another structure: Net.forward.NAMED is 2.0 instead of 1.0",
     ),
     "another class": (Scaled, lambda: Scorer(network()), "another class: Scorer instead of Scaled"),
 }

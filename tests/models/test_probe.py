@@ -36,9 +36,11 @@ class Counting(nn.Module):
         self.net, self.queries, self.last = network(), 0, ()
         self.shape: tuple[int, ...] | None = None
         self.trace: Tensor | None = None
+        self.total = torch.zeros(())
 
     def forward(self, x: Tensor) -> Any:
         self.queries += 1
+        self.total = self.total + len(x)
         self.shape, self.trace = tuple(x.shape), x.clone()
         return self.net(x)
 

@@ -76,6 +76,7 @@ KINDS: dict[str, Callable[[float], Any]] = {
     "packed in a script": lambda v: torch.jit.script(packed(v)),
     "constants of a script": lambda v: scripted(affine(v)),
     "quantised": lambda v: Holding(torch.quantize_per_tensor(torch.ones(2), v + 1, 0, torch.qint8)),
+    "quantised to other numbers": lambda v: Holding(torch.quantize_per_tensor(torch.ones(2) * v, 1.0, 0, torch.qint8)),
     "quantised by channel": lambda v: Holding(channels(v + 1)),
     "sparse": lambda v: Holding((torch.eye(3) * (v + 1)).to_sparse()),
     "sparse rows": lambda v: Holding((torch.eye(3) * (v + 1)).to_sparse_csr()),
@@ -109,7 +110,9 @@ def test_weights_without_values_are_one_sentence() -> None:
 
 
 def test_a_frozen_script_has_no_mode_to_restore() -> None:
-    assert eb.wrap(scripted(affine(1.0)))(torch.ones(4, 1)).tolist() == [[2.0, 2.0]] * 4
+    model = eb.wrap(scripted(affine(1.0)))
+    with model.frozen():
+        assert model(torch.ones(4, 1)).tolist() == [[2.0, 2.0]] * 4
 
 
 def test_a_lazy_layer_has_no_weights_yet() -> None:

@@ -71,9 +71,11 @@ def test_a_second_writer_is_refused_and_the_next_one_is_not(tmp_path: Path) -> N
 def test_a_refused_plan_leaves_the_folder_free(tmp_path: Path) -> None:
     write(tmp_path, 3)
     (tmp_path / STAGE / "00000.parquet").write_bytes(b"")
+    errors = []  # their tracebacks keep what was opened alive
     for _ in range(2):
-        with pytest.raises(InputError, match="is not as it was written"):
+        with pytest.raises(InputError, match="is not as it was written") as caught:
             RunFolder.open(tmp_path, PLAN)
+        errors.append(caught)
 
 
 def test_a_finished_run_is_read_by_many_and_written_by_none(tmp_path: Path) -> None:

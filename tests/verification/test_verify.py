@@ -72,11 +72,11 @@ def test_an_honest_run_passes(honest: Path) -> None:
 
 
 @pytest.mark.parametrize("column", ATTACK_COLUMNS)
-@pytest.mark.parametrize(("name", "row"), [(DEEPFOOL, 0), (FGSM, "hit"), (FGSM, "miss"), (PGD, -1)])
+@pytest.mark.parametrize(("name", "row"), [(DEEPFOOL, 0), (FGSM, "success"), (FGSM, "failure"), (PGD, -1)])
 def test_one_altered_value_of_an_attack_is_noticed(column: str, name: str, row: int | str, folder: Path) -> None:
     columns = read_table(folder / name, ATTACK_COLUMNS)
     if isinstance(row, str):
-        row = int(np.flatnonzero(columns["success"] == (row == "hit"))[0])
+        row = int(np.flatnonzero(columns["success"] == (row == "success"))[0])
     forge(folder, name, table_bytes(columns | {column: alter(columns[column], row)}))
     with pytest.raises(eb.UntrustworthyError, match="is not as its files and the model show"):
         verify(folder, Affine())

@@ -34,7 +34,7 @@ def verify(
     shown = table(f"{folder} is verified", "", "number")
     for name, number in (
         ("samples", verified.samples),
-        ("successes", verified.successes),
+        ("reported successes", verified.successes),
         ("passes for each", verified.passes),
     ):
         shown.add_row(name, count(number))

@@ -54,7 +54,7 @@ def _named(attacks: Sequence[Attack]) -> dict[str, Attack]:
 
 
 def misfit(attack: Attack, threat: Threat) -> str:
-    """Why an attack cannot be asked about this threat; empty where it can."""
+    """Why an attack cannot be run for this threat; empty where it can."""
     if threat.norm.name not in attack.norms:
         return f"is not defined for {threat.norm.name}"
     if not attack.minimum_norm and not threat.bounded:

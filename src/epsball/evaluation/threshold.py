@@ -29,7 +29,7 @@ def smallest_budget(
     low: float = 0.0,
     high: float = 1.0,
 ) -> tuple[float, float]:
-    """Find the smallest ε at which the attack leaves at most the share `accuracy` correct.
+    """Find the smallest ε at which the attack leaves at most the fraction `accuracy` correct.
 
     ε is doubled from most / 2**halvings until it does, and the last doubling is bisected: under a single step accuracy falls with ε
     and may rise again far out, where every image looks alike to the network.
@@ -40,7 +40,7 @@ def smallest_budget(
         x: inputs `(N, …)` of the box.
         y: labels `(N,)`.
         norm: of the ball.
-        accuracy: the share of samples that may stay correct.
+        accuracy: the fraction of samples that may stay correct.
         most: the largest ε tried, in data units.
         halvings: of `most`; ε is known to most / 2**halvings.
         seed: of the attack's draws.
@@ -69,6 +69,6 @@ def smallest_budget(
         )
     while over - under > finest:
         middle = (under + over) / 2
-        share = left(middle)
-        under, over, reached = (under, middle, share) if share <= accuracy else (middle, over, reached)
+        remaining = left(middle)
+        under, over, reached = (under, middle, remaining) if remaining <= accuracy else (middle, over, reached)
     return over, reached

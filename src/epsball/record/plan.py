@@ -42,8 +42,8 @@ class ModelPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dtype: str
 
     def __post_init__(self) -> None:
-        """Refuse a normalisation that is no array of numbers."""
-        _finite_numbers(mean=self.mean, std=self.std)
+        """Refuse a normalisation or answers that are no arrays of numbers."""
+        _finite_numbers(mean=self.mean, std=self.std, probe=self.probe, frequencies=self.frequencies)
 
 
 class DataPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -146,7 +146,7 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return any(attack.minimum_norm for attack in self.attacks.values())
 
 
-def _finite_numbers(**given: float | list[Any] | None) -> None:
+def _finite_numbers(**given: float | list[Any] | tuple[tuple[float, ...], ...] | None) -> None:
     for name, value in given.items():
         if value is not None and not np.isfinite(np.asarray(value, np.float64)).all():
             raise ValueError(f"Expected finite `{name}`, got {value}")
