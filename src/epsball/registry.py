@@ -38,7 +38,9 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     """
 
     def __init__(self, noun: str, group: str = "", also: str = "") -> None:
-        self.noun, self.group, self.also = noun, group or f"epsball.{noun}s", also
+        self.noun: str = noun
+        self.group: str = group or f"epsball.{noun}s"
+        self.also: str = also
         self._own: dict[str, Entry] = {}
 
     def add(self, name: str, entry: Entry) -> Entry:

@@ -52,8 +52,8 @@ class Affine(nn.Module):
         super().__init__()
         generator, size = torch.Generator().manual_seed(seed), math.prod(_SHAPE)
         weight = 20 * torch.randn(classes, size, generator=generator, dtype=torch.float64) / size
-        self.weight = nn.Parameter(weight)
-        self.bias = nn.Parameter(0.02 * torch.randn(classes, generator=generator, dtype=torch.float64))
+        self.weight: nn.Parameter = nn.Parameter(weight)
+        self.bias: nn.Parameter = nn.Parameter(0.02 * torch.randn(classes, generator=generator, dtype=torch.float64))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits of x `(N, 1, 6, 6)`."""
@@ -76,7 +76,7 @@ class Curved(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
             size = math.prod(_SHAPE)
-            self.net = nn.Sequential(
+            self.net: nn.Module = nn.Sequential(
                 nn.Flatten(),
                 nn.Linear(size, 24),
                 nn.BatchNorm1d(24),

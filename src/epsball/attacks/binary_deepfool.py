@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from epsball.attacks.base import Attack
 from epsball.attacks.parts.boundary import AIM
@@ -35,7 +35,7 @@ class BinaryDeepFool(Attack):
     name = "binary-deepfool"
     minimum_norm = True
     starts_at_input = True
-    norms = ("linf", "l2", "l1")
+    norms: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1")
 
     steps: int = positive(50)
     overshoot: float = nonnegative(1e-3)

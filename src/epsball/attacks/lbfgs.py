@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -49,7 +49,7 @@ class LBFGS(Attack):
     minimum_norm = True
     measures = "l2"
     starts_at_input = True
-    norms = ("l2", "linf", "l1")
+    norms: ClassVar[tuple[str, ...]] = ("l2", "linf", "l1")
 
     steps: int = positive(30)
     searches: int = positive(9)

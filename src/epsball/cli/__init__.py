@@ -7,7 +7,7 @@ import typer
 
 from epsball.cli.group import Group
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     cls=Group,
     add_completion=False,
     no_args_is_help=True,

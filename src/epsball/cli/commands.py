@@ -22,7 +22,9 @@ class Deferred(TyperCommand):
 
     def __init__(self, name: str, place: str, summary: str, settings: dict[str, Any] | None = None) -> None:
         super().__init__(name, help=summary)
-        self.title, self.place, self.settings = name, place, settings
+        self.title: str = name
+        self.place: str = place
+        self.settings: dict[str, Any] | None = settings
 
     def loaded(self) -> Any:
         """The command itself."""

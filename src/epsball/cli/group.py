@@ -20,7 +20,7 @@ class Group(TyperGroup):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.commands = {command.title: command for command in COMMANDS}
+        self.commands.update({command.title: command for command in COMMANDS})
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Take ``--traceback`` from behind a command to where it is understood."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from epsball.record.plan import Plan
     from epsball.record.store import Notes, Store
 
-CERTIFICATE = {"id": np.int64, "lower": np.float64}
+CERTIFICATE: dict[str, type[np.generic]] = {"id": np.int64, "lower": np.float64}
 
 
 class Run:

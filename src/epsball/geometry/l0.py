@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ class L0(Norm):
     """|v| = number of i with v_i != 0, counted over all coordinates (a colour pixel has three)."""
 
     name = "l0"
-    smallest_step = 1.0
+    smallest_step: ClassVar[float] = 1.0
 
     def __call__(self, v: Tensor) -> Tensor:
         return (v.flatten(1) != 0).sum(1).to(v.dtype)
@@ -74,5 +75,5 @@ def _no_dual() -> TypeError:
     )
 
 
-l0 = L0()
+l0: L0 = L0()
 """Number of coordinates changed."""

@@ -70,5 +70,5 @@ def _spend(g: Tensor, space: Tensor, budget: Tensor, price: Callable[[Tensor], T
     return (torch.zeros_like(spent).scatter(1, order, spent) * g.flatten(1).sign()).reshape(g.shape)
 
 
-l1 = L1()
+l1: L1 = L1()
 """Sum of absolute coordinates."""

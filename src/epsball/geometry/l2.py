@@ -79,5 +79,5 @@ def _clipped_multiple(v: Tensor, radius: Tensor, space: Tensor, most: float) -> 
     return (v.flatten(1).sign() * solved).reshape(v.shape)
 
 
-l2 = L2()
+l2: L2 = L2()
 """Euclidean length."""

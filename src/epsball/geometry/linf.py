@@ -62,5 +62,5 @@ class Linf(Norm):
         return 1.0 if n else 0.0
 
 
-linf = Linf()
+linf: Linf = Linf()
 """Largest absolute coordinate."""

@@ -76,7 +76,7 @@ class MicroBatches:
     """
 
     def __init__(self, batching: Batching) -> None:
-        self.batching = batching
+        self.batching: Batching = batching
 
     def gather(
         self,

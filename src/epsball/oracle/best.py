@@ -41,11 +41,13 @@ class Best:
 
     def __init__(self, x0: Tensor, threat: Threat, *, minimise: bool) -> None:
         n, device = len(x0), x0.device
-        self.x0, self.threat, self.minimise = x0, threat, minimise
-        self.x = x0.clone()
-        self.distance = torch.full((n,), torch.inf, dtype=torch.float64, device=device)
-        self.success = torch.zeros(n, dtype=torch.bool, device=device)
-        self.alive = torch.ones(n, dtype=torch.bool, device=device)
+        self.x0: Tensor = x0
+        self.threat: Threat = threat
+        self.minimise: bool = minimise
+        self.x: Tensor = x0.clone()
+        self.distance: Tensor = torch.full((n,), torch.inf, dtype=torch.float64, device=device)
+        self.success: Tensor = torch.zeros(n, dtype=torch.bool, device=device)
+        self.alive: Tensor = torch.ones(n, dtype=torch.bool, device=device)
 
     def revive(self) -> None:
         """Make all rows live again that another search may improve."""

@@ -60,9 +60,9 @@ class Oracle:
         x0, threat = self._all
         everything = len(held) == len(x0)
         self._held = held
-        self.x0 = x0 if everything else x0[held]
-        self.threat = threat if everything else threat[held]
-        self.goal = self._goal if everything else self._goal[held]
+        self.x0: Tensor = x0 if everything else x0[held]
+        self.threat: Threat = threat if everything else threat[held]
+        self.goal: Goal = self._goal if everything else self._goal[held]
 
     @property
     def labels(self) -> Tensor:

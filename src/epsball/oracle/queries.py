@@ -43,10 +43,10 @@ class Queries:
 
     def __init__(self, model: Model, x0: Tensor, threat: Threat, batches: MicroBatches, terms: Terms) -> None:
         self._model, self._batches, self._terms = model, batches, terms
-        self.best = Best(x0, threat, minimise=terms.minimise)
-        self.queries = torch.zeros(len(x0), dtype=torch.int64, device=x0.device)
-        self.gradients = torch.zeros_like(self.queries)
-        self.classes = 0
+        self.best: Best = Best(x0, threat, minimise=terms.minimise)
+        self.queries: Tensor = torch.zeros(len(x0), dtype=torch.int64, device=x0.device)
+        self.gradients: Tensor = torch.zeros_like(self.queries)
+        self.classes: int = 0
         self._last: _Last | None = None
 
     def live(self, held: Tensor) -> Tensor:

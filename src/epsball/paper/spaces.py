@@ -138,7 +138,9 @@ class Unmapped(nn.Module):
 
     def __init__(self, model: Model, inverse: Tensor, shape: torch.Size) -> None:
         super().__init__()
-        self.net, self.model, self.shape = model.module, model, shape
+        self.net: nn.Module | None = model.module
+        self.model: Model = model
+        self.shape: torch.Size = shape
         self.register_buffer("inverse", inverse)
 
     def forward(self, x: Tensor) -> Tensor:

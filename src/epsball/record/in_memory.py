@@ -22,7 +22,7 @@ class InMemory:
 
     def __init__(self) -> None:
         """Nothing is stored yet."""
-        self.complete = False
+        self.complete: bool = False
         self.seconds: dict[str, float] = {}
         self.findings: tuple[Finding, ...] = ()
         self._samples: dict[str, NDArray[Any]] | None = None

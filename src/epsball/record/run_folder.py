@@ -48,8 +48,8 @@ class RunFolder:
 
     def __init__(self, path: Path, manifest: Manifest, owner: Ownership | None) -> None:
         """Use `RunFolder.open`; a complete run needs no owner, nothing is written into it."""
-        self.path = path
-        self.manifest = manifest
+        self.path: Path = path
+        self.manifest: Manifest = manifest
         self._owner = owner
 
     @classmethod

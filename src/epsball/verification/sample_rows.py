@@ -23,11 +23,16 @@ class ExpectedColumns:
     def __init__(self, ids: NDArray[np.int64], label: NDArray[np.int64], clean: NDArray[np.int64]) -> None:
         """No attack and no certificate yet."""
         right = label == clean
-        self.ids, self.label, self.clean, self.right = ids, label, clean, right
-        self.place = {int(i): row for row, i in enumerate(ids)}
-        self.upper = [np.inf if ok else 0.0 for ok in right]
-        self.by = ["" if ok else "clean" for ok in right]
-        self.lower, self.queries, self.gradients = [0.0] * len(ids), [0] * len(ids), [0] * len(ids)
+        self.ids: NDArray[np.int64] = ids
+        self.label: NDArray[np.int64] = label
+        self.clean: NDArray[np.int64] = clean
+        self.right: NDArray[np.bool_] = right
+        self.place: dict[int, int] = {int(i): row for row, i in enumerate(ids)}
+        self.upper: list[float] = [np.inf if ok else 0.0 for ok in right]
+        self.by: list[str] = ["" if ok else "clean" for ok in right]
+        self.lower: list[float] = [0.0] * len(ids)
+        self.queries: list[int] = [0] * len(ids)
+        self.gradients: list[int] = [0] * len(ids)
 
     def attacked(self, eps: float, *, everyone: bool) -> NDArray[np.int64]:
         """Places of the samples that the next attack must have been run on."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from epsball.progress import Progress
 
-CERTIFICATE = {"id": np.int64, "lower": np.float64}
+CERTIFICATE: dict[str, type[np.generic]] = {"id": np.int64, "lower": np.float64}
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,8 +25,9 @@ class Residual(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
-        self.stride, self.padding = stride, outputs - inputs
-        self.branch = nn.Sequential(
+        self.stride: int = stride
+        self.padding: int = outputs - inputs
+        self.branch: nn.Sequential = nn.Sequential(
             nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False),
             nn.BatchNorm2d(outputs),
             nn.ReLU(),

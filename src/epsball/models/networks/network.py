@@ -19,4 +19,6 @@ class Network(nn.Sequential):
 
     def __init__(self, name: str, shape: Shape, classes: int, layers: list[nn.Module]) -> None:
         super().__init__(*layers)
-        self.name, self.shape, self.classes = name, shape, classes
+        self.name: str = name
+        self.shape: Shape = shape
+        self.classes: int = classes
