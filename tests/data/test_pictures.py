@@ -35,7 +35,7 @@ def test_other_modes_of_eight_bits_are_converted(png: Callable[..., bytes], mode
 
 
 def test_sixteen_bits_are_refused_rather_than_cut(png: Callable[..., bytes]) -> None:
-    with pytest.raises(InputError, match="a has pixels of mode I;16, expected 8 bits"):
+    with pytest.raises(InputError, match=r"a has pixels of mode I(;16)?, expected 8 bits"):
         decode([("a", png(np.full((5, 4), 40_000, np.uint16)))])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
@@ -124,7 +124,7 @@ def _explained(pieces: int, line: Rows) -> str:
     return f"{100 * line.one(x=pieces).value:.2f} %"
 
 
-FIRST = {"seed": 0, "network": TRAINED}
+FIRST: dict[str, Any] = {"seed": 0, "network": TRAINED}
 N = {"n": key("x", "{:,.0f}".format)}
 EXPERIMENT = Experiment(
     id="E2",

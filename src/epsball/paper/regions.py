@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from epsball.attacks import PGD
 from epsball.geometry import l2, linf
@@ -31,8 +31,8 @@ LENGTHS = (1.0, 2.0, 5.0)
 ENOUGH = 12
 CENTRES = FOUND, ENDED, CLEAN = "the first success", "the last step", "the clean image"
 FOOLED = "fooled"
-BOXED_DIRECTIONS = {"quantity": DIRECTIONS, "attack": ALIGNED, "space": BOXED, "eps": LENGTHS[-1]}
-NEAR = {"norm": linf.name, "eps": 0.05}
+BOXED_DIRECTIONS: dict[str, Any] = {"quantity": DIRECTIONS, "attack": ALIGNED, "space": BOXED, "eps": LENGTHS[-1]}
+NEAR: dict[str, Any] = {"norm": linf.name, "eps": 0.05}
 MUCH, LITTLE = 0.9, 0.1
 SIZES = (200, 40, 11, 4), (500, 200, 21, 16)
 """Images, images whose directions are counted, points along a side of the planes, and points of a ball."""
