@@ -33,6 +33,8 @@ class Mutant:
         number: its place among the mutants of that file.
         function: the function or method it is made in.
         line: where it begins.
+        column: where in that line.
+        source: the line, without its indentation.
         lines: first and last line of the statement, or of the expression in the head of a compound statement.
         body: first and last line of the function.
         before: the code that is replaced, in one line.
@@ -43,6 +45,8 @@ class Mutant:
     number: int
     function: str
     line: int
+    column: int
+    source: str
     lines: tuple[int, int]
     body: tuple[int, int]
     before: str
@@ -65,7 +69,7 @@ class _Finder(MutationVisitor):
     def __init__(self, module: cst.Module, file: str) -> None:
         super().__init__(mutation_operators, IgnoredCode(set(), set(), set()))
         self.found: list[tuple[Mutant, Mutation]] = []
-        self._module, self._file = module, file
+        self._module, self._file, self._source = module, file, module.code.splitlines()
         self._inside: list[cst.CSTNode] = []
 
     def on_visit(self, node: cst.CSTNode) -> bool:
@@ -100,6 +104,8 @@ class _Finder(MutationVisitor):
             number=len(self.found),
             function=".".join(named),
             line=first,
+            column=self.get_metadata(PositionProvider, mutation.original_node).start.column,
+            source=self._source[first - 1].strip(),
             lines=self._lines(statements[-1]) if statements else (first, last),
             body=self._lines(function),
             before=self._text(mutation.original_node),

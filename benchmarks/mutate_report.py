@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 WANTED = 0.85
 EQUIVALENT = HERE / "results" / "mutants_equivalent.json"
-"""The survivors that no test can kill, each with its reason: [{"file", "function", "change", "reason"}]."""
+"""The survivors that no test can kill, each with its reason: [{"file", "function", "source", "column", "change", "reason"}]."""
+_WHERE = ("file", "function", "source", "column", "change")
 
 _HEAD = """# Mutants
 
@@ -33,12 +34,17 @@ of the second.
 | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"""
 
 
-def judged() -> dict[tuple[str, str, str], str]:
-    """The reason for every mutant on the list of equivalent ones, by file, function and change."""
+def judged() -> dict[tuple[Any, ...], str]:
+    """The reason for every mutant on the list of equivalent ones, by where it is and what it changes."""
     if not EQUIVALENT.exists():
         return {}
     listed = json.loads(EQUIVALENT.read_text(encoding="utf-8"))
-    return {(entry["file"], entry["function"], entry["change"]): entry["reason"] for entry in listed}
+    return {tuple(entry[key] for key in _WHERE): entry["reason"] for entry in listed}
+
+
+def where(mutant: Mutant) -> tuple[Any, ...]:
+    """What a mutant is found by on that list."""
+    return tuple(getattr(mutant, key) for key in _WHERE)
 
 
 def count(some: Sequence[Mutant], ends: Mapping[str, dict[str, Any]], equal: Mapping[str, str]) -> dict[str, Any]:
@@ -71,12 +77,16 @@ def publish(
     reasons = judged()
     chosen = {mutant.key: mutant for some in drawn.values() for mutant in some}
     left = [mutant for mutant in chosen.values() if ends.get(mutant.key, {}).get("end") == "survived"]
-    equal = {m.key: reasons[where] for m in left if (where := (m.file, m.function, m.change)) in reasons}
+    equal = {m.key: reasons[where(m)] for m in left if where(m) in reasons}
+    wrong = [
+        m for m in chosen.values() if where(m) in reasons and ends.get(m.key, {}).get("end") in {"killed", "timeout"}
+    ]
     seeds = {str(seed): count(some, ends, equal) for seed, some in drawn.items()}
     controls = [end["end"] for key, end in ends.items() if key.startswith("control ")]
     failed = sum(end != "survived" for end in controls)
     survivors = [
-        {"place": f"{m.file}:{m.line}", "function": m.function, "change": m.change, "tests": ends[m.key]["tests"]}
+        {"line": m.line, "tests": ends[m.key]["tests"]}
+        | dict(zip(_WHERE, where(m), strict=True))
         | {"equivalent": equal.get(m.key, ""), "seeds": [seed for seed, some in drawn.items() if m in some]}
         for m in sorted(left, key=lambda m: (m.file, m.line))
     ]
@@ -94,6 +104,7 @@ def publish(
         "controls": {"run": len(controls), "failed": failed},
         "tests": len(found.tests),
         "tests left out, for they do not pass unchanged": found.left_out,
+        "listed as equivalent and yet killed": [f"{m.file}:{m.line} {m.change}" for m in wrong],
         "seeds": seeds,
         "survivors": survivors,
         "mutants": [{"key": key} | ends[key] | {"change": m.change} for key, m in chosen.items() if key in ends],
@@ -123,12 +134,16 @@ def page(result: Mapping[str, Any]) -> str:
         f"`{result['command']}`, {result['date']}, {result['machine']['processor']}.",
     ]
     facts += [f"**{missing} of the mutants drawn were not run.**"] if missing else []
+    facts += [
+        f"**Listed as equivalent and yet killed: {_code(one)}.**"
+        for one in result["listed as equivalent and yet killed"]
+    ]
     table = ["| place | function | change | equivalent, because |", "| --- | --- | --- | --- |"]
     table += [
-        f"| {s['place'].removeprefix('src/epsball/')} | {s['function']} | {_code(s['change'])} | {s['equivalent']} |"
+        f"| {s['file'].removeprefix('src/epsball/')}:{s['line']} | {s['function']} | {_code(s['change'])} | {s['equivalent']} |"
         for s in result["survivors"]
     ]
-    return "\n".join([_HEAD, *rows, "", *facts, "", "## Survivors", "", *table, ""])
+    return "\n".join([_HEAD, *rows, "", *(f"- {fact}" for fact in facts), "", "## Survivors", "", *table, ""])
 
 
 def _code(text: str) -> str:
