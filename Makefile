@@ -6,7 +6,7 @@ PIP := -m pip install --disable-pip-version-check --constraint constraints.txt
 unexport PYTHONPATH PYTHONHOME PIP_USER
 
 .NOTPARALLEL:
-.PHONY: demo test test-all check types floors format bench gpu same clean
+.PHONY: demo test test-all check types floors format bench mutate gpu same clean
 
 demo: .venv/installed
 	$(BIN)/epsball demo
@@ -50,6 +50,11 @@ format: .venv/developer
 # make bench ARGS="deepfool --rows 64"
 bench: .venv-bench/installed
 	.venv-bench/bin/python benchmarks/run.py $(ARGS)
+
+# make mutate ARGS="--seeds 1 2 3": at most 90 minutes; broken off, it goes on from there. Seeds are chosen after the last test.
+mutate: export OMP_NUM_THREADS = 1
+mutate: .venv/developer
+	$(BIN)/python benchmarks/mutate.py $(ARGS)
 
 # PYTHON names an interpreter that has PyTorch with CUDA; nothing is installed. make gpu PYTHON=… ARGS="--only contract rows"
 gpu:

@@ -143,9 +143,8 @@ class Oracle:
             value = loss(local.logits, goal)
             return value.detach(), local.gradient(value)
 
-        blank = (x.new_zeros(x.shape[: self._lead(x)]), torch.zeros_like(x))
-        value, gradient = self.local(x, answer, *(() if towards is None else (towards,))) or blank
-        return value, gradient
+        answers = self.local(x, answer, *(() if towards is None else (towards,)))
+        return (answers[0], answers[1]) if answers else (x.new_zeros(x.shape[: self._lead(x)]), torch.zeros_like(x))
 
     def linearise(self, x: Tensor, classes: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the logits `(n, K)` and their Jacobian `(n, k, …)` for the classes `(n, k)` asked for, all K when left out."""
