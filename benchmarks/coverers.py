@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mutants import Mutant
 
-_LIMIT = 480
+_LIMIT = 900
 """Seconds that one test file may take while it is measured."""
 MOST = 20.0
 """Seconds of tests, as measured, that a mutant has to stand; the limit of 60 s is thus reached by changed behaviour alone."""

@@ -36,6 +36,8 @@ _WARM = (
     "typer.testing",
 )
 _OPTIONS = ("-q", "--tb=line", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+_LONGEST = 1.0
+"""Seconds between two looks at the forks; what is longer is time in which this process was halted, and the forks with it."""
 
 
 def warm() -> None:
@@ -49,7 +51,7 @@ def warm() -> None:
 class _Running:
     slot: int
     pid: int
-    started: float
+    seconds: float = 0.0
 
 
 def run(jobs: Sequence[Callable[[int], int]], slots: int, limit: float) -> Iterator[tuple[int, int | None, float]]:
@@ -64,20 +66,22 @@ def run(jobs: Sequence[Callable[[int], int]], slots: int, limit: float) -> Itera
         which job ended, its exit status (None: killed at the limit), and its seconds; in the order in which they end.
     """
     running: dict[int, _Running] = {}
+    before = time.monotonic()
     free, waiting = list(range(slots)), list(range(len(jobs)))
     try:
         while running or waiting:
             while free and waiting:
                 job, slot = waiting.pop(0), free.pop()
-                running[job] = _Running(slot, _fork(jobs[job], slot), time.monotonic())
+                running[job] = _Running(slot, _fork(jobs[job], slot))
+            passed, before = time.monotonic() - before, time.monotonic()
             for job, at in list(running.items()):
-                seconds = time.monotonic() - at.started
+                at.seconds += min(passed, _LONGEST)
                 pid, status = os.waitpid(at.pid, os.WNOHANG)
-                if pid or seconds > limit:
+                if pid or at.seconds > limit:
                     _end(at.pid, reap=not pid)
                     del running[job]
                     free.append(at.slot)
-                    yield job, os.waitstatus_to_exitcode(status) if pid else None, seconds
+                    yield job, os.waitstatus_to_exitcode(status) if pid else None, at.seconds
             time.sleep(0.02)
     finally:
         for at in running.values():

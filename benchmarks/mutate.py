@@ -13,6 +13,7 @@ import compileall
 import hashlib
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 ROOT = HERE.parent
 CACHE = ROOT / ".cache" / "mutate"
-SETTINGS = ("mutate.py", "mutants.py", "coverers.py", "forks.py")
+MEASURES, TRIES = ("coverers.py", "forks.py"), ("mutate.py", "mutants.py")
 SECONDS = 60.0
 MEASURING = 300.0
 CONTROLS = 10
@@ -180,13 +181,14 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=HERE / "results")
     options = parser.parse_args()
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the forks are ended with it
     started = time.monotonic()
     forks.warm()
     CACHE.mkdir(parents=True, exist_ok=True)
     tests = test_files(config().pytest_add_cli_args_test_selection)
     common = [*ROOT.glob("src/**/*.py"), *(p for p in ROOT.glob("tests/**/*.py") if not p.name.startswith("test_"))]
-    common += [ROOT / "pyproject.toml", *(HERE / name for name in SETTINGS)]
-    tree = digest([*common, *(ROOT / test for test in tests)])
+    common += [ROOT / "pyproject.toml", *(HERE / name for name in MEASURES)]
+    tree = digest([*common, *(HERE / name for name in TRIES), *(ROOT / test for test in tests)])
     log = CACHE / f"{tree}.jsonl"
     pool = mutants.mutants(ROOT)
     drawn = {seed: mutants.draw(pool, seed, options.count) for seed in options.seeds}
