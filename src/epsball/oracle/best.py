@@ -20,14 +20,14 @@ class Recorded(NamedTuple):
     """What the answers at m points gave.
 
     Args:
-        success: whether each point is a success, `(m,)`.
-        unsure: which of the points are to be queried again, `(k,)` places; empty mostly.
+        successes: which points are successes, `(k,)` places.
+        unsure: which points are to be queried again, `(k,)` places; None for none of them.
         x: where, `(k, …)`: moved into the threat, or the same points where the logits were not sure.
     """
 
-    success: Tensor
-    unsure: Tensor
-    x: Tensor
+    successes: Tensor
+    unsure: Tensor | None = None
+    x: Tensor | None = None
 
 
 class Best:
@@ -79,31 +79,33 @@ class Best:
             return None
         if isinstance(samples, slice):
             samples = torch.arange(samples.start, samples.stop, device=x.device)
-        success, at = torch.zeros_like(met), met.nonzero().squeeze(1)
+        at = met.nonzero().squeeze(1)
         x, goal, logits, samples = x[at], goal[at], logits[at], samples[at]
         if not sure:
-            return Recorded(success, at, x)
+            return Recorded(at[:0], at, x)
         x0, threat = self.x0[samples], self.threat[samples]
         distance = threat.distance(x, x0)
         clear = (goal.margin(logits) < -goal.rounding(logits)) | (distance == 0)
         inside = threat.contains(x, x0)
-        success[at] = clear & (inside | self.minimise)
-        self.success[samples[success[at]]] = True
         nearer = clear & inside & (distance < self.distance[samples])
-        if not distinct:
+        successes = clear if self.minimise else clear & inside
+        if distinct:
+            self.success[samples] = successes
+        else:
+            self.success[samples[successes]] = True
             nearer = _nearest_of_each(nearer, samples, distance, len(self.x0))
         self.x[samples[nearer]] = x[nearer]
         self.distance[samples[nearer]] = distance[nearer]
         finished = clear & inside & ((distance == 0) | (not self.minimise))
         self.alive[samples[finished]] = False
-        outside = (clear & ~inside).nonzero().squeeze(1)
+        outside = clear & ~inside
+        if not bool(outside.any()):
+            return Recorded(at[successes])
         moved, slightly = self._just_outside(x[outside], samples[outside])
-        return Recorded(success, at[outside[slightly]], moved[slightly])
+        return Recorded(at[successes], at[outside][slightly], moved[slightly])
 
     def _just_outside(self, x: Tensor, samples: Tensor) -> tuple[Tensor, Tensor]:
         """Return the points put back into the threat, and which of them rounding alone had moved out of it."""
-        if not len(x):
-            return x, samples
         inside = self.threat[samples].project(x, self.x0[samples])
         moved = (inside.double() - x.double()).flatten(1).norm(dim=1)
         slightly = moved < _ROUNDING * x.double().flatten(1).norm(dim=1)

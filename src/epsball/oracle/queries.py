@@ -167,10 +167,12 @@ class Queries:
         self._count(samples, gradients)
         logits = logits.detach()
         sure = not (differentiate and self._batches.batching.bfloat16)
-        success = self._success(x.detach(), samples, goal, logits, m, sure=sure) if self._terms.remember else None
-        if answer is None:
-            return (goal.met(logits) if success is None else success,)
-        return tuple(t.detach() for t in reply)
+        if not self._terms.remember:
+            return tuple(t.detach() for t in reply) if answer is not None else (goal.met(logits),)
+        successes = self._remembered(x.detach(), samples, goal, logits, m, sure=sure)
+        if answer is not None:
+            return tuple(t.detach() for t in reply)
+        return (torch.zeros(len(x), dtype=torch.bool, device=x.device).index_fill_(0, successes, 1),)
 
     def _count(self, samples: Tensor | slice, gradients: Tensor) -> None:
         if isinstance(samples, slice):
@@ -180,19 +182,26 @@ class Queries:
             self.queries.index_add_(0, samples, torch.ones_like(gradients))
             self.gradients.index_add_(0, samples, gradients)
 
-    def _success(self, x: Tensor, samples: Tensor | slice, goal: Goal, logits: Tensor, m: int, *, sure: bool) -> Tensor:
-        """Note what the answers say; points that rounding moved out of the threat, or that are not sure, are queried again."""
+    def _remembered(
+        self, x: Tensor, samples: Tensor | slice, goal: Goal, logits: Tensor, m: int, *, sure: bool
+    ) -> Tensor:
+        """Note what the answers say and return the places of the successes, `(k,)`.
+
+        Points that rounding moved out of the threat, or that are not sure, are queried again.
+        """
         recorded = self.best.record(x, samples, goal, logits, sure=sure, distinct=m == 1)
         if recorded is None:
-            return torch.zeros(len(x), dtype=torch.bool, device=x.device)
-        success, again = recorded.success, recorded.unsure
-        if len(again):
-            rows = torch.arange(samples.start, samples.stop, device=x.device) if isinstance(samples, slice) else samples
-            affordable = self.live(rows[again]) if m == 1 else self._first_affordable(rows[again])
-            again, points = again[affordable], recorded.x[affordable]
-            if len(again):
-                success[again] = self._pass(points, rows[again], goal[again], None, (), m, differentiate=False)[0]
-        return success
+            return self.queries[:0]
+        if recorded.unsure is None or recorded.x is None:
+            return recorded.successes
+        again, points = recorded.unsure, recorded.x
+        rows = torch.arange(samples.start, samples.stop, device=x.device) if isinstance(samples, slice) else samples
+        affordable = self.live(rows[again]) if m == 1 else self._first_affordable(rows[again])
+        again, points = again[affordable], points[affordable]
+        if not len(again):
+            return recorded.successes
+        met = self._pass(points, rows[again], goal[again], None, (), m, differentiate=False)[0]
+        return torch.cat((recorded.successes, again[met]))
 
     def _first_affordable(self, samples: Tensor) -> Tensor:
         """Which of several points a sample `(k,)` its budget still allows, in their order."""
