@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 import epsball as eb
-from epsball.models.identity import ModelIdentity, differences, identify
+from epsball.models.identify import identify
+from epsball.models.identity import ModelIdentity, differences
 from epsball.models.load import load_model
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 import epsball as eb
-from epsball.models.identity import ModelIdentity, differences, identify
+from epsball.models.identify import identify
+from epsball.models.identity import ModelIdentity, differences
 from epsball.models.probe import probe_images
 from models.test_identity import X, network, reasons
 

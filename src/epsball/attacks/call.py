@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
@@ -30,11 +30,26 @@ from epsball.validation import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from epsball.attacks.base import Attack
     from epsball.models.model import Model
+    from epsball.oracle.access import Access
     from epsball.threat import Threat
 
 _IMAGE_DIMENSIONS = 4
+
+
+class Traits(Protocol):
+    """What a call must know of an attack."""
+
+    @property
+    def access(self) -> Access: ...
+    @property
+    def norms(self) -> tuple[str, ...]: ...
+    @property
+    def minimum_norm(self) -> bool: ...
+    @property
+    def images_only(self) -> bool: ...
+    @property
+    def accepts_start(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -52,7 +67,7 @@ class Call:
     @torch.inference_mode(mode=False)
     def prepare(
         cls,
-        attack: Attack,
+        attack: Traits,
         net: Callable[[Tensor], Any] | Model,
         x: Tensor,
         y: Tensor | Goal,

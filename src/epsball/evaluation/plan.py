@@ -21,6 +21,7 @@ from torch import Tensor
 from epsball.geometry import Norm
 from epsball.models import identity
 from epsball.models.forward import numpy_of
+from epsball.models.identify import identify
 from epsball.record import plan as schema
 from epsball.record.plan import (
     AttackPlan,
@@ -130,7 +131,7 @@ def make_plan(
 ) -> Plan:
     """Everything the evaluation depends on, and the environment it runs in."""
     x = samples.x
-    model = identity.identify(samples.model, x, low=threat.low, high=threat.high)
+    model = identify(samples.model, x, low=threat.low, high=threat.high)
     data = DataPlan(
         source=source,
         split=split,

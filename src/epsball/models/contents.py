@@ -14,8 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from epsball.models.state import unwrapped
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -239,3 +237,14 @@ def _follow(name: str, value: object, attributes: list[str]) -> tuple[str, objec
             break
         name, value = f"{name}.{attribute}", inner
     return name, value
+
+
+def unwrapped(network: nn.Module) -> nn.Module:
+    """Return the network inside `torch.compile` and data parallelism, which change neither weights nor answers."""
+    while True:
+        inner = getattr(network, "_orig_mod", None)
+        if isinstance(network, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            inner = network.module
+        if not isinstance(inner, nn.Module):
+            return network
+        network = inner

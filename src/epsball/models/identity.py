@@ -1,27 +1,15 @@
-"""Which model it is: its weights, structure, code, preprocessing and answers on a fixed probe, as plain values."""
+"""Which model it is, as plain values, and in what one differs from another."""
 
 from __future__ import annotations
 
-import hashlib
-import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from epsball.models import code, probe
+from epsball.models import probe
 from epsball.models.adapters.python_file import factory_file
-from epsball.models.comparison import compared
-from epsball.models.contents import contents, name_of
-from epsball.models.state import unwrapped, update_digest, weights_by_name
-from epsball.models.structure import as_text, class_name, structure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Tensor
-
-    from epsball.models.contents import Contents
-    from epsball.models.model import Model
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True)
@@ -57,91 +45,78 @@ class ModelIdentity:
     dtype: str = "float32"
 
 
-def identify(model: Model, x: Tensor, *, low: float | Tensor = 0.0, high: float | Tensor = 1.0) -> ModelIdentity:
-    """Return the identity of `model`, probed with images of the shape, type and device of `x` `(N, …)` in the box [low, high].
-
-    The values of `x` do not matter. The network and PyTorch's global random state are given back as they were. What the network
-    notes down while it is queried, such as a counter or the shape of the last batch, is no part of it.
-
-    Raises:
-        ModelError: the model failed on the probe.
-        InputError: weights without values, on the meta device.
-    """
-    images = probe.probe_images(x, low, high)
-    with model.frozen():
-        first, again = probe.answers(model, images), probe.answers(model, images)
-        found = contents(model.net, thorough=True)
-        lines, weights = structure(found), _digests(found)
-        probe.answers(model, images[:1])
-        after = contents(model.net, thorough=True)
-        lines = _in_both(lines, structure(after))
-        weights = _in_both(weights, weights | _digests(after, parameters=False))
-        random = probe.is_random(first, again)
-        frequencies = probe.frequencies(model, images) if random else None
-    file = factory_file(model.source)
-    files = {} if file is None else code.of_files(file)
-    return ModelIdentity(
-        source=model.source,
-        class_name=_kind(model),
-        weights=_together(weights),
-        structure=as_text(lines),
-        code=files | code.of_objects(thing for thing in found.code if not _in_a_file(thing, file, files)),
-        mean=_numbers(model.mean),
-        std=_numbers(model.std),
-        outputs=model.outputs,
-        probe=None if random else probe.as_numbers(first),
-        frequencies=None if frequencies is None else probe.as_numbers(frequencies),
-        device=first.device.type,
-        dtype=str(first.dtype).removeprefix("torch."),
-    )
-
-
 def differences(recorded: ModelIdentity, now: ModelIdentity) -> list[str]:
     """Return the reasons why `now` is another model than `recorded`, each a fragment of a sentence; empty if it is the same."""
-    return list(compared(recorded, now))
+    return list(_reasons(recorded, now))
 
 
-def _kind(model: Model) -> str:
-    if model.module is not None:
-        return class_name(type(unwrapped(model.module)))
-    return name_of(model.net if hasattr(model.net, "__qualname__") else type(model.net))
+def _reasons(recorded: ModelIdentity, now: ModelIdentity) -> Iterator[str]:
+    """Yield each reason why `now` is another model than `recorded`, the most telling ones first."""
+    if recorded.class_name != now.class_name:
+        yield f"another class: {now.class_name} instead of {recorded.class_name}"
+    if recorded.structure != now.structure:
+        yield f"another structure: {_first_difference(recorded.structure, now.structure)}"
+    if recorded.weights != now.weights:
+        yield "other weights"
+    yield from _code_differences(recorded, now)
+    for name in ("mean", "std"):
+        one, two = getattr(recorded, name), getattr(now, name)
+        if one != two:
+            yield f"other preprocessing: {name} {_in_words(two)} instead of {_in_words(one)}"
+    if recorded.outputs != now.outputs:
+        yield f"other outputs: {now.outputs} instead of {recorded.outputs}"
+    yield from _answer_differences(recorded, now)
 
 
-def _digests(found: Contents, *, parameters: bool = True) -> dict[str, str]:
-    """The SHA-256 of every weight by its name; those that training changes only on request."""
-    weights = weights_by_name(found)
-    if not parameters:
-        for path, network in found.modules.items():
-            for name, _ in unwrapped(network).named_parameters(remove_duplicate=False):
-                weights.pop(f"{path}.{name}" if path else name, None)
-    digests = {}
-    for name, value in weights.items():
-        digest = hashlib.sha256()
-        update_digest(digest, name, value)
-        digests[name] = digest.hexdigest()
-    return digests
+def _code_differences(recorded: ModelIdentity, now: ModelIdentity) -> Iterator[str]:
+    """Files that changed, came or went; functions and classes whose source changed (a new name is another structure)."""
+    file = factory_file(now.source)
+    for name in sorted({*recorded.code, *now.code}):
+        one, two = recorded.code.get(name), now.code.get(name)
+        if one == two:
+            continue
+        what = f"helper module {name}"
+        if file is not None and name == file.name:
+            yield f"the source of its factory's file {name} changed"
+        elif name.endswith(".py") and one is not None and two is not None:
+            yield f"its {what} changed"
+        elif name.endswith(".py"):
+            yield f"it imports the {what}" if one is None else f"it no longer imports the {what}"
+        elif one is not None and two is not None:
+            yield f"the source of {name} changed"
 
 
-def _together(digests: Mapping[str, str]) -> str:
-    if not digests:
-        return ""
-    return hashlib.sha256("".join(digests[name] for name in sorted(digests)).encode()).hexdigest()
+def _answer_differences(recorded: ModelIdentity, now: ModelIdentity) -> Iterator[str]:
+    if recorded.dtype != now.dtype:
+        yield f"answers of type {now.dtype} instead of {recorded.dtype}"
+    elif recorded.probe is not None and now.probe is not None:
+        accelerator = {recorded.device, now.device} != {"cpu"}
+        reason = probe.other_answers(recorded.probe, now.probe, accelerator=accelerator, dtype=now.dtype)
+        if reason:
+            yield f"other answers on the probe: {reason}"
+    elif recorded.frequencies is not None and now.frequencies is not None:
+        reason = probe.other_frequencies(recorded.frequencies, now.frequencies)
+        if reason:
+            yield f"other answers on the probe: {reason}"
+    elif recorded.probe is not None and now.frequencies is not None:
+        yield "random answers, where they were the same in every pass"
+    elif recorded.frequencies is not None and now.probe is not None:
+        yield "the same answers in every pass, where they were random"
 
 
-def _in_both(one: Mapping[str, str], two: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in one.items() if two.get(name) == value}
+def _first_difference(recorded: str, now: str) -> str:
+    one, two = (dict(line.partition(": ")[::2] for line in text.splitlines()) for text in (recorded, now))
+    for name in sorted({*one, *two}):
+        if name not in two:
+            return f"{name}, {one[name]}, is missing"
+        if name not in one:
+            return f"{name}, {two[name]}, is new"
+        if one[name] != two[name]:
+            return f"{name} is {two[name]} instead of {one[name]}"
+    return "the same lines in another order"
 
 
-def _in_a_file(thing: Any, file: Path | None, digests: Mapping[str, str]) -> bool:
-    """Whether a function or class stands in one of the files beside the factory, whose digest covers it."""
-    place = getattr(sys.modules.get(thing.__module__), "__file__", None)
-    return (
-        file is not None and place is not None and any(Path(place) == file.parent.resolve() / name for name in digests)
-    )
-
-
-def _numbers(value: Tensor | None) -> list[Any] | None:
-    if value is None:
-        return None
-    numbers: list[Any] = (value if value.ndim > 1 else value.reshape(-1)).tolist()
-    return numbers
+def _in_words(numbers: Any) -> str:
+    if numbers is None:
+        return "none"
+    return ", ".join(_in_words(each) for each in numbers) if isinstance(numbers, list | tuple) else f"{numbers:.6g}"

@@ -9,27 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.parameter import is_lazy
 
 from epsball.errors import InputError
+from epsball.models.contents import unwrapped
 
 if TYPE_CHECKING:
     import hashlib
     from collections.abc import Iterator
 
     from epsball.models.contents import Contents
-
-
-def unwrapped(network: nn.Module) -> nn.Module:
-    """Return the network inside `torch.compile` and data parallelism, which change neither weights nor answers."""
-    while True:
-        inner = getattr(network, "_orig_mod", None)
-        if isinstance(network, nn.DataParallel | nn.parallel.DistributedDataParallel):
-            inner = network.module
-        if not isinstance(inner, nn.Module):
-            return network
-        network = inner
 
 
 def weights_by_name(found: Contents) -> dict[str, object]:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from epsball.models.contents import is_ground, name_of
-from epsball.models.state import unwrapped
+from epsball.models.contents import is_ground, name_of, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -13,24 +13,69 @@ from epsball.record.statistics import wilson
 from epsball.units import parse_budget
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from epsball.record.evaluation import AttackRows, Evaluation
+    from epsball.record.plan import Plan
 
 
-def _right(run: Evaluation) -> NDArray[np.bool_]:
+class Rows(Protocol):
+    """The samples that one attack was run on, column by column (k,)."""
+
+    @property
+    def id(self) -> NDArray[np.int64]: ...
+    @property
+    def success(self) -> NDArray[np.bool_]: ...
+    @property
+    def distance(self) -> NDArray[np.float64]: ...
+    @property
+    def relative(self) -> NDArray[np.float64]: ...
+    @property
+    def queries(self) -> NDArray[np.int64]: ...
+    @property
+    def before(self) -> NDArray[np.int64]: ...
+    @property
+    def after(self) -> NDArray[np.int64]: ...
+
+    def __len__(self) -> int: ...
+    def within(self, eps: float | str) -> NDArray[np.bool_]: ...
+
+
+class Bounds(Protocol):
+    """What of an evaluation the numbers are made from: bounds on every sample's distance (n,), and the rows of each attack."""
+
+    @property
+    def plan(self) -> Plan: ...
+    @property
+    def eps(self) -> float: ...
+    @property
+    def ids(self) -> NDArray[np.int64]: ...
+    @property
+    def label(self) -> NDArray[np.int64]: ...
+    @property
+    def clean(self) -> NDArray[np.int64]: ...
+    @property
+    def lower(self) -> NDArray[np.float64]: ...
+    @property
+    def upper(self) -> NDArray[np.float64]: ...
+    @property
+    def attacks(self) -> Mapping[str, Rows]: ...
+
+    def __len__(self) -> int: ...
+
+
+def _right(run: Bounds) -> NDArray[np.bool_]:
     right: NDArray[np.bool_] = run.clean == run.label
     return right
 
 
-def clean_accuracy(run: Evaluation) -> float:
+def clean_accuracy(run: Bounds) -> float:
     """Fraction of the samples classified correctly without an attack."""
     return float(np.mean(_right(run)))
 
 
-def _budget(run: Evaluation, eps: float | str | None) -> float:
+def _budget(run: Bounds, eps: float | str | None) -> float:
     """ε as a number, refused where no attack of the run searched that far."""
     value = run.eps if eps is None else parse_budget(eps)
     if value > run.eps and run.plan.attacks and not run.plan.minimum_norm:
@@ -41,13 +86,13 @@ def _budget(run: Evaluation, eps: float | str | None) -> float:
     return value
 
 
-def robust(run: Evaluation, eps: float | str | None = None) -> NDArray[np.bool_]:
+def robust(run: Bounds, eps: float | str | None = None) -> NDArray[np.bool_]:
     """Whether no error was found within ε (n,); for ε = inf, at any distance. Arguments and errors as below."""
     unbroken: NDArray[np.bool_] = (run.upper > _budget(run, eps)) | np.isinf(run.upper)
     return unbroken
 
 
-def robust_accuracy(run: Evaluation, eps: float | str | None = None) -> float:
+def robust_accuracy(run: Bounds, eps: float | str | None = None) -> float:
     """Fraction of the samples with no error found within ε, mean(upper > ε): an upper bound on the true one.
 
     Beyond the run's own ε only minimum-norm attacks have searched, and only they count there.
@@ -58,13 +103,13 @@ def robust_accuracy(run: Evaluation, eps: float | str | None = None) -> float:
     return float(np.mean(robust(run, eps)))
 
 
-def certified_accuracy(run: Evaluation, eps: float | str | None = None) -> float:
+def certified_accuracy(run: Bounds, eps: float | str | None = None) -> float:
     """Fraction of the samples proved correct up to ε: mean(lower >= ε and clean is right), a lower bound on the true one."""
     value = run.eps if eps is None else parse_budget(eps)
     return float(np.mean((run.lower >= value) & _right(run)))
 
 
-def interval(run: Evaluation, eps: float | str | None = None, level: float = 0.95) -> tuple[float, float]:
+def interval(run: Bounds, eps: float | str | None = None, level: float = 0.95) -> tuple[float, float]:
     """Wilson interval of the robust accuracy at ε over the choice of samples."""
     return wilson(int(robust(run, eps).sum()), len(run), level)
 
@@ -96,17 +141,17 @@ def step_curve(upper: NDArray[np.float64]) -> Curve:
     return Curve(steps, robust.astype(np.int64), len(upper))
 
 
-def curve(run: Evaluation) -> Curve:
+def curve(run: Bounds) -> Curve:
     """The accuracy-ε curve of the whole run."""
     return step_curve(run.upper)
 
 
-def attack_curve(run: Evaluation, attack: str) -> Curve:
+def attack_curve(run: Bounds, attack: str) -> Curve:
     """The accuracy-ε curve of one attack alone; samples it was not run on count as robust."""
     return step_curve(attack_upper(run, attack))
 
 
-def attack_upper(run: Evaluation, attack: str) -> NDArray[np.float64]:
+def attack_upper(run: Bounds, attack: str) -> NDArray[np.float64]:
     """Distance (n,) of one attack alone: 0 where the clean input is wrong, inf where it found nothing."""
     rows = _rows(run, attack)
     distance = dict(zip(rows.id.tolist(), np.where(rows.success, rows.distance, np.inf).tolist(), strict=True))
@@ -114,19 +159,19 @@ def attack_upper(run: Evaluation, attack: str) -> NDArray[np.float64]:
     return np.array([distance.get(i, math.inf) if ok else 0.0 for i, ok in zip(run.ids.tolist(), right, strict=True)])
 
 
-def _rows(run: Evaluation, attack: str) -> AttackRows:
+def _rows(run: Bounds, attack: str) -> Rows:
     if attack not in run.attacks:
         raise InputError(f"the run has no attack {attack!r}; it has {', '.join(run.attacks) or 'none'}")
     return run.attacks[attack]
 
 
-def quantiles(run: Evaluation, fractions: Sequence[float] = (0.1, 0.25, 0.5, 0.75, 0.9)) -> list[float]:
+def quantiles(run: Bounds, fractions: Sequence[float] = (0.1, 0.25, 0.5, 0.75, 0.9)) -> list[float]:
     """The ε by which each fraction of all samples is in error, from `upper`; inf where it is never reached."""
     ordered = np.sort(run.upper)
     return [float(ordered[min(max(math.ceil(part * len(ordered)) - 1, 0), len(ordered) - 1)]) for part in fractions]
 
 
-def median_distance(run: Evaluation, attack: str | None = None) -> float:
+def median_distance(run: Bounds, attack: str | None = None) -> float:
     """Median over the correctly classified samples of the distance found; inf where most were not fooled."""
     upper = run.upper if attack is None else attack_upper(run, attack)
     right = _right(run)
@@ -145,7 +190,7 @@ class Relative:
     attacked: int
 
 
-def mean_relative(run: Evaluation, attack: str) -> Relative:
+def mean_relative(run: Bounds, attack: str) -> Relative:
     """The paper's robustness ρ = mean |r| / |x| of one attack, over the correctly classified samples it fooled.
 
     Source: Moosavi-Dezfooli et al. 2016, eq. 15 (there every sample is fooled; here `fooled` says how many were).
@@ -176,7 +221,7 @@ class AttackSummary:
     queries: float
 
 
-def attack_summaries(run: Evaluation, eps: float | str | None = None) -> list[AttackSummary]:
+def attack_summaries(run: Bounds, eps: float | str | None = None) -> list[AttackSummary]:
     """Attack by attack, in order, at ε. Default: the run's own ε."""
     value = run.eps if eps is None else parse_budget(eps)
     right, lowest = _right(run), np.where(_right(run), np.inf, 0.0)
@@ -198,7 +243,7 @@ def attack_summaries(run: Evaluation, eps: float | str | None = None) -> list[At
     return table
 
 
-def confusion(rows: AttackRows, eps: float = math.inf) -> dict[tuple[int, int], int]:
+def confusion(rows: Rows, eps: float = math.inf) -> dict[tuple[int, int], int]:
     """How often label `from` became label `to` within ε: {(from, to): count}, in order of the labels."""
     success = rows.within(eps)
     pairs, counts = np.unique(np.stack([rows.before[success], rows.after[success]], 1), axis=0, return_counts=True)

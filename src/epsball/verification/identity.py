@@ -12,7 +12,8 @@ from msgspec.structs import asdict
 
 from epsball.errors import InputError
 from epsball.models.forward import numpy_of
-from epsball.models.identity import ModelIdentity, differences, identify
+from epsball.models.identify import identify
+from epsball.models.identity import ModelIdentity, differences
 from epsball.models.load import load_model
 from epsball.models.wrap import wrap
 from epsball.record.plan import data_fingerprint

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -15,10 +11,7 @@ from epsball.errors import InputError
 from epsball.models.adapters.base import Options, put_weights, split_weights
 from epsball.models.model import Model
 from epsball.models.wrap import wrap
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
+from epsball.registry import attribute_of, neighbours
 
 _ENDING = ".py:"
 
@@ -55,45 +48,15 @@ def read(rest: str, options: Options) -> Model:
 
 
 def _call(path: Path, factory: str, seed: int) -> object:
-    if not path.is_file():
-        raise InputError(f"there is no file {path}; give path/to/file.py:factory")
-    with torch.random.fork_rng(devices=[]), _importable(path.parent):
+    with torch.random.fork_rng(devices=[]), neighbours(path):
         torch.default_generator.manual_seed(seed)
-        scope = vars(_run(path))
-        if factory not in scope:
-            public = [name for name, value in scope.items() if callable(value) and not name.startswith("_")]
-            raise InputError(f"{path} defines no {factory!r}; it has {', '.join(public) or 'no functions'}")
-        make: Any = scope[factory]
-        if isinstance(make, nn.Module | Model):
+        make = attribute_of(path, factory)
+        if isinstance(make, nn.Module | Model) or not callable(make):
             return make
-        return _guarded(make, f"{path}:{factory}()") if callable(make) else make
-
-
-def _run(path: Path) -> Any:
-    name = f"epsball_user_{path.stem}"
-    loader = importlib.util.spec_from_file_location(name, path)
-    if loader is None or loader.loader is None:
-        raise InputError(f"{path} is no Python file; give path/to/file.py:factory")
-    module = importlib.util.module_from_spec(loader)
-    sys.modules[name] = module  # dataclasses and pickle look a class's module up by name
-    execute = loader.loader.exec_module
-    _guarded(lambda: execute(module), str(path))
-    return module
-
-
-def _guarded(run: Callable[[], object], place: str) -> object:
-    try:
-        return run()
-    except Exception as error:
-        raise InputError(f"{place} raised {type(error).__name__}: {error}; run it on its own and mend it") from error
-
-
-@contextmanager
-def _importable(folder: Path) -> Iterator[None]:
-    """The file may import its neighbours, as it may when Python runs it."""
-    entry = str(folder.resolve())
-    sys.path.insert(0, entry)
-    try:
-        yield
-    finally:
-        sys.path.remove(entry)
+        try:
+            return make()
+        except Exception as error:
+            place = f"{path}:{factory}()"
+            raise InputError(
+                f"{place} raised {type(error).__name__}: {error}; run it on its own and mend it"
+            ) from error
