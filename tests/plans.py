@@ -28,6 +28,7 @@ PGD = AttackPlan(
     reach=Real(8.4),
     longest_step=Real(1.0),
     settings={"steps": 40},
+    code={},
 )
 PLAN = Plan(
     model=ModelPlan(

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Entry = TypeVar("Entry")
 
+USER_MODULE = "epsball_user_"
+"""What the name of a module begins with that was run from a user's own file."""
+
 
 class Registry(Mapping[str, Entry], Generic[Entry]):
     """Entries by name, in the order of registration.
@@ -61,7 +64,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         if name in self._own:
             return self._own[name]
         for point in metadata.entry_points(group=self.group, name=name):
-            return self.add(name, point.load())
+            return self.add(name, _loaded(point, self.noun))
         close = get_close_matches(name, list(self), n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise InputError(
@@ -79,6 +82,16 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return len(list(iter(self)))
 
 
+def _loaded(point: metadata.EntryPoint, noun: str) -> Any:
+    try:
+        return point.load()
+    except Exception as error:
+        raise InputError(
+            f"the {noun} {point.name!r} of an installed package cannot be loaded from {point.value}: "
+            f"{type(error).__name__}: {error}; mend or remove that package"
+        ) from error
+
+
 def attribute_of(path: Path, name: str) -> Any:
     """Run the Python file that the user named, which may import its neighbours, and return what it calls `name`.
 
@@ -87,7 +100,7 @@ def attribute_of(path: Path, name: str) -> Any:
     """
     if not path.is_file():
         raise InputError(f"there is no file {path}; give path/to/file.py:name")
-    module_name = f"epsball_user_{path.stem}"
+    module_name = f"{USER_MODULE}{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise InputError(f"{path} is no Python file; give path/to/file.py:name")
@@ -96,7 +109,7 @@ def attribute_of(path: Path, name: str) -> Any:
     with neighbours(path):
         try:
             spec.loader.exec_module(module)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise InputError(f"{path} raised {type(error).__name__}: {error}; run it on its own and mend it") from error
     if name not in vars(module):
         public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 import operator
 from typing import TYPE_CHECKING, Any
 
@@ -81,19 +82,27 @@ def nonnegative(default: Any) -> Any:
 def checked_settings(settings: Any) -> None:
     """Check the numbers among the fields of a dataclass, such as an attack, by the bounds that stand on them.
 
-    A field without a bound may be 0 and not negative; a whole number whose default is above 0 is a count, which may not be 0.
+    What has a number for its default must be one, a whole one where the default is. A field without a bound may be 0 and not
+    negative; a whole number whose default is above 0 is a count, which may not be 0.
 
     Raises:
-        InputError: a number that is negative or NaN, or 0 where that means nothing.
+        InputError: something that is no such number, one that is negative or NaN, or 0 where that means nothing.
     """
     for field in dataclasses.fields(settings):
-        value = getattr(settings, field.name)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        value: Any = getattr(settings, field.name)
+        default: Any = field.default
+        kind = type(default)
+        given = f"{type(settings).__name__} was given {field.name}={value!r}"
+        if kind is bool and not isinstance(value, bool):
+            raise InputError(f"{given}; expected True or False")
+        if kind not in {int, float} and (isinstance(value, bool) or not isinstance(value, numbers.Real)):
             continue
-        count = type(field.default) is int and field.default > 0
-        if not (value > 0 or (value == 0 and field.metadata.get(_LEAST, not count))):
-            least = "0 or more" if field.metadata.get(_LEAST, not count) else "a number above 0"
-            raise InputError(f"{type(settings).__name__} was given {field.name}={value}; expected {least}")
+        fits = isinstance(value, numbers.Integral if kind is int else numbers.Real)
+        if isinstance(value, bool) or not fits:
+            raise InputError(f"{given}; expected a {'whole ' * (kind is int)}number")
+        may_be_0 = field.metadata.get(_LEAST, not (kind is int and default > 0))
+        if not (value > 0 or (value == 0 and may_be_0)):
+            raise InputError(f"{given}; expected {'0 or more' if may_be_0 else 'a number above 0'}")
 
 
 def checked_goal(goal: Goal, n: int, device: torch.device) -> Goal:
@@ -165,11 +174,11 @@ def checked_queries(queries: Any) -> int | None:
     """
     if queries is None:
         return None
-    if isinstance(queries, bool) or not isinstance(queries, int) or queries < 1:
+    if isinstance(queries, bool) or not isinstance(queries, numbers.Integral) or queries < 1:
         raise InputError(
             f"queries was given as {queries!r}; expected a whole number of at least 1, the forward passes of one sample"
         )
-    return queries
+    return int(queries)
 
 
 def checked_start(start: Any, x: Tensor) -> Tensor | None:

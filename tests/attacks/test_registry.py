@@ -43,7 +43,7 @@ def test_a_name_may_refer_to_a_module_or_a_file(tmp_path: Path, monkeypatch: pyt
     assert (type(made).__name__, made.steps) == ("Mine", 2)
     monkeypatch.syspath_prepend(str(tmp_path))
     assert maker("of_mine:Mine").__module__ == "of_mine"
-    with pytest.raises(eb.InputError, match=r"'of_mine:NUMBER' is a int; expected a subclass"):
+    with pytest.raises(eb.InputError, match=r"'of_mine:NUMBER' is no attack but int NUMBER; expected a subclass"):
         maker("of_mine:NUMBER")
 
 

@@ -125,6 +125,13 @@ class Worst(Wrapper):
     def members(self) -> tuple[Attack, ...]:
         return self.attacks
 
+    @property
+    def starts_at_input(self) -> bool:  # type: ignore[override]
+        aimed = [
+            isinstance(attack, Targeted) for attack in self.attacks
+        ]  # whose first question is under a goal of their own
+        return self.attacks[0].starts_at_input and (all(aimed) or not aimed[0])
+
     def run(self, ask: Oracle) -> Tensor:
         x = ask.x0
         for attack in self.attacks:

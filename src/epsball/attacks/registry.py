@@ -56,15 +56,16 @@ def maker(name: str) -> Callable[..., Attack]:
         return registry()[name]
     home, _, attribute = name.rpartition(":")
     found = attribute_of(Path(home), attribute) if home.endswith(".py") else _imported(name, home, attribute)
-    if not callable(found):
-        raise InputError(f"the attack {name!r} is a {type(found).__name__}; expected a subclass of eb.Attack")
+    if not (inspect.isclass(found) and issubclass(found, Attack)) or inspect.isabstract(found):
+        what = "an abstract class" if inspect.isabstract(found) else f"no attack but {type(found).__name__} {attribute}"
+        raise InputError(f"{name!r} is {what}; expected a subclass of epsball.Attack that defines run(self, ask)")
     return found  # type: ignore[no-any-return] # a third party's class is what its module says it is
 
 
 def _imported(name: str, module: str, attribute: str) -> Any:
     try:
         return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:
         raise InputError(
             f"the attack {name!r} could not be imported: {error}; expected module:Class on the path"
         ) from error

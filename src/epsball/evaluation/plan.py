@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import inspect
 import math
 import os
 import platform
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from importlib import metadata
@@ -19,7 +21,7 @@ import torch
 from torch import Tensor
 
 from epsball.geometry import Norm
-from epsball.models import identity
+from epsball.models import code, identity
 from epsball.models.forward import numpy_of
 from epsball.models.identify import identify
 from epsball.record import plan as schema
@@ -35,6 +37,7 @@ from epsball.record.plan import (
     ThreatPlan,
     data_fingerprint,
 )
+from epsball.registry import USER_MODULE
 
 if TYPE_CHECKING:
     from epsball.attacks.base import Attack
@@ -89,7 +92,34 @@ def attack_plan(attack: Attack, position: int) -> AttackPlan:
         reach=_rounded(attack.reach),
         longest_step=_rounded(attack.longest_step),
         settings=_fields(attack),
+        code=_code(attack),
     )
+
+
+def _code(attack: Attack) -> dict[str, str]:
+    """SHA-256 of the source of an attack, its members, losses and rules, as far as they are not the library's own."""
+    own = list(_own(attack))
+    files = {Path(inspect.getfile(each)) for each in own if each.__module__.startswith(USER_MODULE)}
+    digests = [code.of_files(file) for file in sorted(files)]
+    return dict(
+        ChainMap(code.of_objects(each for each in own if not each.__module__.startswith(USER_MODULE)), *digests)
+    )
+
+
+def _own(value: Any) -> Iterator[Any]:
+    if isinstance(value, tuple | list):
+        for each in value:
+            yield from _own(each)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        yield from (kind for kind in type(value).__mro__ if _is_foreign(kind))
+        for field in dataclasses.fields(value):
+            yield from _own(getattr(value, field.name))
+    elif inspect.isfunction(value) and _is_foreign(value):
+        yield value
+
+
+def _is_foreign(thing: Any) -> bool:
+    return str(thing.__module__).partition(".")[0] not in {"epsball", "torch", "numpy", "builtins", "abc"}
 
 
 def _rounded(value: float | None) -> Real | None:

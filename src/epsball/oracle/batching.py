@@ -91,7 +91,7 @@ class MicroBatches:
             places: the rows to be answered for, all `n` when None.
             n: rows there are.
             answer: called with the rows of a micro-batch, `(b,)` places or a slice; returns tensors `(b, …)`.
-            into: written in place, if given.
+            into: what rows that are not among them have; it may be written over, and what counts is returned.
 
         Raises:
             ModelError: memory ran out with a single row.

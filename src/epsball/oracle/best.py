@@ -74,7 +74,6 @@ class Best:
             distinct: whether no sample has several points among them.
         """
         met = goal.met(logits)
-        self.success[samples] = False
         if not bool(met.any()):
             return None
         if isinstance(samples, slice):

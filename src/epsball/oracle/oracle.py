@@ -49,7 +49,8 @@ class Oracle:
     ) -> None:
         self._terms = terms
         self._all = (x0, threat)
-        self._goal = self._first_goal = goal
+        self._goal = goal
+        self._finished: Tensor | None = None
         self._queries = Queries(model, x0, threat, MicroBatches(batching), terms)
         self._states: list[State] = []
         self._restarts = self._counter = 0
@@ -116,7 +117,8 @@ class Oracle:
 
     def retire(self, done: Tensor) -> None:
         """End the search for the rows `(n,)` that are done: it cannot improve them."""
-        self._queries.best.alive[self._held[done]] = False
+        if self._terms.remember:
+            self._queries.best.alive[self._held[done]] = False
 
     def draw(self) -> Stream:
         """Return the next draw of random numbers, one row of them for each row held."""
@@ -171,16 +173,12 @@ class Oracle:
 
     def margin(self, x: Tensor, *, where: Tensor | None = None) -> Tensor:
         """Return by how much the goal is missed at `x`, `(n,)`; arguments are those of `scores`."""
-        blank = (x.new_zeros(x.shape[: self._lead(x)]),)
-        return self._ask(Access.SCORES, x, _margin, (), into=blank, where=where)[0]
+        return self._ask(Access.SCORES, x, _margin, (), into=(x.new_zeros(x.shape[: self._lead(x)]),), where=where)[0]
 
     def met(self, x: Tensor, *, where: Tensor | None = None) -> Tensor:
-        """Whether the decision at `x` is a success, `(n,)`; arguments are those of `scores`."""
+        """Whether the decision at `x` is a success, `(n,)`; False for rows that are not queried. Arguments are those of `scores`."""
         self._require(Access.LABELS)
-        success = self._queries.decisions(x, self._held, self.goal, where)
-        if self._lead(x) > 1:
-            return success
-        return self.success if where is None else self.success & where
+        return self._queries.decisions(x, self._held, self.goal, where)
 
     def local(
         self,
@@ -193,8 +191,8 @@ class Oracle:
         """Return what `answer(local, *row_tensors)` says of each micro-batch of live rows, put together again, `(n, …)` each.
 
         The general form of `gradient` and `linearise`: nothing larger than a micro-batch is ever held per class. What an
-        answer needs to know of a row goes through `row_tensors`, never through a closure over tensors of all rows. `into` is
-        written in place and keeps its value for rows that are not queried; `where` `(n,)` limits the question to some rows.
+        answer needs to know of a row goes through `row_tensors`, never through a closure over tensors of all rows. `into` holds the
+        answers of rows that are not queried, zeros when left out, and may be written over; `where` `(n,)` limits the question.
         """
         return self._ask(Access.GRADIENT, x, answer, row_tensors, into=into, where=where)
 
@@ -205,6 +203,7 @@ class Oracle:
     def restart(self) -> None:
         """Hold all rows again with fresh random numbers; a minimising search may improve every one of them."""
         self._states.clear()
+        self._finished = None
         self._queries.best.revive()
         self._hold(torch.arange(len(self._all[0]), device=self.x0.device))
         self._restarts += 1
@@ -212,13 +211,15 @@ class Oracle:
 
     @contextmanager
     def aim(self, goal: Goal) -> Iterator[None]:
-        """Let another goal `(N,)` count within the context; all rows are held at its beginning and its end."""
-        before, self._goal = self._goal, goal
+        """Let another goal `(N,)` count within the context, which begins as a search does: with all rows held."""
+        before = self._goal, self._worst
+        self._goal, self._worst, self._finished = goal, None, None
+        self._states.clear()
         self._hold(torch.arange(len(goal.labels), device=self.x0.device))
         try:
             yield
         finally:
-            self._goal = before
+            self._goal, self._worst = before
             self._hold(self._held)
 
     def finish(self, x: Tensor) -> Tensor:
@@ -234,9 +235,11 @@ class Oracle:
                 f"the attack returned {len(x)} rows and holds {len(self._held)}; return the last iterate of every row held"
             )
         if self._terms.remember:
-            self._queries.settle(x, self._held, self.goal)
+            if self._finished is not x:
+                self._queries.settle(x, self._held, self.goal)
+            self._finished = x
             return x
-        loss = self._queries.ask(x, self._held, self._first_goal, _cross_entropy, (), differentiate=False)[0]
+        loss = self._queries.ask(x, self._held, self.goal, _cross_entropy, (), differentiate=False)[0]
         if self._worst is not None:
             before, largest = self._worst
             worse = loss > largest

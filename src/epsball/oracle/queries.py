@@ -13,6 +13,8 @@ from epsball.oracle.forward import Local, forward
 from epsball.validation import checked_logits, finite_logits
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from epsball.goal import Goal
     from epsball.models.model import Model
     from epsball.oracle.batching import MicroBatches
@@ -27,6 +29,7 @@ class _Last(NamedTuple):
     x: Tensor
     version: int
     held: Tensor
+    goal: Goal
     queried: Tensor
 
 
@@ -58,11 +61,16 @@ class Queries:
         """Ask for the decisions at the last points of a search, `(n, …)`, but for those that the last question was about."""
         last = self._last
         known = torch.zeros(len(x), dtype=torch.bool, device=x.device)
-        # PyTorch's count of in-place changes has no public name
-        if last is not None and last.held is held and last.x.shape == x.shape and last.x._version == last.version:  # noqa: SLF001
+        if (
+            last is not None
+            and last.held is held
+            and last.goal is goal
+            and last.x.shape == x.shape
+            and not _changed(last)
+        ):
             known = last.queried & (last.x == x).flatten(1).all(1)
         self.decisions(x, held, goal, ~known)
-        self._last = _Last(x, x._version, held, known | (self.live(held) & ~known))  # noqa: SLF001 - as above
+        self._last = _Last(x, _version(x), held, goal, known | (self.live(held) & ~known))
 
     def decisions(self, x: Tensor, held: Tensor, goal: Goal, where: Tensor | None) -> Tensor:
         """Whether each point `x` `(n, …)` or `(n, m, …)` is a success, of the same lead; arguments are those of `ask`."""
@@ -91,7 +99,7 @@ class Queries:
             answer: what is wanted of a micro-batch; None for whether its points are successes.
             row_tensors: handed to `answer`, `(n, …)` each.
             differentiate: whether gradients can be asked for.
-            into: written in place for the rows queried.
+            into: the answers of rows that are not queried; may be written over.
             where: `(n,)` limits the question to some rows.
 
         Raises:
@@ -104,25 +112,45 @@ class Queries:
             )
         live = self.live(held)
         live = live if where is None else live & where
-        self._last = _Last(x, x._version, held, live)  # noqa: SLF001 - PyTorch's count of in-place changes has no public name
+        self._last = _Last(x, _version(x), held, goal, live)
+        self.best.success[held[live]] = False
         if x.ndim == self.best.x0.ndim:
             return self._sweep(x, held, goal, answer, row_tensors, live, 1, into, differentiate=differentiate)
         m = x.shape[1]
-        remaining = m if self._terms.queries is None else (self._terms.queries - self.queries[held])[:, None]
-        wanted = live[:, None] & (torch.arange(m, device=x.device) < remaining)
         spread = torch.arange(len(x), device=x.device).repeat_interleave(m)
-        flat = self._sweep(
-            x.flatten(0, 1),
-            held[spread],
-            goal[spread],
-            answer,
-            tuple(t[spread] for t in row_tensors),
-            wanted.flatten(),
-            m,
-            None if into is None else tuple(t.flatten(0, 1) for t in into),
-            differentiate=differentiate,
-        )
-        return tuple(t.reshape(len(x), m, *t.shape[1:]) for t in flat)
+        flat = None if into is None else tuple(t.flatten(0, 1) for t in into)
+        for wanted in self._affordable(held, live, m):
+            flat = self._sweep(
+                x.flatten(0, 1),
+                held[spread],
+                goal[spread],
+                answer,
+                tuple(t[spread] for t in row_tensors),
+                wanted.flatten(),
+                m,
+                flat,
+                differentiate=differentiate,
+            )
+        return tuple(t.reshape(len(x), m, *t.shape[1:]) for t in flat or ())
+
+    def _affordable(self, held: Tensor, live: Tensor, m: int) -> Iterator[Tensor]:
+        """Yield which of m points a row are asked together, `(n, m)`: as many as its budget allows if each is queried twice.
+
+        So a point that has to be queried again never takes what the next one was promised, whatever the micro-batches.
+        """
+        place, done = torch.arange(m, device=held.device), torch.zeros_like(held)
+        while True:
+            if self._terms.queries is None:
+                allowed = torch.full_like(done, m)
+            else:
+                left = self._terms.queries - self.queries[held]
+                allowed = torch.where(left > 1, left // 2, left)
+            until = (done + allowed).clamp_max(m)
+            wanted = live[:, None] & (place >= done[:, None]) & (place < until[:, None])
+            if not bool(wanted.any()):
+                return
+            yield wanted
+            done = until
 
     def _sweep(
         self,
@@ -215,3 +243,12 @@ class Queries:
         if not self.classes:
             checked_logits(logits, goal)
             self.classes = logits.shape[1]
+
+
+def _version(x: Tensor) -> int:
+    """How often a tensor has been changed in place; PyTorch's count has no public name."""
+    return x._version  # noqa: SLF001
+
+
+def _changed(last: _Last) -> bool:
+    return _version(last.x) != last.version

@@ -78,6 +78,7 @@ class AttackPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `kind` is the name of a class of this library, or `module:Class`. `single_step` says that it takes one step, `noise_only` that
     it only draws at random; `reach` is how far its steps lead together and `longest_step` the longest of them, in units of ε.
+    `code` holds the SHA-256 of the source of what is not the library's own, by file or by name.
     """
 
     kind: str
@@ -89,6 +90,7 @@ class AttackPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reach: Real | None
     longest_step: Real | None
     settings: dict[str, Any]
+    code: dict[str, str]
 
 
 class BatchingPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,0 +1,58 @@
+"""An attack of the user's own is part of the plan: edited, it is another run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import epsball as eb
+from epsball.attacks.registry import make_attack
+from toy import Affine, samples
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ATTACK = """
+from dataclasses import dataclass
+import epsball as eb
+from beside import SCALE
+
+@dataclass(frozen=True)
+class Mine(eb.Attack):
+    def run(self, ask):
+        return ask.threat.project(ask.x0 + SCALE * (0.5 - ask.x0), ask.x0)
+"""
+
+
+def evaluated(folder: Path, text: str, beside: str, monkeypatch: pytest.MonkeyPatch) -> eb.Evaluation:
+    (folder / "mine.py").write_text(text, encoding="utf-8")
+    (folder / "beside.py").write_text(beside, encoding="utf-8")
+    monkeypatch.delitem(__import__("sys").modules, "beside", raising=False)
+    attack = make_attack(f"{folder / 'mine.py'}:Mine")
+    for wrapped in (attack, eb.Restarts(attack, 2)):
+        run = eb.evaluate(
+            Affine(), samples(), eb.Threat("linf", 0.1), {"mine": wrapped}, out=folder / type(wrapped).__name__
+        )
+    return run
+
+
+def test_an_edited_attack_is_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluated(tmp_path, ATTACK, "SCALE = 0.5", monkeypatch)
+    assert evaluated(tmp_path, ATTACK, "SCALE = 0.5", monkeypatch).reused
+    for text, beside in ((ATTACK.replace("0.5 - ", "0.4 - "), "SCALE = 0.5"), (ATTACK, "SCALE = 0.6")):
+        with pytest.raises(eb.InputError, match=r"attacks\.mine\.code"):
+            evaluated(tmp_path, text, beside, monkeypatch)
+
+
+def test_the_library_s_own_attacks_have_no_code_in_the_plan() -> None:
+    run = eb.evaluate(Affine(), samples(), eb.Threat("linf", 0.1), {"worst": eb.Worst(eb.FGSM(), eb.PGD(steps=2))})
+    assert run.plan.attacks["worst"].code == {}
+
+
+def test_a_loss_of_ones_own_counts_too() -> None:
+    def mine(logits: object, goal: eb.Goal) -> object:
+        return eb.losses.margin(logits, goal)  # type: ignore[arg-type] # what a user writes
+
+    run = eb.evaluate(Affine(), samples(), eb.Threat("linf", 0.1), {"pgd": eb.PGD(steps=2, loss=mine)})  # type: ignore[arg-type] # the same
+    assert list(run.plan.attacks["pgd"].code) != []
