@@ -59,7 +59,7 @@ def maker(name: str) -> Callable[..., Attack]:
     if not (inspect.isclass(found) and issubclass(found, Attack)) or inspect.isabstract(found):
         what = "an abstract class" if inspect.isabstract(found) else f"no attack but {type(found).__name__} {attribute}"
         raise InputError(f"{name!r} is {what}; expected a subclass of epsball.Attack that defines run(self, ask)")
-    return found  # type: ignore[no-any-return] # a third party's class is what its module says it is
+    return found
 
 
 def _imported(name: str, module: str, attribute: str) -> Any:
