@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import numbers
 import operator
 from typing import TYPE_CHECKING, Any
@@ -246,18 +247,24 @@ def checked_logits(logits: Tensor, goal: Goal) -> None:
         )
 
 
-def finite_logits(logits: Tensor, ids: Tensor) -> None:
-    """Check that an answer is a number everywhere.
+def finite_logits(logits: Tensor, ids: Tensor, rows: Tensor | slice = slice(None)) -> None:
+    """Check that an answer `(n, K)` is a number everywhere.
+
+    Args:
+        logits: the answer.
+        ids: of the samples.
+        rows: which of the samples were asked about, `(n,)`.
 
     Raises:
         ModelError: NaN or infinite logits.
     """
-    if not bool(logits.isfinite().all()):
-        bad = (~logits.isfinite()).any(1)
-        raise ModelError(
-            f"the model returned NaN or infinite logits for {int(bad.sum())} of {len(logits)} inputs, "
-            f"sample {int(ids[bad][0])} among them; expected finite logits: check the weights and the model's arithmetic there"
-        )
+    if math.isfinite(logits.sum().item()) or bool(logits.isfinite().all()):
+        return
+    bad = (~logits.isfinite()).any(1)
+    raise ModelError(
+        f"the model returned NaN or infinite logits for {int(bad.sum())} of {len(logits)} inputs, "
+        f"sample {int(ids[rows][bad][0])} among them; expected finite logits: check the weights and the model's arithmetic there"
+    )
 
 
 def _show(bound: float | Tensor) -> str:

@@ -79,25 +79,27 @@ class Best:
         if isinstance(samples, slice):
             samples = torch.arange(samples.start, samples.stop, device=x.device)
         at = met.nonzero().squeeze(1)
-        x, goal, logits, samples = x[at], goal[at], logits[at], samples[at]
+        if len(at) < len(met):
+            x, goal, logits, samples = x[at], goal[at], logits[at], samples[at]
         if not sure:
             return Recorded(at[:0], at, x)
         x0, threat = self.x0[samples], self.threat[samples]
         distance = threat.distance(x, x0)
-        clear = (goal.margin(logits) < -goal.rounding(logits)) | (distance == 0)
-        inside = threat.contains(x, x0)
-        nearer = clear & inside & (distance < self.distance[samples])
-        successes = clear if self.minimise else clear & inside
+        unmoved = distance == 0
+        clear = (goal.margin(logits) < -goal.rounding(logits)) | unmoved
+        valid = clear & threat.contains(x, x0, distance)
+        nearer = valid & (distance < self.distance[samples])
+        successes = clear if self.minimise else valid
         if distinct:
             self.success[samples] = successes
         else:
             self.success[samples[successes]] = True
             nearer = _nearest_of_each(nearer, samples, distance, len(self.x0))
-        self.x[samples[nearer]] = x[nearer]
-        self.distance[samples[nearer]] = distance[nearer]
-        finished = clear & inside & ((distance == 0) | (not self.minimise))
-        self.alive[samples[finished]] = False
-        outside = clear & ~inside
+        kept = nearer.nonzero().squeeze(1)
+        self.x[samples[kept]] = x[kept]
+        self.distance[samples[kept]] = distance[kept]
+        self.alive[samples[valid & unmoved if self.minimise else valid]] = False
+        outside = clear ^ valid
         if not bool(outside.any()):
             return Recorded(at[successes])
         moved, slightly = self._just_outside(x[outside], samples[outside])

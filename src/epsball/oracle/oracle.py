@@ -99,9 +99,8 @@ class Oracle:
     def steps(self, n: int) -> Iterator[int]:
         """Count to `n`, and end early once no row is live; kept row tensors are packed in between."""
         for step in range(n):
-            if not bool(self.live.any()):
+            if not self._pack():
                 return
-            self._pack()
             yield step
 
     def keep(self, **rows: Tensor | None) -> State:
@@ -278,14 +277,15 @@ class Oracle:
             x, self._held, self.goal, answer, row_tensors, differentiate=differentiate, into=into, where=where
         )
 
-    def _pack(self) -> None:
-        if not self._states:
-            return
+    def _pack(self) -> int:
+        """Drop finished rows once they are many; return how many rows are live."""
         live = self.live
-        if int(live.sum()) < _PACK_BELOW * len(live):
+        count = int(live.sum())
+        if self._states and 0 < count < _PACK_BELOW * len(live):
             for state in self._states:
                 state.pack(live)
             self._hold(self._held[live])
+        return count
 
 
 def _scores(local: Local) -> tuple[Tensor, ...]:

@@ -54,7 +54,7 @@ class Queries:
 
     def live(self, held: Tensor) -> Tensor:
         """Whether each held row is still queried: its search goes on and its budget of queries is not spent."""
-        alive = self.best.alive[held]
+        alive = self.best.alive.clone() if len(held) == len(self.queries) else self.best.alive[held]
         return alive if self._terms.queries is None else alive & (self.queries[held] < self._terms.queries)
 
     def settle(self, x: Tensor, held: Tensor, goal: Goal) -> None:
@@ -113,7 +113,7 @@ class Queries:
         live = self.live(held)
         live = live if where is None else live & where
         self._last = _Last(x, _version(x), held, goal, live)
-        self.best.success[held[live]] = False
+        self.best.success.index_fill_(0, held[live], 0)
         if x.ndim == self.best.x0.ndim:
             return self._sweep(x, held, goal, answer, row_tensors, live, 1, into, differentiate=differentiate)
         m = x.shape[1]
@@ -188,12 +188,14 @@ class Queries:
         differentiate: bool,
     ) -> tuple[Tensor, ...]:
         """One micro-batch through the model."""
-        gradients = torch.zeros(len(x), dtype=torch.int64, device=x.device)
+        gradients = torch.zeros(len(x) if differentiate else 0, dtype=torch.int64, device=x.device)
         with forward(self._model, x, self._batches.batching, differentiate=differentiate) as (leaf, logits):
             self._check(logits.detach(), samples, goal)
             reply = answer(Local(leaf, logits, goal, gradients), *row_tensors) if answer is not None else ()
-        self._count(samples, gradients)
-        logits = logits.detach()
+            logits = logits.detach()
+        _add(self.queries, samples, torch.ones((), dtype=torch.int64, device=x.device))
+        if differentiate:
+            _add(self.gradients, samples, gradients)
         sure = not (differentiate and self._batches.batching.bfloat16)
         if not self._terms.remember:
             return tuple(t.detach() for t in reply) if answer is not None else (goal.met(logits),)
@@ -201,14 +203,6 @@ class Queries:
         if answer is not None:
             return tuple(t.detach() for t in reply)
         return (torch.zeros(len(x), dtype=torch.bool, device=x.device).index_fill_(0, successes, 1),)
-
-    def _count(self, samples: Tensor | slice, gradients: Tensor) -> None:
-        if isinstance(samples, slice):
-            self.queries[samples] += 1
-            self.gradients[samples] += gradients
-        else:
-            self.queries.index_add_(0, samples, torch.ones_like(gradients))
-            self.gradients.index_add_(0, samples, gradients)
 
     def _remembered(
         self, x: Tensor, samples: Tensor | slice, goal: Goal, logits: Tensor, m: int, *, sure: bool
@@ -239,10 +233,18 @@ class Queries:
         return self.queries[samples] + earlier < self._terms.queries
 
     def _check(self, logits: Tensor, samples: Tensor | slice, goal: Goal) -> None:
-        finite_logits(logits, self._terms.ids[samples])
+        finite_logits(logits, self._terms.ids, samples)
         if not self.classes:
             checked_logits(logits, goal)
             self.classes = logits.shape[1]
+
+
+def _add(counts: Tensor, samples: Tensor | slice, more: Tensor) -> None:
+    """Add to the counts of samples that may be named several times."""
+    if isinstance(samples, slice):
+        counts[samples] += more
+    else:
+        counts.index_add_(0, samples, more.expand(len(samples)))
 
 
 def _version(x: Tensor) -> int:
