@@ -153,7 +153,9 @@ def global_draws(tree: ast.AST) -> Iterator[str]:
             yield f"{node.lineno}: {ast.unparse(node)}"
 
 
-@pytest.mark.parametrize("name", sorted(MODULES))
+@pytest.mark.parametrize(
+    "name", sorted(set(MODULES) - {"testing"})
+)  # which sets it, to see whether an attack draws from it
 def test_no_module_touches_global_random_state(name: str) -> None:
     assert list(global_draws(MODULES[name].tree)) == []
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from epsball.errors import InputError
 from epsball.geometry import NORMS, Norm
 from epsball.goal import Goal
 from epsball.models.wrap import wrap
 from epsball.oracle.access import Access
+from epsball.oracle.batching import Batching
 from epsball.threat import Threat
 
 if TYPE_CHECKING:
@@ -26,6 +30,7 @@ Check: TypeAlias = Callable[["Attack", str], None]
 Net = TypeVar("Net", bound=nn.Module)
 
 _SHAPE, _CLASSES, _N = (1, 6, 6), 4, 12
+_SAME_POINT = 1e-6
 _NEAR = 1.25
 """On an affine model, an attack must find what lies within this factor of the exact distance."""
 
@@ -39,8 +44,14 @@ def check_attack(attack: Attack, norms: Iterable[str] | None = None) -> None:
 
     Raises:
         AssertionError: it breaks the contract; the sentence says how.
+        InputError: no norms.
     """
-    for norm in attack.norms if norms is None else norms:
+    chosen = tuple(attack.norms if norms is None else norms)
+    if not chosen:
+        raise InputError(
+            f"{type(attack).__name__} was to be checked in no norm at all; name one, such as norms=['linf']"
+        )
+    for norm in chosen:
         for check in CHECKS.values():
             check(attack, norm)
 
@@ -91,12 +102,26 @@ class Curved(nn.Module):
         return out
 
 
+class _Recorder(nn.Module):
+    """A network that keeps every input it was asked about."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+        self.points: list[Tensor] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.points.append(x.detach().clone())
+        out: Tensor = self.net(x)
+        return out
+
+
 def stays_in_the_threat(attack: Attack, norm: str) -> None:
     """Successes are errors inside ball and box at the distance stated; failures are the input itself; types are kept."""
-    for targeted in (False, True):
+    for targeted in (False,) if attack.aims_at else (False, True):
         for dtype in (torch.float32, torch.float64):
-            model, x, y = _problem(Affine(), dtype)
-            y[0] = (y[0] + 1) % _CLASSES
+            model, x, y = _problem(attack, Affine(), dtype)
+            y[0] = _another(y[0], attack)
             goal, threat = _goal(y, targeted=targeted), _threat(attack, norm)
             found = attack(model, x, goal, threat)
             length = threat.norm(found.x.double() - x.double())
@@ -114,15 +139,15 @@ def stays_in_the_threat(attack: Attack, norm: str) -> None:
             )
             same = torch.allclose(length[found.success], found.distance[found.success], rtol=1e-9, atol=0)
             _demand(same, attack, norm, "states wrong distances")
-            unmoved = targeted or (found.distance[0].item() == 0 and torch.equal(found.x[0], x[0]))
+            unmoved = targeted or attack.aims_at or (found.distance[0].item() == 0 and torch.equal(found.x[0], x[0]))
             _demand(unmoved, attack, norm, "moves an input that is wrong already")
 
 
 def keeps_to_the_exact_distance(attack: Attack, norm: str) -> None:
     """On an affine model nothing nearer than the exact distance is found, and what lies within 1.25 times of it is."""
-    if norm == "l0" or attack.measures not in {"", norm}:
-        return  # the exact distance in l0 is a combinatorial one, and another norm's optimum is none in this one
-    model, x, y = _problem(Affine(classes=2), torch.float64, middle=True)
+    if norm == "l0" or attack.measures not in {"", norm} or any(target > 1 for target in attack.aims_at):
+        return  # the exact distance in l0 is a combinatorial one, another norm's optimum is none in this one; there are 2 classes
+    model, x, y = _problem(attack, Affine(classes=2), torch.float64, middle=True)
     exact = model.distance(x, y, NORMS[norm])
     found = attack(model, x, y, Threat(norm) if attack.minimum_norm else Threat(norm, exact * _NEAR))
     _demand(bool((found.distance >= exact * (1 - 1e-6)).all()), attack, norm, "finds errors where none can be")
@@ -133,12 +158,15 @@ def keeps_to_the_exact_distance(attack: Attack, norm: str) -> None:
 
 
 def fares_alike_in_any_company(attack: Attack, norm: str) -> None:
-    """A sample's result depends on the sample, its id and the seed, not on its batch."""
-    model, x, y = _problem(Curved().eval(), torch.float64)
+    """A sample's result depends on the sample, its id and the seed, not on its batch or on how the batch is cut."""
+    model, x, y = _problem(attack, Curved().eval(), torch.float64)
     ids = torch.arange(50, 50 + len(x))
     whole = attack(model, x, y, _threat(attack, norm), ids=ids)
-    for rows in (torch.tensor([3]), torch.arange(len(x) - 1, -1, -1)):
-        part = attack(model, x[rows], y[rows], _threat(attack, norm), ids=ids[rows])
+    every = torch.arange(len(x))
+    cuts = (Batching(size, channels_last=False, block_size=block) for size, block in ((3, 1000), (2, 5)))
+    parts = [(every[3:4], None), (every.flip(0), None), *((every, cut) for cut in cuts)]
+    for rows, batching in parts:
+        part = attack(model, x[rows], y[rows], _threat(attack, norm), ids=ids[rows], batching=batching)
         same = torch.equal(part.success, whole.success[rows]) and torch.allclose(
             part.x, whole.x[rows], rtol=0, atol=1e-9
         )
@@ -146,40 +174,63 @@ def fares_alike_in_any_company(attack: Attack, norm: str) -> None:
         _demand(torch.equal(part.queries, whole.queries[rows]), attack, norm, "spends other queries in another batch")
 
 
+def draws_from_the_seed_alone(attack: Attack, norm: str) -> None:
+    """What is asked does not depend on the random states of Python, NumPy and PyTorch, which are given back as they were."""
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002 - the state of others, which an attack must not use
+    inner, x, y = _problem(attack, Curved().eval(), torch.float64)
+    asked = []
+    try:
+        for seed in (1, 2):
+            random.seed(seed)
+            np.random.seed(seed)  # noqa: NPY002 - as above
+            with torch.random.fork_rng(devices=[]):
+                torch.default_generator.manual_seed(seed)
+                model = _Recorder(inner)
+                attack(model, x, y, _threat(attack, norm))
+                asked.append(torch.cat(model.points))
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002 - as above
+    _demand(torch.equal(*asked), attack, norm, "draws global random numbers")
+
+
+def begins_where_it_is_told(attack: Attack, norm: str) -> None:
+    """An attack that accepts starting points asks about them, put into the threat."""
+    if not attack.accepts_start:
+        return
+    inner, x, y = _problem(attack, Affine(), torch.float64)
+    threat, model = _threat(attack, norm), _Recorder(inner)
+    start = threat.project(torch.rand(x.shape, generator=torch.Generator().manual_seed(2), dtype=x.dtype), x)
+    attack(model, x, y, threat, start=start)
+    nearest = torch.cdist(start.flatten(1), torch.cat([points.flatten(1) for points in model.points])).amin(1)
+    _demand(bool((nearest < _SAME_POINT).all()), attack, norm, "accepts starting points and never asks about them")
+
+
 def finds_nothing_without_a_budget(attack: Attack, norm: str) -> None:
     """With ε = 0 only inputs that are wrong already are successes, and nothing moves."""
-    model, x, y = _problem(Affine(), torch.float64)
-    y[0] = (y[0] + 1) % _CLASSES
+    model, x, y = _problem(attack, Affine(), torch.float64)
+    y[0] = _another(y[0], attack)
     found = attack(model, x, y, Threat(norm, 0.0))
+    wrong = [not attack.aims_at] + [False] * (len(x) - 1)
     _demand(torch.equal(found.x, x), attack, norm, "moves inputs at ε = 0")
-    _demand(found.success.tolist() == [True] + [False] * (len(x) - 1), attack, norm, "counts other successes at ε = 0")
+    _demand(found.success.tolist() == wrong, attack, norm, "counts other successes at ε = 0")
 
 
 def counts_what_it_spends(attack: Attack, norm: str) -> None:
     """Queries are the rows that the model saw; a budget of queries is never exceeded."""
-    inner, x, y = _problem(Affine(), torch.float64)
+    inner, x, y = _problem(attack, Affine(), torch.float64)
     for budget in (None, 1, 3):
-        seen = 0
-
-        def model(x: Tensor) -> Tensor:
-            nonlocal seen
-            seen += len(x)
-            return inner(x)  # type: ignore[no-any-return] # a module returns anything
-
+        model = _Recorder(inner)
         found = attack(model, x, y, _threat(attack, norm), queries=budget)
-        _demand(
-            int(found.queries.sum()) == seen,
-            attack,
-            norm,
-            f"states {int(found.queries.sum())} queries and spent {seen}",
-        )
+        stated, spent = int(found.queries.sum()), sum(map(len, model.points))
+        _demand(stated == spent, attack, norm, f"states {stated} queries and spent {spent}")
         within = budget is None or int(found.queries.max()) <= budget
         _demand(within, attack, norm, f"spends {int(found.queries.max())} queries a sample with a budget of {budget}")
 
 
 def leaves_everything_as_it_was(attack: Attack, norm: str) -> None:
     """Weights, gradients, modes, buffers, inputs and PyTorch's random state are as before."""
-    net, x, y = _problem(Curved().train(), torch.float64)
+    net, x, y = _problem(attack, Curved().train(), torch.float64)
     net(x).sum().backward()
     before = {name: value.clone() for name, value in net.state_dict().items()}
     slopes = [weight.grad.clone() for weight in net.parameters() if weight.grad is not None]
@@ -203,6 +254,8 @@ CHECKS: dict[str, Check] = {
         stays_in_the_threat,
         keeps_to_the_exact_distance,
         fares_alike_in_any_company,
+        draws_from_the_seed_alone,
+        begins_where_it_is_told,
         finds_nothing_without_a_budget,
         counts_what_it_spends,
         leaves_everything_as_it_was,
@@ -211,11 +264,18 @@ CHECKS: dict[str, Check] = {
 """The contract, check by check."""
 
 
-def _problem(model: Net, dtype: torch.dtype, *, middle: bool = False) -> tuple[Net, Tensor, Tensor]:
-    unit = torch.rand(_N, *_SHAPE, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+def _problem(attack: Attack, model: Net, dtype: torch.dtype, *, middle: bool = False) -> tuple[Net, Tensor, Tensor]:
+    """A model, inputs `(N, 1, 6, 6)` and its decisions, none of which is a class that the attack aims at."""
+    unit = torch.rand(4 * _N, *_SHAPE, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     x = (0.45 + 0.1 * unit if middle else unit).to(dtype)
     with torch.no_grad():
-        return model, x, wrap(model)(x).argmax(1)
+        y = wrap(model)(x).argmax(1)
+    kept = torch.tensor([label not in attack.aims_at for label in y.tolist()]).nonzero().squeeze(1)[:_N]
+    return model, x[kept], y[kept]
+
+
+def _another(label: Tensor, attack: Attack) -> int:
+    return next(k for k in range(_CLASSES) if k != int(label) and k not in attack.aims_at)
 
 
 def _goal(y: Tensor, *, targeted: bool) -> Goal:

@@ -17,7 +17,7 @@ from epsball.threat import Threat
 if TYPE_CHECKING:
     from epsball.goal import Goal
 
-_LEAST = "may be 0"
+_LEAST, _INFINITE, _WHOLE = "may be 0", "may be infinite", "is whole"
 _ROUNDING = 1e-6
 _PROBABILITY = 1e-5
 _ROWS_OF_FEATURES = 2
@@ -64,20 +64,25 @@ def _inside_box(x: Tensor, threat: Threat) -> Tensor:
     return clipped
 
 
-def positive(default: Any) -> Any:
-    """Return the field of a setting that must be above 0.
+def positive(default: Any, *, infinite: bool = False) -> Any:
+    """Return the field of a setting that must be above 0, and finite unless it may be `infinite`.
 
     An attack writes `steps: int = positive(40)` in its class.
     """
-    return dataclasses.field(default=default, metadata={_LEAST: False})
+    return dataclasses.field(default=default, metadata={_LEAST: False, _INFINITE: infinite})
 
 
-def nonnegative(default: Any) -> Any:
-    """Return the field of a setting that may be 0 and not negative.
+def nonnegative(default: Any, *, infinite: bool = False) -> Any:
+    """Return the field of a setting that may be 0 and not negative, and is finite unless it may be `infinite`.
 
     An attack writes `decay: float = nonnegative(1.0)` in its class.
     """
-    return dataclasses.field(default=default, metadata={_LEAST: True})
+    return dataclasses.field(default=default, metadata={_LEAST: True, _INFINITE: infinite})
+
+
+def whole() -> Any:
+    """Return the field of a whole number of at least 0 that has no default."""
+    return dataclasses.field(metadata={_LEAST: True, _WHOLE: True})
 
 
 def checked_settings(settings: Any) -> None:
@@ -92,7 +97,7 @@ def checked_settings(settings: Any) -> None:
     for field in dataclasses.fields(settings):
         value: Any = getattr(settings, field.name)
         default: Any = field.default
-        kind = type(default)
+        kind = int if field.metadata.get(_WHOLE) else type(default)
         given = f"{type(settings).__name__} was given {field.name}={value!r}"
         if kind is bool and not isinstance(value, bool):
             raise InputError(f"{given}; expected True or False")
@@ -101,7 +106,10 @@ def checked_settings(settings: Any) -> None:
         fits = isinstance(value, numbers.Integral if kind is int else numbers.Real)
         if isinstance(value, bool) or not fits:
             raise InputError(f"{given}; expected a {'whole ' * (kind is int)}number")
-        may_be_0 = field.metadata.get(_LEAST, not (kind is int and default > 0))
+        counts = kind is int and default is not dataclasses.MISSING and default > 0
+        may_be_0 = field.metadata.get(_LEAST, not counts)
+        if math.isinf(value) and not field.metadata.get(_INFINITE, True):
+            raise InputError(f"{given}; expected a finite number")
         if not (value > 0 or (value == 0 and may_be_0)):
             raise InputError(f"{given}; expected {'0 or more' if may_be_0 else 'a number above 0'}")
 
@@ -190,11 +198,13 @@ def checked_start(start: Any, x: Tensor) -> Tensor | None:
     """
     if start is None:
         return None
-    if not isinstance(start, Tensor) or start.shape != x.shape or not bool(start.isfinite().all()):
+    if not isinstance(start, Tensor) or start.shape != x.shape:
         given = f"shape {tuple(start.shape)}" if isinstance(start, Tensor) else type(start).__name__
         raise InputError(
-            f"the starting points have {given}; expected finite points of the shape of the inputs, {tuple(x.shape)}"
+            f"the starting points have {given}; expected points of the shape of the inputs, {tuple(x.shape)}"
         )
+    if not bool(start.isfinite().all()):
+        raise InputError("the starting points hold NaN or infinite values; expected finite points in data units")
     return start.detach().to(x)
 
 

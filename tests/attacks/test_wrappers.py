@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING, Any
+
 import pytest
 import torch
 
@@ -10,10 +13,14 @@ from contract.problems import Affine, SmallNet, digits
 from epsball.losses import cross_entropy, margin
 from epsball.oracle.access import Access
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 MODEL = Affine((1, 6, 6), 4)
 X = digits(40, (1, 6, 6))
 Y = MODEL(X).argmax(1).detach()
 THREAT = eb.Threat("linf", 0.05)
+WRONG: dict[str, Any] = {"word": "one", "fraction": 1.5, "class": eb.PGD}
 NET = SmallNet().double().eval()
 XN = digits(40, (1, 8, 8))
 YN = NET(XN).argmax(1).detach()
@@ -107,3 +114,51 @@ def test_calling_and_maximising_are_the_same_for_all_attacks() -> None:
     for closed in ("__call__", "maximise"):
         with pytest.raises(TypeError, match=f"defines {closed}, which is the same for all attacks"):
             type("Own", (eb.PGD,), {closed: lambda self: self})
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: eb.Targeted(eb.PGD(), WRONG["word"]), "target='one'; expected a whole number"),
+        (lambda: eb.Targeted(eb.PGD(), WRONG["fraction"]), "target=1.5; expected a whole number"),
+        (lambda: eb.Targeted(eb.PGD(), -1), "target=-1; expected 0 or more"),
+        (lambda: eb.Restarts(eb.PGD(), WRONG["fraction"]), "n=1.5; expected a whole number"),
+        (lambda: eb.Restarts(eb.PGD(), 0), "n=0; expected a number above 0"),
+        (lambda: eb.Restarts(WRONG["class"]), "expected an attack's object"),
+        (lambda: eb.Worst(eb.PGD(), WRONG["word"]), "expected an attack's object"),
+        (lambda: eb.Worst(eb.PGD(rate=float("inf"))), "rate=inf; expected a finite number"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(make: Callable[[], object], words: str) -> None:
+    with pytest.raises(eb.InputError, match=re.escape(words)):
+        make()
+
+
+def test_an_infinite_screen_linearises_all_classes() -> None:
+    assert eb.DeepFool(screen=float("inf"))(MODEL, X, Y, eb.Threat("l2")).success.all()
+
+
+def test_only_the_first_run_begins_at_the_callers_points() -> None:
+    points: list[torch.Tensor] = []
+
+    def model(x: torch.Tensor) -> torch.Tensor:
+        points.append(x.detach().clone())
+        return torch.stack((1e4 + x.flatten(1).sum(1), x.flatten(1).sum(1) ** 2), 1)
+
+    threat, y = eb.Threat("linf", 0.4), torch.zeros_like(Y)
+    start = threat.project(X.roll(1, 0), X)
+    eb.Restarts(eb.PGD(steps=1), 3)(model, X, y, threat, start=start)
+    begins = points[1::2]
+    assert [torch.allclose(begin, start) for begin in begins] == [True, False, False]
+    assert not torch.allclose(begins[1], begins[2])
+
+
+class _Loud:
+    """A mixin that would replace what is the same for all."""
+
+    def __call__(self, *_: object) -> None: ...
+
+
+def test_a_mixin_replaces_nothing_that_is_closed() -> None:
+    with pytest.raises(TypeError, match="defines __call__"):
+        type("Mixed", (_Loud, eb.PGD), {})

@@ -15,6 +15,7 @@ from epsball.attacks.base import Attack
 from epsball.losses import cross_entropy, margin
 from epsball.oracle.access import Access
 from epsball.oracle.batching import Batching
+from epsball.oracle.rows import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -236,8 +237,10 @@ def test_starting_points_replace_the_random_start_and_are_put_into_the_threat() 
     far = torch.ones_like(X)
     attacked(script, start=far)
     torch.testing.assert_close(begun[0], (X + 0.05).clamp_max(1))
-    with pytest.raises(eb.InputError, match=r"expected finite points of the shape of the inputs, \(28, 1, 4, 4\)"):
+    with pytest.raises(eb.InputError, match=r"expected points of the shape of the inputs, \(28, 1, 4, 4\)"):
         attacked(script, start=far[:3])
+    with pytest.raises(eb.InputError, match="starting points hold NaN or infinite values"):
+        attacked(script, start=far / 0)
     with pytest.raises(eb.InputError, match="FGSM was given starting points"):
         eb.FGSM()(MODEL, X, Y, THREAT, start=far)
 
@@ -279,3 +282,38 @@ def test_a_last_point_that_was_changed_in_place_is_asked_again() -> None:
     expected = (MODEL(X + 0.04).argmax(1) != Y) & bool((X + 0.04 <= 1).all())
     assert set(found.queries.tolist()) == {3}
     assert bool(found.success[expected].all())
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ({"pack": torch.zeros(4)}, "named 'pack', which is taken"),
+        ({"_names": torch.zeros(4)}, "named '_names', which is taken"),
+        ({"c": 3.0}, "'c' is a float; expected a tensor"),
+    ],
+)
+def test_row_tensors_are_tensors_with_names_of_their_own(rows: dict[str, Any], words: str) -> None:
+    with pytest.raises(eb.InputError, match=words):
+        State(4, rows)
+
+
+def test_where_no_row_is_live_nothing_is_asked_and_nothing_fails() -> None:
+    answers: list[tuple[Tensor, ...]] = []
+
+    def late(ask: Oracle) -> Tensor:
+        two = torch.zeros(len(ask.x0), 2, dtype=torch.int64)
+        answers.append(ask.linearise(ask.x0, two))
+        ask.retire(torch.ones(len(ask.x0), dtype=torch.bool))
+        answers.extend((ask.linearise(ask.x0), ask.linearise(ask.x0, two), ask.gradient(ask.x0, cross_entropy)))
+        answers.append(ask.local(ask.x0, lambda local: (local.logits,)))
+        return ask.x0
+
+    found = attacked(late)
+    live, none, pair, gradient, nothing = answers
+    assert live[1].shape == (28, 2, 1, 4, 4)
+    assert bool(live[1].any())
+    assert [t.shape for t in none] == [(28, 4), (28, 4, 1, 4, 4)]
+    assert [t.shape for t in pair] == [(28, 4), (28, 2, 1, 4, 4)]
+    assert not any(bool(t.any()) for t in (*none, *pair, *gradient))
+    assert nothing == ()
+    assert found.queries.tolist() == [2] * 28

@@ -74,13 +74,15 @@ class Attack(ABC):
     """The norm that it minimises whatever the threat's; the threat's own when empty."""
     starts_at_input: ClassVar[bool] = False
     """Whether its first question is about the clean input, which then needs no question of its own."""
+    aims_at: ClassVar[tuple[int, ...]] = ()
+    """The classes that it heads for by itself: no sample may have one of them as its label, and no goal may be a targeted one."""
     accepts_start: ClassVar[bool] = False
     """Whether it begins at `ask.start()`, so that a caller may give starting points."""
 
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
         for closed in _FINAL:
-            if closed in vars(cls):
+            if getattr(cls, closed) is not vars(Attack)[closed]:
                 raise TypeError(
                     f"{cls.__name__} defines {closed}, which is the same for all attacks; write run(self, ask) instead"
                 )

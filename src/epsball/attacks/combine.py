@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from epsball.attacks.base import Attack
 from epsball.errors import InputError
 from epsball.goal import Goal
-from epsball.validation import checked_settings, positive
+from epsball.validation import checked_settings, positive, whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,13 +32,18 @@ class Wrapper(Attack):
         """The attacks that are run, in this order."""
 
     def __post_init__(self) -> None:
+        for member in self.members:
+            if not isinstance(member, Attack):
+                raise InputError(
+                    f"{type(self).__name__} was given {member!r} as an attack; expected an attack's object, such as eb.PGD()"
+                )
         if len({member.minimum_norm for member in self.members}) != 1:
             raise InputError(
                 "an ensemble was given no attacks, or some inside a ball together with minimum-norm ones; "
                 "expected members of one kind: run the two kinds one after the other"
             )
-        for member in self.members:
-            checked_settings(member)
+        for settings in (self, *self.members):
+            checked_settings(settings)
 
     # A trait is a class attribute of an attack; a wrapper's depends on what it wraps, hence the properties.
     @property
@@ -75,6 +80,10 @@ class Wrapper(Attack):
         return self.members[0].starts_at_input
 
     @property
+    def aims_at(self) -> tuple[int, ...]:  # type: ignore[override]
+        return tuple(sorted({target for member in self.members for target in member.aims_at}))
+
+    @property
     def accepts_start(self) -> bool:  # type: ignore[override]
         return all(member.accepts_start for member in self.members)
 
@@ -82,6 +91,8 @@ class Wrapper(Attack):
 @dataclass(frozen=True)
 class Restarts(Wrapper):
     """Run an attack `n` times with fresh random numbers and keep the best point of every sample.
+
+    A caller's starting points are those of the first run.
 
     Args:
         attack: what is repeated.
@@ -91,18 +102,14 @@ class Restarts(Wrapper):
     attack: Attack
     n: int = positive(10)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        checked_settings(self)
-
     @property
     def members(self) -> tuple[Attack, ...]:
         return (self.attack,)
 
     def run(self, ask: Oracle) -> Tensor:
         x = ask.x0
-        for _ in range(self.n):
-            ask.restart()
+        for run in range(self.n):
+            ask.restart(elsewhere=run > 0)
             x = ask.finish(self.attack.run(ask))
         return x
 
@@ -127,9 +134,7 @@ class Worst(Wrapper):
 
     @property
     def starts_at_input(self) -> bool:  # type: ignore[override]
-        aimed = [
-            isinstance(attack, Targeted) for attack in self.attacks
-        ]  # whose first question is under a goal of their own
+        aimed = [bool(attack.aims_at) for attack in self.attacks]  # whose first question is under a goal of their own
         return self.attacks[0].starts_at_input and (all(aimed) or not aimed[0])
 
     def run(self, ask: Oracle) -> Tensor:
@@ -152,11 +157,15 @@ class Targeted(Wrapper):
     starts_at_input = True
 
     attack: Attack
-    target: int
+    target: int = whole()
 
     @property
     def members(self) -> tuple[Attack, ...]:
         return (self.attack,)
+
+    @property
+    def aims_at(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (self.target,)
 
     def run(self, ask: Oracle) -> Tensor:
         if ask.goal.targeted:

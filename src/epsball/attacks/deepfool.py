@@ -48,7 +48,7 @@ class DeepFool(Attack):
     candidates: int = positive(10)
     overshoot: float = nonnegative(0.02)
     halvings: int = nonnegative(3)
-    screen: float = nonnegative(0.25)
+    screen: float = nonnegative(0.25, infinite=True)
     boxed: bool | None = None
 
     def run(self, ask: Oracle) -> Tensor:

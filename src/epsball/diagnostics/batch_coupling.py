@@ -8,6 +8,7 @@ import torch
 
 from epsball.diagnostics.base import Observation, check
 from epsball.diagnostics.probe import Preflight
+from epsball.models.probe import ROUNDING, TOLERANCE, TOLERANCE_ON_ACCELERATOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ALONE = 8
-COUPLED = 1e-3
-COUPLED_ON_ACCELERATOR = 1e-2
-"""Kernels chosen by batch size and TF32 sums move logits by up to this fraction of their spread."""
-ROUNDING = 16
 
 
 @check(
@@ -45,7 +42,7 @@ def coupling(together: Tensor, reversed_: Tensor, alone: Tensor, *, accelerator:
         float((together[: len(alone)] - alone).double().abs().amax()),
     )
     rounding = ROUNDING * torch.finfo(together.dtype).eps * float(together.abs().amax())
-    limit = max((COUPLED_ON_ACCELERATOR if accelerator else COUPLED) * spread, rounding)
+    limit = max((TOLERANCE_ON_ACCELERATOR if accelerator else TOLERANCE) * spread, rounding)
     if moved > limit:
         yield Observation(
             "The model's answer to an input depends on the other inputs of its batch",

@@ -8,11 +8,10 @@ from torch.nn.functional import normalize
 
 from epsball.diagnostics.base import Observation, check
 from epsball.diagnostics.probe import Preflight
+from epsball.models.probe import RANDOM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-RANDOM = 1e-4
 
 
 @check("D02", "FAIL", Preflight, remedy="make the model deterministic, or attack its average over many draws")

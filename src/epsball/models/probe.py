@@ -24,10 +24,13 @@ IMAGES = 8
 DRAWS = 100
 SEED = 20141220
 RANDOM = 1e-4
-"""As D02: normalised logits of repeated passes that differ by more are a random model's."""
+"""Normalised logits of repeated passes that differ by more are a random model's."""
 TOLERANCE = 1e-3
 TOLERANCE_ON_ACCELERATOR = 1e-2
-"""As D03: sums in another order move logits by up to this fraction of their standard deviation, on accelerators by the second."""
+"""Sums in another order move logits by up to this fraction of their standard deviation, on accelerators, with kernels chosen by
+batch size and TF32, by the second."""
+ROUNDING = 16
+"""Units of rounding of the largest logit by which any two passes may differ."""
 REFUSED = 1e-6
 """Probability with which a random model is taken for another one, at most."""
 _HUGE = 1e300
@@ -70,14 +73,14 @@ def frequencies(model: Model, images: Tensor) -> Tensor:
 def other_answers(recorded: Table, now: Table, *, accelerator: bool, dtype: str) -> str:
     """Return what tells two tables of logits `(n, K)` apart, empty where rounding explains it.
 
-    |z - z'| <= max(t s, 16 u |z|), with t the tolerance of D03, s the standard deviation of the recorded logits without classes
+    |z - z'| <= max(t s, 16 u |z|), with t the tolerance above, s the standard deviation of the recorded logits without classes
     that never vary, u the unit of rounding of their type and |z| the largest logit of the class.
     """
     one, two = np.asarray(recorded, np.float64), np.asarray(now, np.float64)
     if one.shape != two.shape:
         return f"{two.shape[-1]} classes instead of {one.shape[-1]}"
     size = np.abs(one).max(0)
-    rounding = 16 * torch.finfo(getattr(torch, dtype)).eps * np.where(size < _HUGE, size, 0)
+    rounding = ROUNDING * torch.finfo(getattr(torch, dtype)).eps * np.where(size < _HUGE, size, 0)
     varying = one[:, np.ptp(one, axis=0) > rounding]
     spread = float(varying.std()) if varying.size and size.max() < _HUGE else _spread_of_finite(one)
     apart = np.abs(one - two)

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from epsball.errors import InputError
-from epsball.goal import Goal
-from epsball.losses import cross_entropy
 from epsball.oracle.access import Access
+from epsball.oracle.answers import gradient_of, jacobian, margin, plain_loss, scores
 from epsball.oracle.batching import MicroBatches
 from epsball.oracle.queries import Queries
 from epsball.oracle.rows import State
@@ -20,10 +19,11 @@ from epsball.randomness import Stream
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from epsball.goal import Goal
     from epsball.losses import Loss
     from epsball.models.model import Model
     from epsball.oracle.batching import Batching
-    from epsball.oracle.forward import Answer, Local
+    from epsball.oracle.forward import Answer
     from epsball.oracle.terms import Terms
     from epsball.threat import Threat
 
@@ -54,6 +54,7 @@ class Oracle:
         self._queries = Queries(model, x0, threat, MicroBatches(batching), terms)
         self._states: list[State] = []
         self._restarts = self._counter = 0
+        self._elsewhere = False
         self._worst: tuple[Tensor, Tensor] | None = None
         self._hold(torch.arange(len(x0), device=x0.device))
 
@@ -126,7 +127,7 @@ class Oracle:
 
     def start(self, *, random: bool = False) -> Tensor:
         """Return where to begin, `(n, …)`: the caller's starting points, else random points of the threat, else the inputs."""
-        if self._terms.start is not None:
+        if self._terms.start is not None and not self._elsewhere:
             return self.threat.project(self._terms.start[self._held].to(self.x0), self.x0)
         return self.threat.sample(self.x0, self.draw()) if random else self.x0
 
@@ -138,41 +139,26 @@ class Oracle:
             loss: what is ascended.
             towards: classes `(n,)` to head for; the loss is then that of a targeted goal, while a success is what it was.
         """
-
-        def answer(local: Local, *classes: Tensor) -> tuple[Tensor, ...]:
-            goal = Goal(classes[0], targeted=True) if classes else local.goal
-            value = loss(local.logits, goal)
-            return value.detach(), local.gradient(value)
-
-        answers = self.local(x, answer, *(() if towards is None else (towards,)))
+        answers = self.local(x, gradient_of(loss), *(() if towards is None else (towards,)))
         return (answers[0], answers[1]) if answers else (x.new_zeros(x.shape[: self._lead(x)]), torch.zeros_like(x))
 
     def linearise(self, x: Tensor, classes: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the logits `(n, K)` and their Jacobian `(n, k, …)` for the classes `(n, k)` asked for, all K when left out."""
-
-        def answer(local: Local, *asked: Tensor) -> tuple[Tensor, ...]:
-            logits = local.logits
-            wanted = asked[0] if asked else torch.arange(logits.shape[1], device=x.device).expand_as(logits)
-            chosen = logits.gather(1, wanted)
-            last = wanted.shape[1] - 1
-            slopes = [local.gradient(chosen[:, k], again=k < last) for k in range(last + 1)]
-            return logits.detach(), torch.stack(slopes, 1)
-
         known = self._queries.classes
         lead, count = x.shape[: self._lead(x)], known if classes is None else classes.shape[1]
-        blank = (x.new_zeros(*lead, known), x.new_zeros(*lead, count, *self.x0.shape[1:])) if known else None
-        logits, jacobian = self.local(x, answer, *(() if classes is None else (classes,)), into=blank)
-        return logits, jacobian
+        blank = x.new_zeros(*lead, known), x.new_zeros(*lead, count, *self.x0.shape[1:])
+        answers = self.local(x, jacobian, *(() if classes is None else (classes,)), into=blank if known else None)
+        return (answers[0], answers[1]) if answers else blank
 
     def scores(self, x: Tensor, *, where: Tensor | None = None) -> Tensor:
         """Return the logits at `x`, `(n, K)`; zeros for rows that are not queried. `where` `(n,)` limits the question to some rows."""
         blank = (x.new_zeros(*x.shape[: self._lead(x)], self._queries.classes),) if self._queries.classes else None
-        answers = self._ask(Access.SCORES, x, _scores, (), into=blank, where=where)
+        answers = self._ask(Access.SCORES, x, scores, (), into=blank, where=where)
         return answers[0] if answers else x.new_zeros(*x.shape[: self._lead(x)], 0)
 
     def margin(self, x: Tensor, *, where: Tensor | None = None) -> Tensor:
         """Return by how much the goal is missed at `x`, `(n,)`; arguments are those of `scores`."""
-        return self._ask(Access.SCORES, x, _margin, (), into=(x.new_zeros(x.shape[: self._lead(x)]),), where=where)[0]
+        return self._ask(Access.SCORES, x, margin, (), into=(x.new_zeros(x.shape[: self._lead(x)]),), where=where)[0]
 
     def met(self, x: Tensor, *, where: Tensor | None = None) -> Tensor:
         """Whether the decision at `x` is a success, `(n,)`; False for rows that are not queried. Arguments are those of `scores`."""
@@ -192,6 +178,7 @@ class Oracle:
         The general form of `gradient` and `linearise`: nothing larger than a micro-batch is ever held per class. What an
         answer needs to know of a row goes through `row_tensors`, never through a closure over tensors of all rows. `into` holds the
         answers of rows that are not queried, zeros when left out, and may be written over; `where` `(n,)` limits the question.
+        Without `into`, nothing is returned where no row is queried at all.
         """
         return self._ask(Access.GRADIENT, x, answer, row_tensors, into=into, where=where)
 
@@ -199,8 +186,12 @@ class Oracle:
         """Query the clean inputs, for a search that does not begin there: one that is wrong already needs no search."""
         self._queries.decisions(self.x0, self._held, self.goal, None)
 
-    def restart(self) -> None:
-        """Hold all rows again with fresh random numbers; a minimising search may improve every one of them."""
+    def restart(self, *, elsewhere: bool = False) -> None:
+        """Hold all rows again with fresh random numbers; a minimising search may improve every one of them.
+
+        The caller's starting points are left to the searches before, if this one is to begin `elsewhere`.
+        """
+        self._elsewhere = elsewhere
         self._states.clear()
         self._finished = None
         self._queries.best.revive()
@@ -238,7 +229,7 @@ class Oracle:
                 self._queries.settle(x, self._held, self.goal)
             self._finished = x
             return x
-        loss = self._queries.ask(x, self._held, self.goal, _cross_entropy, (), differentiate=False)[0]
+        loss = self._queries.ask(x, self._held, self.goal, plain_loss, (), differentiate=False)[0]
         if self._worst is not None:
             before, largest = self._worst
             worse = loss > largest
@@ -286,15 +277,3 @@ class Oracle:
                 state.pack(live)
             self._hold(self._held[live])
         return count
-
-
-def _scores(local: Local) -> tuple[Tensor, ...]:
-    return (local.logits,)
-
-
-def _margin(local: Local) -> tuple[Tensor, ...]:
-    return (local.goal.margin(local.logits),)
-
-
-def _cross_entropy(local: Local) -> tuple[Tensor, ...]:
-    return (cross_entropy(local.logits, local.goal),)

@@ -192,7 +192,7 @@ class Queries:
         with forward(self._model, x, self._batches.batching, differentiate=differentiate) as (leaf, logits):
             self._check(logits.detach(), samples, goal)
             reply = answer(Local(leaf, logits, goal, gradients), *row_tensors) if answer is not None else ()
-            logits = logits.detach()
+        logits = logits.detach()
         _add(self.queries, samples, torch.ones((), dtype=torch.int64, device=x.device))
         if differentiate:
             _add(self.gradients, samples, gradients)
