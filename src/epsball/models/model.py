@@ -19,7 +19,7 @@ from epsball.models.outputs import failure, to_logits
 from epsball.models.state import update_digest, weights_by_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Hashable, Iterator
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +56,11 @@ class Model:
         They are looked up once, and again whenever the model is frozen.
         """
         return tuple(contents(self.net).modules.values())
+
+    @functools.cached_property
+    def formats(self) -> dict[Hashable, bool]:
+        """Whether the network takes images in channels-last order, by shape and type: what was tried is remembered here."""
+        return {}
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the logits of `x` `(N, …)`, `(N, K)` with K >= 2, in evaluation mode and without parameter gradients.

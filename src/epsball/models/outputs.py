@@ -78,3 +78,23 @@ def failure(error: Exception, x: Tensor, module: nn.Module | None) -> ModelError
     return ModelError(
         f"{given}; expected logits (N, K): try the network on such an input alone, net(torch.rand({alone}))"
     )
+
+
+_REMEDIES = {
+    "inplace operation": "write operations that make a new tensor, x = x * 2 for x *= 2, and ReLU() for ReLU(inplace=True)",
+    "use_reentrant": "call torch.utils.checkpoint.checkpoint(…, use_reentrant=False)",
+    "view size": "write x.reshape(…) for x.view(…)",
+    "not implemented": "use operations that PyTorch differentiates, twice where the network takes a gradient itself",
+    "differentiate": "use operations that PyTorch differentiates, twice where the network takes a gradient itself",
+}
+"""What to do, by what PyTorch says where a backward pass fails."""
+
+
+def gradient_failure(error: Exception) -> ModelError:
+    """Return the error to raise where the backward pass of a network raised `error`: one sentence with a remedy."""
+    said = " ".join(str(error).split()).rstrip(".") or "no reason given"
+    remedy = next((remedy for words, remedy in _REMEDIES.items() if words in said), "repair its backward pass")
+    return ModelError(
+        f"the model cannot be differentiated, its backward pass raised {type(error).__name__}: {said}; {remedy}, "
+        "or use an attack that asks for no gradients, such as eb.AdditiveNoise()"
+    )

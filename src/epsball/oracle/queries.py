@@ -189,9 +189,10 @@ class Queries:
     ) -> tuple[Tensor, ...]:
         """One micro-batch through the model."""
         gradients = torch.zeros(len(x) if differentiate else 0, dtype=torch.int64, device=x.device)
-        with forward(self._model, x, self._batches.batching, differentiate=differentiate) as (leaf, logits):
+        with forward(self._model, x, self._batches.batching, differentiate=differentiate) as passed:
+            leaf, logits, again = passed
             self._check(logits.detach(), samples, goal)
-            reply = answer(Local(leaf, logits, goal, gradients), *row_tensors) if answer is not None else ()
+            reply = answer(Local(leaf, logits, goal, gradients, again), *row_tensors) if answer is not None else ()
         logits = logits.detach()
         _add(self.queries, samples, torch.ones((), dtype=torch.int64, device=x.device))
         if differentiate:

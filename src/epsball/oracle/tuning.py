@@ -10,6 +10,7 @@ import torch
 
 from epsball.oracle.batching import IMAGE_DIMENSIONS, choose_batching
 from epsball.oracle.forward import forward
+from epsball.oracle.memory_format import takes_channels_last
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +23,7 @@ def tune(model: Model, x: Tensor) -> Batching:
     """Return the fastest of a few batchings, timed on the first rows of `x` `(N, …)`; the clock decides."""
     start = choose_batching(model, x)
     best, fastest = start, float("inf")
-    for channels_last in sorted({False, x.ndim == IMAGE_DIMENSIONS}):
+    for channels_last in sorted({False, _takes_pixels(model, x)}):
         for size in sorted({max(1, start.batch_size // 4), start.batch_size, start.batch_size * 2}):
             candidate = replace(
                 start, batch_size=size, channels_last=channels_last, block_size=max(size, start.block_size)
@@ -33,11 +34,16 @@ def tune(model: Model, x: Tensor) -> Batching:
     return best
 
 
+def _takes_pixels(model: Model, x: Tensor) -> bool:
+    return x.ndim == IMAGE_DIMENSIONS and takes_channels_last(model, x)
+
+
 def _seconds(model: Model, x: Tensor, batching: Batching) -> float:
     with model.frozen(channels_last=batching.channels_last):
         started = time.perf_counter()
         for start in range(0, len(x), batching.batch_size):
-            with forward(model, x[start : start + batching.batch_size], batching, differentiate=True) as (leaf, logits):
+            rows = x[start : start + batching.batch_size]
+            with forward(model, rows, batching, differentiate=True) as (leaf, logits, _):
                 torch.autograd.grad(logits.logsumexp(1).sum(), leaf)
         if x.device.type == "cuda":
             torch.cuda.synchronize(x.device)
