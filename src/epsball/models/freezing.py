@@ -6,7 +6,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from epsball.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,20 +28,28 @@ def is_frozen(networks: Iterable[nn.Module]) -> bool:
 
 @contextmanager
 def frozen(networks: Iterable[nn.Module]) -> Iterator[None]:
-    """Put networks into evaluation mode without parameter gradients; modes, `requires_grad` and buffers are restored."""
+    """Put networks into evaluation mode without parameter gradients; modes, `requires_grad` and buffers are restored.
+
+    Raises:
+        ModelError: parameters that get their values with the first batch.
+    """
     networks = list(networks)
+    for network in networks:
+        if any(is_lazy(weight) for weight in network.parameters()):
+            raise ModelError(
+                f"the network {type(network).__name__} has parameters without values, which come with the first batch; "
+                "expected a network that is ready: pass one batch through it first, net(x[:2])"
+            )
     parts = list({id(part): part for network in networks for part in network.modules()}.values())
     modes = [(part, part.training) for part in parts if hasattr(part, "training")]  # torch.jit.freeze removes it
     weights = {id(weight): weight for part in parts for weight in part.parameters(recurse=False)}.values()
     wanted = [(weight, weight.requires_grad) for weight in weights]
     buffers = [
-        (part, name, buffer, buffer.detach().clone())
-        for part in parts
-        for name, buffer in part.named_buffers(recurse=False)
+        (part, name, buffer, _Kept(buffer)) for part in parts for name, buffer in part.named_buffers(recurse=False)
     ]
     try:
         for network in networks:
-            network.eval()
+            evaluation_mode(network)
         for weight, _ in wanted:
             weight.requires_grad_(False)  # noqa: FBT003 - PyTorch names the argument differently in its stubs
         yield
@@ -48,10 +59,33 @@ def frozen(networks: Iterable[nn.Module]) -> Iterator[None]:
         for weight, needed in wanted:
             weight.requires_grad_(needed)
         with torch.no_grad():
-            for part, name, buffer, value in buffers:
+            for part, name, buffer, kept in buffers:
                 setattr(part, name, buffer)
-                if not torch.equal(buffer, value):
-                    buffer.copy_(value)
+                kept.give_back(buffer)
+
+
+def evaluation_mode(network: nn.Module) -> None:
+    """Put a network into evaluation mode; a graph that was exported stays in the mode it was exported in."""
+    try:
+        network.eval()
+    except NotImplementedError:  # what torch.export gives has no modes
+        for part in network.modules():
+            part.training = False
+
+
+class _Kept:
+    """The values of a buffer of any layout."""
+
+    def __init__(self, buffer: Tensor) -> None:
+        self.values: Tensor = buffer.detach().clone()
+        self.plain: bool = buffer.layout == torch.strided and not buffer.is_nested
+        self.version: int = 0 if self.plain else buffer._version  # noqa: SLF001 PyTorch's count of changes has no public name
+
+    def give_back(self, buffer: Tensor) -> None:
+        """Put the values back where they changed; sparse tensors cannot be compared and count their changes."""
+        same = torch.equal(buffer, self.values) if self.plain else buffer._version == self.version  # noqa: SLF001 the same
+        if not same:
+            buffer.copy_(self.values)
 
 
 @contextmanager
@@ -66,7 +100,7 @@ def random_state() -> Iterator[None]:
 @contextmanager
 def channels_last(network: nn.Module) -> Iterator[None]:
     """Lend four-dimensional weights a copy of their data in channels-last order; the original storage comes back."""
-    lent = [(weight, weight.data) for weight in network.parameters() if weight.ndim == _KERNEL]
+    lent = [(weight, weight.data) for weight in network.parameters() if weight.ndim == _KERNEL and weight.layout == torch.strided]
     try:
         for weight, data in lent:
             weight.data = data.contiguous(memory_format=torch.channels_last)

@@ -40,6 +40,7 @@ def to_logits(answer: object, n: int, outputs: str) -> Tensor:
             f"the model returned numbers of type {str(answer.dtype)[6:]}; expected floating-point logits (N, K): "
             "return the scores as they are before argmax, rounding or anything complex"
         )
+    answer = _dense(answer)
     if outputs == "binary" and answer.numel() == n:
         half = answer.reshape(n) / 2
         return torch.stack((-half, half), 1)
@@ -57,6 +58,16 @@ def to_logits(answer: object, n: int, outputs: str) -> Tensor:
     return answer
 
 
+def _dense(answer: Tensor) -> Tensor:
+    """The same numbers in rows and columns, where a network returned them sparse or in a format of its own."""
+    if answer.is_nested:
+        rows = answer.unbind()
+        if len({row.shape for row in rows}) > 1:
+            raise ModelError("the model returned rows of different lengths; expected (N, K), one score for each class")
+        return torch.stack(rows)
+    return answer if answer.layout == torch.strided else answer.to_dense()
+
+
 def failure(error: Exception, x: Tensor, module: nn.Module | None) -> ModelError:
     """Return the error to raise where a network raised `error` on inputs `x` `(N, …)`: one sentence with a remedy."""
     kind, said = str(x.dtype)[6:], " ".join(str(error).split()).rstrip(".") or "no reason given"
@@ -66,6 +77,8 @@ def failure(error: Exception, x: Tensor, module: nn.Module | None) -> ModelError
         return ModelError(
             f"{given}; its weights are {str(weights.dtype)[6:]}: convert the inputs with x.to({weights.dtype})"
         )
+    if weights is not None and weights.is_meta:
+        return ModelError(f"{given}; its weights are on the meta device, without values: build it on one that has memory")
     if weights is not None and weights.device != x.device:
         place = weights.device
         return ModelError(f"{given}; its weights are on {place}: move the inputs there with x.to({str(place)!r})")

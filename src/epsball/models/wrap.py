@@ -44,6 +44,8 @@ def wrap(
         if mean is not None or std is not None or outputs not in {"logits", net.outputs}:
             raise InputError("the model is wrapped already; give mean, std and outputs to the first wrap")
         return net
+    if type(net).__name__ == "ExportedProgram":  # of torch.export, which is not imported for this
+        net = net.module()
     if not callable(net):
         raise InputError(
             f"the model was given as {type(net).__name__}; expected a callable from (N, …) to (N, K) logits"
