@@ -41,11 +41,13 @@ class HeldOut:
 
     @property
     def sentence(self) -> str:
-        """What is measured after every epoch."""
-        without = "" if self.divided else " has no test split;"
+        """What is measured after every epoch; empty where that is plainly the test split."""
+        if not self.known:
+            return ""
+        known = f"{count(self.known)} images of its test split are trained on" if self.divided else "it has no test split"
         if self.validation is None:
-            return f"{self.data}{without or ':'} no image is held out, so no accuracy is measured. Train on a part with --n."
-        return f"{self.data}{without or ':'} accuracy is measured on {count(len(self.validation[1]))} images that are not trained on."
+            return f"{self.data}: {known}, and no image is held out, so no accuracy is measured; train on a part with --n."
+        return f"{self.data}: {known}; accuracy is measured on the {count(len(self.validation[1]))} images that are not."
 
     def to(self, device: torch.device) -> HeldOut:
         """The same samples on a device."""

@@ -132,7 +132,8 @@ def _prepare(arch: str, data: str, n: int | None, seed: int, device: str) -> tup
     )
     if model.module is not None:
         model.module.to(place)
-    note(samples.sentence)
+    if samples.sentence:
+        note(samples.sentence)
     return model, samples.to(place)
 
 
