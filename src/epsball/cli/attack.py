@@ -1,5 +1,6 @@
 """``epsball attack``: one attack, with its settings as flags."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -77,7 +78,7 @@ def attack(
             seed=seed,
             ids=ids,
             source=data,
-            split=split,
+            split=given.split,
             batching=batching(given, tune=tune, bfloat16=bfloat16),
         ),
         out,
@@ -108,4 +109,4 @@ def _without(given: Source, target: int | None) -> tuple[Source, Tensor | None]:
         raise InputError(f"all {left_out} samples have the label {target} already; give another --target")
     if left_out:
         note(f"{left_out} of {len(given.y)} samples have the label {target} already and are left out.")
-    return Source(given.model, given.x[others], given.y[others]), others
+    return replace(given, x=given.x[others], y=given.y[others]), others

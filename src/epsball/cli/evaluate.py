@@ -68,7 +68,7 @@ def evaluate(
             seed=seed,
             every_sample=every_sample,
             source=data,
-            split=split,
+            split=given.split,
             batching=batching(given, tune=tune, bfloat16=bfloat16),
         ),
         out,

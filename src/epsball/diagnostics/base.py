@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from epsball.diagnostics.outcome import Outcome
 from epsball.diagnostics.probe import Preflight
+from epsball.diagnostics.training_history import TrainingHistory
 from epsball.record.evaluation import Finding, Severity
 from epsball.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-Context = TypeVar("Context", Preflight, Outcome)
+Context = TypeVar("Context", Preflight, Outcome, TrainingHistory)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Check(Generic[Context]):
     Args:
         id: of its findings.
         severity: FAIL, WARN or INFO, the same for all of its findings.
-        context: what the test is handed, which says when it runs: `Preflight` or `Outcome`.
+        context: what the test is handed, which says when it runs: `Preflight`, `Outcome` or `TrainingHistory`.
         test: yields what it observes; nothing where all is well. The first line of its docstring is its row in the docs.
         remedy: what to do about a finding.
         unless: ids of checks that sort before this one and whose findings make this one meaningless.
@@ -93,7 +94,7 @@ def check(
     return made
 
 
-def findings(context: Preflight | Outcome) -> list[Finding]:
+def findings(context: Preflight | Outcome | TrainingHistory) -> list[Finding]:
     """The findings of all checks that take this context, in the order of their ids."""
     found: list[Finding] = []
     for name in sorted(CHECKS):
