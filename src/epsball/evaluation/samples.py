@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +82,7 @@ def prepare(
         )
     batching = batching or choose_batching(model, x)
     clean = answers(model, x, batching.batch_size, inspect=partial(_inspect, y))
+    batching = replace(batching, batch_size=clean.batch_size)
     label = y.cpu().numpy()
     return Samples(model, x, y, numbers, label, clean.label[0], clean.confidence[0], clean.classes, batching)
 

@@ -100,7 +100,11 @@ def random_state() -> Iterator[None]:
 @contextmanager
 def channels_last(network: nn.Module) -> Iterator[None]:
     """Lend four-dimensional weights a copy of their data in channels-last order; the original storage comes back."""
-    lent = [(weight, weight.data) for weight in network.parameters() if weight.ndim == _KERNEL and weight.layout == torch.strided]
+    lent = [
+        (weight, weight.data)
+        for weight in network.parameters()
+        if weight.ndim == _KERNEL and weight.layout == torch.strided
+    ]
     try:
         for weight, data in lent:
             weight.data = data.contiguous(memory_format=torch.channels_last)

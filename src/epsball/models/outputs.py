@@ -78,7 +78,9 @@ def failure(error: Exception, x: Tensor, module: nn.Module | None) -> ModelError
             f"{given}; its weights are {str(weights.dtype)[6:]}: convert the inputs with x.to({weights.dtype})"
         )
     if weights is not None and weights.is_meta:
-        return ModelError(f"{given}; its weights are on the meta device, without values: build it on one that has memory")
+        return ModelError(
+            f"{given}; its weights are on the meta device, without values: build it on one that has memory"
+        )
     if weights is not None and weights.device != x.device:
         place = weights.device
         return ModelError(f"{given}; its weights are on {place}: move the inputs there with x.to({str(place)!r})")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from epsball.models.memory import is_out_of_memory
 from epsball.oracle.batching import IMAGE_DIMENSIONS, choose_batching
 from epsball.oracle.forward import forward
 from epsball.oracle.memory_format import takes_channels_last
@@ -28,7 +29,12 @@ def tune(model: Model, x: Tensor) -> Batching:
             candidate = replace(
                 start, batch_size=size, channels_last=channels_last, block_size=max(size, start.block_size)
             )
-            seconds = min(_seconds(model, x[: start.batch_size * 2], candidate) for _ in range(3))
+            try:
+                seconds = min(_seconds(model, x[: start.batch_size * 2], candidate) for _ in range(3))
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                continue
             if seconds < fastest:
                 best, fastest = candidate, seconds
     return best
