@@ -11,6 +11,7 @@ from torch import Tensor
 
 from epsball.errors import InputError
 from epsball.goal import Goal
+from epsball.models.scale import check_scale
 from epsball.models.wrap import wrap
 from epsball.oracle.batching import Batching, choose_batching
 from epsball.oracle.oracle import Oracle
@@ -95,6 +96,7 @@ class Call:
             raise InputError(
                 f"{name} was given starting points and has a start of its own; leave start= out, or use PGD"
             )
+        check_scale(model, x)
         terms = Terms(
             access=attack.access,
             seed=seed,

@@ -13,6 +13,7 @@ from torch import Tensor
 from epsball.errors import InputError
 from epsball.evaluation.answers import answers
 from epsball.goal import Goal
+from epsball.models.scale import check_scale
 from epsball.oracle.batching import Batching, choose_batching
 from epsball.validation import checked_goal, checked_ids, checked_inputs, checked_logits
 
@@ -80,6 +81,7 @@ def prepare(
         raise InputError(
             f"the ids have {different} different values for {len(x)} inputs; expected one id of its own per input"
         )
+    check_scale(model, x)
     batching = batching or choose_batching(model, x)
     clean = answers(model, x, batching.batch_size, inspect=partial(_inspect, y))
     batching = replace(batching, batch_size=clean.batch_size)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.parameter import is_lazy
 
 from epsball.errors import ModelError
+from epsball.models.shared import GUARD, PartBefore, RandomState, Turn, WeightBefore, held, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,6 +31,8 @@ def is_frozen(networks: Iterable[nn.Module]) -> bool:
 def frozen(networks: Iterable[nn.Module]) -> Iterator[None]:
     """Put networks into evaluation mode without parameter gradients; modes, `requires_grad` and buffers are restored.
 
+    Where several contexts hold a network, nested or in several threads, the last one to end gives it back.
+
     Raises:
         ModelError: parameters that get their values with the first batch.
     """
@@ -40,28 +43,25 @@ def frozen(networks: Iterable[nn.Module]) -> Iterator[None]:
                 f"the network {type(network).__name__} has parameters without values, which come with the first batch; "
                 "expected a network that is ready: pass one batch through it first, net(x[:2])"
             )
-    parts = list({id(part): part for network in networks for part in network.modules()}.values())
-    modes = [(part, part.training) for part in parts if hasattr(part, "training")]  # torch.jit.freeze removes it
-    weights = {id(weight): weight for part in parts for weight in part.parameters(recurse=False)}.values()
-    wanted = [(weight, weight.requires_grad) for weight in weights]
-    buffers = [
-        (part, name, buffer, _Kept(buffer)) for part in parts for name, buffer in part.named_buffers(recurse=False)
-    ]
-    try:
-        for network in networks:
-            evaluation_mode(network)
-        for weight, _ in wanted:
-            weight.requires_grad_(False)  # noqa: FBT003 - PyTorch names the argument differently in its stubs
+    parts = parts_of(networks)
+    weights = list({id(weight): weight for part in parts for weight in part.parameters(recurse=False)}.values())
+    with held(parts, PartBefore), held(weights, WeightBefore):
+        with GUARD:
+            for network in networks:
+                evaluation_mode(network)
+            for weight in weights:
+                weight.requires_grad_(False)  # noqa: FBT003 - PyTorch names the argument differently in its stubs
         yield
-    finally:
-        for part, mode in modes:
-            part.training = mode
-        for weight, needed in wanted:
-            weight.requires_grad_(needed)
-        with torch.no_grad():
-            for part, name, buffer, kept in buffers:
-                setattr(part, name, buffer)
-                kept.give_back(buffer)
+
+
+@contextmanager
+def alone(networks: Iterable[nn.Module]) -> Iterator[None]:
+    """Keep other threads from networks, and from those that share layers with them, which wait here for their turn."""
+    parts = sorted(parts_of(networks), key=id)
+    with held(parts, Turn) as turns, ExitStack() as locks:
+        for turn in turns:
+            locks.enter_context(turn.lock)
+        yield
 
 
 def evaluation_mode(network: nn.Module) -> None:
@@ -73,27 +73,13 @@ def evaluation_mode(network: nn.Module) -> None:
             part.training = False
 
 
-class _Kept:
-    """The values of a buffer of any layout."""
-
-    def __init__(self, buffer: Tensor) -> None:
-        self.values: Tensor = buffer.detach().clone()
-        self.plain: bool = buffer.layout == torch.strided and not buffer.is_nested
-        self.version: int = 0 if self.plain else buffer._version  # noqa: SLF001 PyTorch's count of changes has no public name
-
-    def give_back(self, buffer: Tensor) -> None:
-        """Put the values back where they changed; sparse tensors cannot be compared and count their changes."""
-        same = torch.equal(buffer, self.values) if self.plain else buffer._version == self.version  # noqa: SLF001 the same
-        if not same:
-            buffer.copy_(self.values)
-
-
 @contextmanager
 def random_state() -> Iterator[None]:
-    """Give PyTorch's global random state back as it was, of the processor and of every accelerator in use."""
-    initialised = torch.cuda.is_initialized()  # type: ignore[no-untyped-call] # PyTorch does not annotate it
-    devices = list(range(torch.cuda.device_count())) if initialised else []
-    with torch.random.fork_rng(devices=devices):
+    """Give PyTorch's global random state back as it was, of the processor and of every accelerator in use.
+
+    Of several contexts, nested or in several threads, the last one to end gives it back.
+    """
+    with held([torch.default_generator], RandomState):
         yield
 
 

@@ -19,7 +19,8 @@ def to_logits(answer: object, n: int, outputs: str) -> Tensor:
     Args:
         answer: of the network.
         n: number of inputs.
-        outputs: what the answer is, one of `OUTPUTS`; probabilities become their logarithms, one logit z becomes (-z/2, z/2).
+        outputs: what the answer is, one of `OUTPUTS`; probabilities become their logarithms, one logit z becomes (-z/2, z/2), one
+            probability p of class 1 becomes (log(1 - p), log p).
 
     Raises:
         ModelError: anything but a floating-point table with one row an input.
@@ -44,9 +45,12 @@ def to_logits(answer: object, n: int, outputs: str) -> Tensor:
     if outputs == "binary" and answer.numel() == n:
         half = answer.reshape(n) / 2
         return torch.stack((-half, half), 1)
+    if outputs == "probs" and answer.numel() == n:
+        p = answer.reshape(n)
+        answer = torch.stack((1 - p, p), 1)
     if answer.ndim != _TABLE or len(answer) != n or answer.shape[1] < _FEWEST_CLASSES:
         remedy = (
-            'one logit per sample needs eb.wrap(net, outputs="binary")'
+            'one logit per sample needs eb.wrap(net, outputs="binary"), one probability eb.wrap(net, outputs="probs")'
             if answer.numel() == n
             else "return one row of logits per sample"
         )

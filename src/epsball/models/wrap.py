@@ -30,7 +30,8 @@ def wrap(
         net: any callable (N, …) -> (N, K). A module is queried in evaluation mode, frozen, and given back as it was.
         mean: what the training pipeline subtracted, one number or fraction "1/2" per channel (or one for all), in data units.
         std: what it divided by.
-        outputs: "logits"; "probs" for softmax probabilities; "binary" for one logit per sample, (N,) or (N, 1), positive for class 1.
+        outputs: "logits"; "probs" for probabilities, of all classes or (N,) or (N, 1) of class 1; "binary" for one logit per sample, (N,) or
+            (N, 1), positive for class 1.
 
     Raises:
         InputError: an unknown kind of outputs, a mean that is not finite, a standard deviation that is not positive, or settings

@@ -31,9 +31,9 @@ def takes_channels_last(model: Model, x: Tensor, *, training: bool = False) -> b
         training: whether the network is tried in training mode, with gradients to its parameters.
     """
     key = (tuple(x.shape[1:]), x.dtype, x.device, training)
-    if key not in model.formats:
-        model.formats[key] = _tried(model, x, training=training)
-    return model.formats[key]
+    if key not in model.decided:
+        model.decided[key] = _tried(model, x, training=training)
+    return model.decided[key]
 
 
 def channels_last(x: Tensor) -> Tensor:

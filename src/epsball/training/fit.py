@@ -16,6 +16,7 @@ import torch
 
 from epsball import diagnostics
 from epsball.errors import InputError, ModelError
+from epsball.models import freezing
 from epsball.models.wrap import wrap
 from epsball.oracle.forward import precision
 from epsball.progress import Progress, shown
@@ -131,7 +132,9 @@ def fit(
         KeyboardInterrupt: as it comes; the checkpoint holds the last complete epoch.
     """
     recipe = Recipe() if recipe is None else recipe
-    model = copy.deepcopy(wrap(model))
+    model = wrap(model)
+    with freezing.alone(model.modules):
+        model = copy.deepcopy(model)
     net = _trainable(model, *data)
     if recipe.batch_norm:
         insert(net)
