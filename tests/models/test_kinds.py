@@ -46,6 +46,17 @@ def test_a_network_of_any_kind_is_attacked_and_evaluated_like_itself(name: str) 
     assert run.robust_accuracy() == same.robust_accuracy()
 
 
+@WARNINGS
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_graph_exported_for_batches_of_one_size_is_run_in_groups_of_it(rows: int) -> None:
+    net, (x, y) = Affine().eval(), samples(16, 2)
+    for graph in (torch.export.export(net, (x[:rows],)), torch.export.export(net, (x[:rows],)).module()):
+        found = eb.PGD(steps=3)(cast("Any", graph), x, y, THREAT)
+        assert torch.equal(found.success, eb.PGD(steps=3)(net, x, y, THREAT).success)
+        findings = eb.evaluate(cast("Any", graph), (x, y), THREAT, suite=[eb.FGSM()]).findings
+        assert "D40" in [finding.id for finding in findings]
+
+
 LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
     "coo": Tensor.to_sparse,
     "csr": Tensor.to_sparse_csr,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from epsball.errors import InputError
+from epsball.models.fixed_batch import in_groups
 from epsball.models.model import Model
 from epsball.models.outputs import OUTPUTS
 from epsball.units import parse_number
@@ -51,6 +52,7 @@ def wrap(
         raise InputError(
             f"the model was given as {type(net).__name__}; expected a callable from (N, …) to (N, K) logits"
         )
+    net = in_groups(net)
     if outputs not in OUTPUTS:
         raise InputError(f"outputs was given as {outputs!r}; expected one of {', '.join(OUTPUTS)}")
     centre, scale = _per_channel(mean, "mean"), _per_channel(std, "std")
