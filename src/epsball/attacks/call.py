@@ -86,7 +86,7 @@ class Call:
         seed, threat = checked_seed(seed), given_threat(threat)
         if threat.norm.name not in attack.norms:
             raise InputError(f"{name} was asked for {threat.norm.name}; it is defined for {', '.join(attack.norms)}")
-        threat = threat.to(x.device) if isinstance(x, Tensor) else threat
+        threat = threat.to(x.device).on(x) if isinstance(x, Tensor) else threat
         model, x = wrap(net), checked_inputs(x, threat)
         if attack.images_only and x.ndim != _IMAGE_DIMENSIONS:
             raise InputError(f"{name} was given inputs of shape {tuple(x.shape)}; it needs images (N, C, H, W)")

@@ -73,6 +73,10 @@ def prepare(
     """
     if not isinstance(data, tuple | list) or len(data) != 2:  # noqa: PLR2004 (inputs and labels)
         raise InputError(f"data was given as {type(data).__name__}; expected a pair (x, y) of inputs and labels")
+    if isinstance(data[0], Tensor) and threat.on(data[0]).per_sample:
+        raise InputError(
+            "low or high was given per sample; an evaluation needs one box for all: call the attack itself, or give limits of one input"
+        )
     x = checked_inputs(data[0], threat)
     y = checked_goal(Goal(data[1]), len(x), x.device).labels
     numbers = checked_ids(ids, len(x), torch.device("cpu")).numpy()

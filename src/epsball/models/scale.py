@@ -20,7 +20,7 @@ _ROUNDING = 1e-3
 
 
 def check_scale(model: Model, x: Tensor) -> None:
-    """Look at what the network returns for the first 64 of inputs `x` `(N, …)` and for 8 random ones, where it is said not to be logits.
+    """Look at what the network returns for 64 of the inputs `x` `(N, …)` and 8 random ones, unless it is logits.
 
     Raises:
         InputError: single logits that all lie in [0, 1], or probabilities that do not.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from epsball.errors import InputError
+from epsball.errors import InputError, brief
 from epsball.models.fixed_batch import in_groups
 from epsball.models.model import Model
 from epsball.models.outputs import OUTPUTS
@@ -31,8 +31,8 @@ def wrap(
         net: any callable (N, …) -> (N, K). A module is queried in evaluation mode, frozen, and given back as it was.
         mean: what the training pipeline subtracted, one number or fraction "1/2" per channel (or one for all), in data units.
         std: what it divided by.
-        outputs: "logits"; "probs" for probabilities, of all classes or (N,) or (N, 1) of class 1; "binary" for one logit per sample, (N,) or
-            (N, 1), positive for class 1.
+        outputs: "logits"; "probs" for probabilities, of all classes or (N,) or (N, 1) of class 1; "binary" for one logit per
+            sample, (N,) or (N, 1), positive for class 1.
 
     Raises:
         InputError: an unknown kind of outputs, a mean that is not finite, a standard deviation that is not positive, or settings
@@ -57,7 +57,7 @@ def wrap(
         raise InputError(f"outputs was given as {outputs!r}; expected one of {', '.join(OUTPUTS)}")
     centre, scale = _per_channel(mean, "mean"), _per_channel(std, "std")
     if scale is not None and not bool((scale > 0).all()):
-        raise InputError(f"std was given as {std}; expected positive numbers, in data units")
+        raise InputError(f"std was given as {brief(std)}; expected positive numbers, in data units")
     return Model(net, centre, scale, outputs)
 
 
@@ -71,7 +71,7 @@ def _per_channel(value: Numbers | None, name: str) -> Tensor | None:
     try:
         numbers = torch.as_tensor(value, dtype=torch.float32)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"{name} was given as {value!r}; expected one number, or one per channel") from error
+        raise InputError(f"{name} was given as {brief(value)}; expected one number, or one per channel") from error
     if not bool(numbers.isfinite().all()):
-        raise InputError(f"{name} was given as {value}; expected finite numbers, in data units")
+        raise InputError(f"{name} was given as {brief(value)}; expected finite numbers, in data units")
     return numbers

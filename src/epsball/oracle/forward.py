@@ -33,14 +33,24 @@ class Local:
         goal: of these rows.
         gradients: how many were taken for each row, counted here, `(n,)`.
         again: answers the same inputs once more, for networks whose backward pass can run only once.
+        movable: which features may change, `(n, …)`; the gradient is 0 at the others. None for all of them.
     """
 
-    def __init__(self, x: Tensor, logits: Tensor, goal: Goal, gradients: Tensor, again: Callable[[], Tensor]) -> None:
+    def __init__(
+        self,
+        x: Tensor,
+        logits: Tensor,
+        goal: Goal,
+        gradients: Tensor,
+        again: Callable[[], Tensor],
+        movable: Tensor | None = None,
+    ) -> None:
         self.x = x
         self.logits = logits
         self.goal = goal
         self._gradients = gradients
         self._again = again
+        self._movable = movable
         self._used = False
 
     def gradient(self, values: Tensor, needed: Tensor | None = None, *, again: bool = False) -> Tensor:
@@ -61,7 +71,7 @@ class Local:
                 "remove that, or use an attack that needs scores or labels only"
             )
         self._gradients += 1 if needed is None else needed
-        return gradient
+        return gradient if self._movable is None else gradient.masked_fill(~self._movable, 0)
 
     def _gradient(self, values: Tensor, *, retain: bool) -> Tensor | None:
         try:
