@@ -8,7 +8,7 @@ from torch import Tensor
 
 from epsball.attacks import Attack, Restarts, Targeted
 from epsball.cli.fields import configured
-from epsball.cli.loading import Source, batching, source, threat
+from epsball.cli.loading import Source, batching, named_classes, source, threat
 from epsball.cli.options import (
     Bfloat16,
     Count,
@@ -79,6 +79,7 @@ def attack(
             ids=ids,
             source=data,
             split=given.split,
+            class_names=named_classes(data, split),
             batching=batching(given, tune=tune, bfloat16=bfloat16),
         ),
         out,

@@ -32,6 +32,7 @@ class Preflight:
         clean: labels predicted on the inputs (n,).
         classes: how many the model tells apart.
         batch_size: inputs for which memory suffices in a pass without gradients.
+        names: of the classes in the order of the labels; empty where they are not known.
     """
 
     when: ClassVar[str] = "preflight"
@@ -42,6 +43,7 @@ class Preflight:
     clean: NDArray[np.int64]
     classes: int
     batch_size: int = SAMPLES
+    names: tuple[str, ...] = ()
 
     @cached_property
     def probe(self) -> tuple[Tensor, Tensor]:

@@ -56,7 +56,13 @@ class Run:
         samples = self._samples
         self._progress("checks", 0, len(samples))
         context = diagnostics.Preflight(
-            samples.model, samples.x, samples.y, samples.clean, samples.classes, samples.batching.batch_size
+            samples.model,
+            samples.x,
+            samples.y,
+            samples.clean,
+            samples.classes,
+            samples.batching.batch_size,
+            self._plan.data.names,
         )
         self._findings = diagnostics.preflight(context)
         if any(finding.id == "D02" for finding in self._findings):

@@ -47,7 +47,7 @@ class ModelPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class DataPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which samples: where they come from, how many, and the digest of inputs and labels."""
+    """Which samples: where they come from, how many, the digest of inputs and labels, and what the labels are called, if known."""
 
     source: str
     split: str
@@ -56,6 +56,7 @@ class DataPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     shape: tuple[Size, ...]
     classes: Size
     dtype: Literal["float16", "bfloat16", "float32", "float64"]
+    names: tuple[str, ...] = ()
 
 
 class ThreatPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -157,6 +158,7 @@ def _finite_numbers(**given: float | list[Any] | tuple[tuple[float, ...], ...] |
 INCIDENTAL = (
     "model.",
     "environment.",
+    "data.names",
     "batching.batch_size",
     "batching.block_size",
     "batching.channels_last",

@@ -33,7 +33,7 @@ def configuration(run: Evaluation) -> list[dict[str, Any]]:
     environment = facts["environment"]
     groups: dict[str, Mapping[str, Any]] = {
         "Model": {name: value for name, value in facts["model"].items() if name not in UNSHOWN},
-        "Data": facts["data"],
+        "Data": {**facts["data"], "names": brief(", ".join(plan.data.names)) if plan.data.names else ""},
         "Threat": {
             "norm": NORMS[plan.threat.norm],
             "ε": epsilon(plan.threat),
