@@ -44,6 +44,8 @@ def brief(value: object) -> str:
     if shape is not None and tuple(shape) != ():
         ends = "" if 0 in shape else f" from {_end(value, 'min')} to {_end(value, 'max')}"
         return f"an array of shape {tuple(shape)}{ends}"
+    if isinstance(value, int | float):
+        return f"{value:g}"
     text = repr(value.item()) if shape is not None and hasattr(value, "item") else repr(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 

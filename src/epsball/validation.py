@@ -21,6 +21,8 @@ _LEAST, _INFINITE, _WHOLE = "may be 0", "may be infinite", "is whole"
 _ROUNDING = 1e-6
 _PROBABILITY = 1e-5
 _ROWS_OF_FEATURES = 2
+_WHITE = 255
+_BRIGHT = 16
 
 
 def checked_inputs(x: Tensor, threat: Threat) -> Tensor:
@@ -57,11 +59,21 @@ def _inside_box(x: Tensor, threat: Threat) -> Tensor:
     span = torch.as_tensor(threat.high - threat.low).abs().to(x)
     if bool(((x - clipped).abs() > _ROUNDING * span).any()):
         box = f"[{brief(threat.low)}, {brief(threat.high)}]"
+        low, high = x.min().item(), x.max().item()
         raise InputError(
-            f"the inputs lie in [{x.min().item():g}, {x.max().item():g}], outside the threat's box {box}; "
-            "the likely cause is normalised data: hand in data units and normalise inside the model with eb.wrap(net, mean=, std=)"
+            f"the inputs lie in [{low:g}, {high:g}], outside the threat's box {box}; {_likely(threat, low, high)}"
         )
     return clipped
+
+
+def _likely(threat: Threat, low: float, high: float) -> str:
+    """Why inputs lie outside the box, most likely, and what to do."""
+    numbers = not isinstance(threat.low, Tensor) and not isinstance(threat.high, Tensor)
+    if not numbers and low >= 0 and high <= 1:
+        return "where limits are equal, as in a mask, the inputs must have just this value"
+    if numbers and (threat.low, threat.high) == (0, 1) and low >= 0 and _BRIGHT < high <= _WHITE:
+        return "the likely cause is pixels from 0 to 255: divide them by 255"
+    return "the likely cause is normalised data: hand in data units and normalise inside the model with eb.wrap(net, mean=, std=)"
 
 
 def positive(default: Any, *, infinite: bool = False) -> Any:
