@@ -73,7 +73,13 @@ def test_images_of_the_test_split_that_are_trained_on_do_not_count() -> None:
 def test_which_sets_have_splits(noise: str) -> None:
     assert not has_splits(noise)
     assert has_splits("digits")
-    np.savez("both.npz", x_train=np.zeros((2, 1, 3, 3), np.float32), y_train=[0, 1], x_test=np.ones((2, 1, 3, 3)), y_test=[0, 1])
+    np.savez(
+        "both.npz",
+        x_train=np.zeros((2, 1, 3, 3), np.float32),
+        y_train=[0, 1],
+        x_test=np.ones((2, 1, 3, 3)),
+        y_test=[0, 1],
+    )
     assert has_splits("both.npz")
 
 
@@ -87,7 +93,20 @@ def test_a_network_that_guesses_is_not_proposed_for_evaluation(call: Call) -> No
 
 
 def test_best_and_last_weights_are_both_written_and_named(call: Call) -> None:
-    words = ["train", "linear", "--data", "digits", "--out", "w.safetensors", "--epochs", "3", "--objective", "fgsm", "--eps", "0.1"]
+    words = [
+        "train",
+        "linear",
+        "--data",
+        "digits",
+        "--out",
+        "w.safetensors",
+        "--epochs",
+        "3",
+        "--objective",
+        "fgsm",
+        "--eps",
+        "0.1",
+    ]
     said = call(*words, "--json")
     assert said.exit_code == 0, said.stderr
     document = json.loads(said.stdout)

@@ -22,7 +22,21 @@ if TYPE_CHECKING:
 
 
 def train(*words: str, arch: str = "linear", data: str = "digits") -> list[str]:
-    return ["train", arch, "--data", data, "--out", "w.safetensors", "--epochs", "2", "--n", "300", "--rate", "0.05", *words]
+    return [
+        "train",
+        arch,
+        "--data",
+        data,
+        "--out",
+        "w.safetensors",
+        "--epochs",
+        "2",
+        "--n",
+        "300",
+        "--rate",
+        "0.05",
+        *words,
+    ]
 
 
 def weights() -> list[list[float]]:

@@ -88,6 +88,11 @@ class Attack(ABC):
                 )
 
     @property
+    def only_towards(self) -> tuple[int, ...]:
+        """The classes that alone count as a success; none where any error does."""
+        return ()
+
+    @property
     def reach(self) -> float | None:
         """How far its steps can carry it together, in units of ε; None where that is not known beforehand."""
         return None

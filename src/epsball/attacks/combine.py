@@ -84,6 +84,11 @@ class Wrapper(Attack):
         return tuple(sorted({target for member in self.members for target in member.aims_at}))
 
     @property
+    def only_towards(self) -> tuple[int, ...]:
+        only = [member.only_towards for member in self.members]
+        return tuple(sorted({target for targets in only for target in targets})) if all(only) else ()
+
+    @property
     def accepts_start(self) -> bool:  # type: ignore[override]
         return all(member.accepts_start for member in self.members)
 
@@ -165,6 +170,10 @@ class Targeted(Wrapper):
 
     @property
     def aims_at(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (self.target,)
+
+    @property
+    def only_towards(self) -> tuple[int, ...]:
         return (self.target,)
 
     def run(self, ask: Oracle) -> Tensor:

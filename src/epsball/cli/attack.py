@@ -1,10 +1,8 @@
 """``epsball attack``: one attack, with its settings as flags."""
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
-from torch import Tensor
 
 from epsball.attacks import Attack, Restarts, Targeted
 from epsball.cli.fields import configured
@@ -67,7 +65,7 @@ def attack(
     if eps is None and not chosen.minimum_norm:
         raise InputError(f"{name} searches within a budget and has none; give --eps, such as --eps 0.1 or --eps 8/255")
     given = source(model, data, split=split, n=n, device=device, mean=mean, std=std, outputs=outputs)
-    given, ids = _without(given, target)
+    _say(given, target)
     conclude(
         lambda: evaluate(
             given.model,
@@ -76,7 +74,6 @@ def attack(
             suite={name: chosen},
             out=out,
             seed=seed,
-            ids=ids,
             source=data,
             split=given.split,
             batching=batching(given, tune=tune, bfloat16=bfloat16),
@@ -84,7 +81,6 @@ def attack(
         out,
         gate=None,
         as_json=as_json,
-        title=f"{name} towards class {target}" if target is not None else "",
     )
 
 
@@ -96,17 +92,12 @@ def _attack(name: str, words: list[str], restarts: int, target: int | None) -> A
     return made if target is None else Targeted(made, target)
 
 
-def _without(given: Source, target: int | None) -> tuple[Source, Tensor | None]:
-    """The samples that do not have the target as their label, and their ids."""
+def _say(given: Source, target: int | None) -> None:
+    """How many samples the run leaves out because they have the target as their label."""
     if target is None:
-        return given, None
+        return
     classes = given.model(given.x[:1]).shape[1]
     if not 0 <= target < classes:
         raise InputError(f"--target was given as {target}; the model has the classes 0 to {classes - 1}")
-    others = (given.y != target).nonzero().squeeze(1)
-    left_out = len(given.y) - len(others)
-    if not len(others):
-        raise InputError(f"all {left_out} samples have the label {target} already; give another --target")
-    if left_out:
+    if left_out := int((given.y == target).sum()):
         note(f"{left_out} of {len(given.y)} samples have the label {target} already and are left out.")
-    return replace(given, x=given.x[others], y=given.y[others]), others

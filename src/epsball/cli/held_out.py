@@ -44,14 +44,23 @@ class HeldOut:
         """What is measured after every epoch; empty where that is plainly the test split."""
         if not self.known:
             return ""
-        known = f"{count(self.known)} images of its test split are trained on" if self.divided else "it has no test split"
+        known = (
+            f"{count(self.known)} images of its test split are trained on" if self.divided else "it has no test split"
+        )
         if self.validation is None:
-            return f"{self.data}: {known}, and no image is held out, so no accuracy is measured; train on a part with --n."
-        return f"{self.data}: {known}; accuracy is measured on the {count(len(self.validation[1]))} images that are not."
+            return (
+                f"{self.data}: {known}, and no image is held out, so no accuracy is measured; train on a part with --n."
+            )
+        return (
+            f"{self.data}: {known}; accuracy is measured on the {count(len(self.validation[1]))} images that are not."
+        )
 
     def to(self, device: torch.device) -> HeldOut:
         """The same samples on a device."""
-        moved = [None if pair is None else (pair[0].to(device), pair[1].to(device)) for pair in (self.training, self.validation)]
+        moved = [
+            None if pair is None else (pair[0].to(device), pair[1].to(device))
+            for pair in (self.training, self.validation)
+        ]
         return replace(self, training=moved[0] or self.training, validation=moved[1])
 
     def proposal(self, model: str, norm: str, eps: str) -> str:

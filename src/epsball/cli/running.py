@@ -48,6 +48,9 @@ def conclude(
     with interruptible(out):
         run = evaluate()
     reuse(run, out)
+    if not run.plan.data.split:
+        origin = run.plan.data.source
+        note(f"{origin} has no test split: all of its images are meant, those that a model was trained on among them.")
     print_findings(run.findings)
     print_result(results(run, title), document(run, out), as_json=as_json)
     if out is not None:

@@ -127,9 +127,7 @@ def _objective(name: str, norm: str, eps: str | None, steps: int) -> Objective:
 def _prepare(arch: str, data: str, n: int | None, seed: int, device: str) -> tuple[Model, HeldOut]:
     place = checked_device(device)
     samples = loaded(data, n)
-    model = model_for(
-        arch if ":" in arch else f"zoo:{arch}", samples.training[0], classes=samples.classes, seed=seed
-    )
+    model = model_for(arch if ":" in arch else f"zoo:{arch}", samples.training[0], classes=samples.classes, seed=seed)
     if model.module is not None:
         model.module.to(place)
     if samples.sentence:

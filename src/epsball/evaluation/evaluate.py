@@ -61,6 +61,9 @@ def evaluate(
     given order, on the samples that are robust at ε so far; minimum-norm attacks on all correctly classified ones, at any
     distance. A success counts once a fresh pass in the model's own precision and an own float64 distance show it again.
 
+    Where every attack aims at one class, the samples that have it as their label are left out and counted, and the rest is
+    only not turned into that class.
+
     Args:
         model: a classifier in data units, `eb.wrap(net)` or any callable (N, …) -> (N, K).
         data: inputs x (N, …) in the threat's box, and labels y (N,).
@@ -87,7 +90,7 @@ def evaluate(
     """
     threat, seed = _checked(threat, chunk_size), checked_seed(seed)
     attacks, proofs = selection.chosen(suite, threat), certification.chosen(certifiers)
-    samples = prepare(wrap(model), data, threat, ids, batching)
+    samples = prepare(wrap(model), data, threat, ids, batching, selection.targets(attacks))
     plan = make_plan(
         samples,
         threat,

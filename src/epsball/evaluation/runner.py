@@ -166,6 +166,7 @@ class Run:
             dropped=self._dropped,
             success_rates=np.array(self._success_rates),
             passes=self._passes,
+            left_out=samples.left_out,
         )
         findings = [*self._findings, *diagnostics.after(outcome)]
         self._store.finish(table, findings)

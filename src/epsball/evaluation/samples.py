@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 class Samples:
     """n samples, x (n, …) and y (n,) on the model's device, the rest on the processor.
 
-    `clean` and `confidence` are the label predicted on each clean input and its softmax probability.
+    `clean` and `confidence` are the label predicted on each clean input and its softmax probability; `left_out` counts the samples
+    given that are not among these, because every attack aims at their label.
     """
 
     model: Model
@@ -41,6 +42,7 @@ class Samples:
     confidence: NDArray[np.float64]
     classes: int
     batching: Batching
+    left_out: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -63,11 +65,12 @@ def prepare(
     threat: Threat,
     ids: Sequence[int] | Tensor | NDArray[Any] | None,
     batching: Batching | None,
+    targets: Sequence[int] = (),
 ) -> Samples:
-    """Check the samples and pass the clean inputs through the model once.
+    """Check the samples and pass the clean inputs through the model once; those with a target as their label are left out.
 
     Raises:
-        InputError: `data` is no pair of inputs and labels, or they cannot be used.
+        InputError: `data` is no pair of inputs and labels, they cannot be used, or none is left.
         ModelError: the model failed or answered nonsense.
     """
     if not isinstance(data, tuple | list) or len(data) != 2:  # noqa: PLR2004 (inputs and labels)
@@ -80,10 +83,27 @@ def prepare(
         raise InputError(
             f"the ids have {different} different values for {len(x)} inputs; expected one id of its own per input"
         )
+    given = len(x)
+    x, y, numbers = _others(x, y, numbers, targets)
     batching = batching or choose_batching(model, x)
     clean = answers(model, x, batching.batch_size, inspect=partial(_inspect, y))
     label = y.cpu().numpy()
-    return Samples(model, x, y, numbers, label, clean.label[0], clean.confidence[0], clean.classes, batching)
+    left_out = given - len(x)
+    return Samples(model, x, y, numbers, label, clean.label[0], clean.confidence[0], clean.classes, batching, left_out)
+
+
+def _others(
+    x: Tensor, y: Tensor, ids: NDArray[np.int64], targets: Sequence[int]
+) -> tuple[Tensor, Tensor, NDArray[np.int64]]:
+    """The samples whose label is none of the targets."""
+    if not targets:
+        return x, y, ids
+    others = ~torch.isin(y, torch.tensor(targets, device=y.device))
+    if not bool(others.any()):
+        raise InputError(
+            f"all {len(y)} samples have the label {' or '.join(map(str, targets))} already, which is the target; give another target"
+        )
+    return x[others], y[others], ids[others.cpu().numpy()]
 
 
 def _inspect(y: Tensor, logits: Tensor, rows: slice) -> None:

@@ -44,6 +44,12 @@ def chosen(suite: str | Attack | Mapping[str, Attack] | Sequence[Attack], threat
     return attacks
 
 
+def targets(attacks: Mapping[str, Attack]) -> tuple[int, ...]:
+    """The classes that every one of the attacks aims at, so that a sample which has one of them as its label cannot be attacked."""
+    aimed = [set(attack.aims_at) for attack in attacks.values()]
+    return tuple(sorted(set.intersection(*aimed))) if aimed else ()
+
+
 def _named(attacks: Sequence[Attack]) -> dict[str, Attack]:
     seen, named = Counter[str](), {}
     for attack in attacks:
