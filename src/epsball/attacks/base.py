@@ -11,6 +11,7 @@ import torch
 from epsball.attacks.call import Call
 from epsball.errors import InputError
 from epsball.oracle.access import Access
+from epsball.rho import Rho
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,6 +47,12 @@ class Found:
     relative: Tensor
     queries: Tensor
     gradients: Tensor
+
+    @property
+    def rho(self) -> Rho:
+        """The paper's ρ over these samples, with counts of those that are left out of the mean."""
+        relative, distance, success = (t.cpu().numpy() for t in (self.relative, self.distance, self.success))
+        return Rho.of(relative, distance > 0, success)
 
 
 @dataclass(frozen=True)

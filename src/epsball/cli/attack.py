@@ -24,7 +24,6 @@ from epsball.cli.options import (
     Std,
     Tune,
 )
-from epsball.cli.output import note
 from epsball.cli.running import conclude
 from epsball.errors import InputError
 from epsball.evaluation.evaluate import evaluate
@@ -65,7 +64,7 @@ def attack(
     if eps is None and not chosen.minimum_norm:
         raise InputError(f"{name} searches within a budget and has none; give --eps, such as --eps 0.1 or --eps 8/255")
     given = source(model, data, split=split, n=n, device=device, mean=mean, std=std, outputs=outputs)
-    _say(given, target)
+    _check(given, target)
     conclude(
         lambda: evaluate(
             given.model,
@@ -92,12 +91,7 @@ def _attack(name: str, words: list[str], restarts: int, target: int | None) -> A
     return made if target is None else Targeted(made, target)
 
 
-def _say(given: Source, target: int | None) -> None:
-    """How many samples the run leaves out because they have the target as their label."""
-    if target is None:
-        return
+def _check(given: Source, target: int | None) -> None:
     classes = given.model(given.x[:1]).shape[1]
-    if not 0 <= target < classes:
+    if target is not None and not 0 <= target < classes:
         raise InputError(f"--target was given as {target}; the model has the classes 0 to {classes - 1}")
-    if left_out := int((given.y == target).sum()):
-        note(f"{left_out} of {len(given.y)} samples have the label {target} already and are left out.")

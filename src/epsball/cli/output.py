@@ -89,7 +89,7 @@ def results(run: Evaluation, title: str = "") -> Table:
             interval(*wilson(remaining, len(run))),
             f"{count(line.successes)} of {count(line.attacked)}",
             number(metrics.median_distance(run, line.attack)),
-            number(metrics.mean_relative(run, line.attack).mean),
+            number(float(metrics.rho(run, line.attack))),
             number(line.queries),
         )
     return shown
@@ -103,6 +103,7 @@ def document(run: Evaluation, out: Path | None) -> dict[str, Any]:
         **_left(run),
         "certified_accuracy": run.certified_accuracy(),
         "median_distance": metrics.median_distance(run),
+        "rho": {"mean": float(run.rho), "n": run.rho.n, **run.rho.left_out},
         "trusted": run.trusted,
         "reused": run.reused,
         "findings": [portable(finding) for finding in run.findings],
@@ -112,7 +113,7 @@ def document(run: Evaluation, out: Path | None) -> dict[str, Any]:
                 "successes": line.successes,
                 **_remaining(run, line),
                 "median_distance": metrics.median_distance(run, line.attack),
-                "mean_relative": metrics.mean_relative(run, line.attack).mean,
+                "mean_relative": float(metrics.rho(run, line.attack)),
                 "queries": line.queries,
             }
             for line in metrics.attack_summaries(run, budget(run))
