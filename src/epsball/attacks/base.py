@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from epsball.threat import Threat
 
 _PROBABLY_LABELS = 0.8
+_EXPECTED_PASSES = 100.0
 _FINAL = ("__call__", "maximise")
 
 
@@ -100,6 +101,11 @@ class Attack(ABC):
         return ()
 
     @property
+    def expected_passes(self) -> float:
+        """How many passes a sample that resists usually costs, for estimates of time; a forward pass is one, a gradient another."""
+        return _EXPECTED_PASSES
+
+    @property
     def reach(self) -> float | None:
         """How far its steps can carry it together, in units of ε; None where that is not known beforehand."""
         return None
@@ -126,6 +132,7 @@ class Attack(ABC):
         queries: int | None = None,
         start: Tensor | None = None,
         batching: Batching | None = None,
+        tick: Callable[[int, float], object] | None = None,
     ) -> Found:
         """Attack every sample.
 
@@ -139,13 +146,14 @@ class Attack(ABC):
             queries: forward passes that a sample may cost; its search ends when they are spent. Any number when left out.
             start: starting points `(N, …)`, put into the threat; for attacks with the trait `accepts_start`.
             batching: how the model is queried; chosen by rule when left out.
+            tick: called after every micro-batch with the passes that it took and an estimate of those still to come.
 
         Raises:
             InputError: arguments that cannot be used; the sentence says what was expected and how to get there.
             ModelError: the model raised or answered nonsense. It is given back as it was, here too.
         """
         call = Call.prepare(
-            self, model, x, y, threat, seed=seed, ids=ids, queries=queries, start=start, batching=batching
+            self, model, x, y, threat, seed=seed, ids=ids, queries=queries, start=start, batching=batching, tick=tick
         )
         with call.frozen():
             found = [_search(self, ask) for ask in call.oracles(remember=True)]

@@ -80,6 +80,10 @@ class Wrapper(Attack):
         return self.members[0].starts_at_input
 
     @property
+    def expected_passes(self) -> float:
+        return sum(member.expected_passes for member in self.members)
+
+    @property
     def aims_at(self) -> tuple[int, ...]:  # type: ignore[override]
         return tuple(sorted({target for member in self.members for target in member.aims_at}))
 
@@ -110,6 +114,10 @@ class Restarts(Wrapper):
     @property
     def members(self) -> tuple[Attack, ...]:
         return (self.attack,)
+
+    @property
+    def expected_passes(self) -> float:
+        return self.n * self.attack.expected_passes
 
     def run(self, ask: Oracle) -> Tensor:
         x = ask.x0

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from epsball.evaluation.meter import Meter
     from epsball.models.model import Model
     from epsball.threat import Threat
 
@@ -65,7 +66,8 @@ def prepare(
     threat: Threat,
     ids: Sequence[int] | Tensor | NDArray[Any] | None,
     batching: Batching | None,
-    targets: Sequence[int] = (),
+    targets: Sequence[int],
+    meter: Meter,
 ) -> Samples:
     """Check the samples and pass the clean inputs through the model once; those with a target as their label are left out.
 
@@ -86,7 +88,9 @@ def prepare(
     given = len(x)
     x, y, numbers = _others(x, y, numbers, targets)
     batching = batching or choose_batching(model, x)
-    clean = answers(model, x, batching.batch_size, inspect=partial(_inspect, y))
+    meter.begin("clean pass", len(x), right=len(x), robust=len(x))
+    meter.chunk(len(x))
+    clean = answers(model, x, batching.batch_size, inspect=partial(_inspect, y, meter))
     label = y.cpu().numpy()
     left_out = given - len(x)
     return Samples(model, x, y, numbers, label, clean.label[0], clean.confidence[0], clean.classes, batching, left_out)
@@ -106,5 +110,6 @@ def _others(
     return x[others], y[others], ids[others.cpu().numpy()]
 
 
-def _inspect(y: Tensor, logits: Tensor, rows: slice) -> None:
+def _inspect(y: Tensor, meter: Meter, logits: Tensor, rows: slice) -> None:
     checked_logits(logits, Goal(y[rows]))
+    meter.tick(len(logits), len(y) - rows.stop)
