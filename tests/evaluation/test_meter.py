@@ -29,7 +29,7 @@ class Timed(nn.Module):
         self.clock += len(x)
         logits: Tensor = self.net(x)
         if logits.requires_grad:
-            logits.register_hook(self.back)
+            logits.register_hook(self.back)  # type: ignore[no-untyped-call] # torch leaves it untyped
         return logits
 
     def back(self, gradient: Tensor) -> None:

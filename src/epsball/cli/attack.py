@@ -8,6 +8,7 @@ from epsball.attacks import Attack, Restarts, Targeted
 from epsball.cli.fields import configured
 from epsball.cli.loading import Source, batching, source, threat
 from epsball.cli.options import (
+    Anyway,
     Bfloat16,
     Count,
     Data,
@@ -47,6 +48,7 @@ def attack(
     n: Count = None,
     split: Split = "test",
     out: Out = None,
+    anyway: Anyway = False,
     seed: Seed = 0,
     device: Device = "cpu",
     mean: Mean = None,
@@ -73,6 +75,7 @@ def attack(
             suite={name: chosen},
             out=out,
             seed=seed,
+            anyway=anyway,
             source=data,
             split=given.split,
             batching=batching(given, tune=tune, bfloat16=bfloat16),

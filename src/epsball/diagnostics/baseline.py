@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@check("D16", "FAIL", Preflight, remedy="check weights, labels and normalisation: eb.wrap(net, mean=, std=)")
+@check("D16", "FAIL", Preflight, remedy="check weights, labels and normalisation: eb.wrap(net, mean=, std=)", ends=True)
 def baseline(given: Preflight) -> Iterator[Observation]:
     """The clean accuracy must beat guessing, no label stand for all, and accuracy not rise when all labels are shifted by one."""
     label, predicted, classes = given.y.cpu().numpy(), given.clean, given.classes

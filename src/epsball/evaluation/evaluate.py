@@ -51,6 +51,7 @@ def evaluate(
     progress: Progress | None = None,
     chunk_size: int = 1024,
     every_sample: bool = False,
+    anyway: bool = False,
     ids: Sequence[int] | Tensor | None = None,
     source: str = "",
     split: str = "",
@@ -79,6 +80,7 @@ def evaluate(
             on a terminal when left out.
         chunk_size: samples that are attacked, checked and stored at a time.
         every_sample: run every attack on every correctly classified sample, so that each one's own accuracy is known.
+        anyway: attack also a model that guesses on the clean inputs; otherwise the run ends there, with that finding.
         ids: the samples' numbers (N,), row numbers when left out; draws depend on (seed, id) only.
         source: name of the data, for the record.
         split: part of the data, for the record.
@@ -114,6 +116,8 @@ def evaluate(
                 return read_again(out, plan)
             run = Run(samples, threat, plan, store, meter)
             run.start(numpy_of(samples.x))
+            if run.pointless and not anyway:
+                return run.stopped()
             for position, (name, certifier) in enumerate(proofs.items()):
                 run.certify(position, name, certifier)
             for position, (name, attack) in enumerate(attacks.items()):

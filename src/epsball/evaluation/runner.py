@@ -73,6 +73,15 @@ class Run:
             )
         self._samples = replace(samples, clean=earlier["clean"])
 
+    @property
+    def pointless(self) -> bool:
+        """Whether a check before the first attack says that attacks would show nothing."""
+        return any(diagnostics.CHECKS[finding.id].ends for finding in self._findings)
+
+    def stopped(self) -> Evaluation:
+        """What is known so far; the run stays incomplete, and the same call goes on with it once it is wanted anyway."""
+        return Evaluation.of(self._plan, self._table(), self._rows, self._findings, 0.0)
+
     def certify(self, position: int, name: str, certifier: Certifier) -> None:
         """Raise the lower bounds of the correctly classified samples."""
         stage = stage_name("certificates", position, name)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from epsball.errors import InputError
 from epsball.evaluation.answers import answers
+from epsball.evaluation.meter import Meter
 from epsball.goal import Goal
 from epsball.oracle.batching import Batching, choose_batching
 from epsball.validation import checked_goal, checked_ids, checked_inputs, checked_logits
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from epsball.evaluation.meter import Meter
     from epsball.models.model import Model
     from epsball.threat import Threat
 
@@ -66,8 +66,8 @@ def prepare(
     threat: Threat,
     ids: Sequence[int] | Tensor | NDArray[Any] | None,
     batching: Batching | None,
-    targets: Sequence[int],
-    meter: Meter,
+    targets: Sequence[int] = (),
+    meter: Meter | None = None,
 ) -> Samples:
     """Check the samples and pass the clean inputs through the model once; those with a target as their label are left out.
 
@@ -88,6 +88,7 @@ def prepare(
     given = len(x)
     x, y, numbers = _others(x, y, numbers, targets)
     batching = batching or choose_batching(model, x)
+    meter = Meter(lambda *_: None, {}) if meter is None else meter
     meter.begin("clean pass", len(x), right=len(x), robust=len(x))
     meter.chunk(len(x))
     clean = answers(model, x, batching.batch_size, inspect=partial(_inspect, y, meter))
