@@ -17,8 +17,8 @@ WHEN = {Preflight: "before the first attack", Outcome: "after the last attack", 
 
 HEAD = """# Checks
 
-What every evaluation checks of the model and of its own attacks, and every training of what it made. A finding names the check, its evidence and a remedy.
-Written by `docs/checks.py` from the checks.
+What every evaluation checks of the model and of its own attacks, and every training of what it made.
+A finding names the check, its evidence and a remedy. Written by `docs/checks.py` from the checks.
 
 - **FAIL**: the robust accuracy must not be quoted; the run is not trusted.
 - **WARN**: read it before quoting the robust accuracy.

@@ -70,11 +70,8 @@ def source(
     """
     x, y = load_data(data, split, n)
     place = checked_device(device)
-    divided = has_splits(data)
-    if not divided:
-        note(f"{data} has no test split: all of its images are meant, those that a model was trained on among them.")
     loaded = _model(model, x, y, place, mean, std, outputs)
-    return Source(loaded, x.to(place), y.to(place), split if divided else "")
+    return Source(loaded, x.to(place), y.to(place), split if has_splits(data) else "")
 
 
 def named_classes(data: str, split: str) -> tuple[str, ...]:

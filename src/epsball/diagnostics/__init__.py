@@ -23,6 +23,7 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     sample_size,
     step_reach,
     success_rate,
+    targets,
     unconfirmed,
     untrained,
     vanishing_gradient,

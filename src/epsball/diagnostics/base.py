@@ -43,6 +43,7 @@ class Check(Generic[Context]):
         test: yields what it observes; nothing where all is well. The first line of its docstring is its row in the docs.
         remedy: what to do about a finding.
         unless: ids of checks that sort before this one and whose findings make this one meaningless.
+        ends: whether a finding ends an evaluation before its first attack, unless the user wants it anyway.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Check(Generic[Context]):
     test: Callable[[Context], Iterable[Observation]]
     remedy: str
     unless: tuple[str, ...] = ()
+    ends: bool = False
 
     def __post_init__(self) -> None:
         if any(other >= self.id for other in self.unless):
@@ -77,6 +79,8 @@ def check(
     context: type[Context],
     remedy: str,
     unless: tuple[str, ...] = (),
+    *,
+    ends: bool = False,
 ) -> Callable[[Callable[[Context], Iterable[Observation]]], Check[Context]]:
     """Return a decorator that makes a registered check of a test. Arguments are those of `Check`.
 
@@ -89,7 +93,7 @@ def check(
     """
 
     def made(test: Callable[[Context], Iterable[Observation]]) -> Check[Context]:
-        return CHECKS.add(id, Check(id, severity, context, test, remedy, unless))
+        return CHECKS.add(id, Check(id, severity, context, test, remedy, unless, ends))
 
     return made
 

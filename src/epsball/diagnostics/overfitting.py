@@ -21,7 +21,7 @@ LOST = 0.1
     remedy="use the best weights, lower the rate, stop earlier, or train against PGD",
 )
 def overfitting(history: TrainingHistory) -> Iterator[Observation]:
-    """The last weights must not be 30 points better under FGSM than under PGD, nor 10 points worse under PGD than those of an earlier epoch.
+    """The last weights must not be 30 points better under FGSM than under PGD, nor 10 worse under PGD than earlier ones.
 
     Catastrophic overfitting (Wong, Rice, Kolter 2020, arXiv:2001.03994) and robust overfitting (Rice, Wong, Kolter 2020,
     arXiv:2002.11569), on held-out samples.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     "D45",
     "FAIL",
     TrainingHistory,
-    remedy="lower the rate or ε, let ε rise for longer (warm_up), start from a network trained at a smaller ε, or train for more epochs",
+    remedy="lower the rate or ε, let ε rise for longer (warm_up), start from weights for a smaller ε, or train for more epochs",
 )
 def untrained(history: TrainingHistory) -> Iterator[Observation]:
     """A trained network must do better than guessing on samples held out, or on those that it was trained on where none are."""
