@@ -124,3 +124,32 @@ def test_what_cannot_be_trained_is_said_in_one_sentence(call: Call, words: list[
     assert said.exit_code == 2
     assert len(said.stderr.strip().splitlines()) == 1
     assert part in said.stderr
+
+
+def test_weights_that_are_there_are_kept_beside_the_new_ones(call: Call) -> None:
+    assert call(*train("--seed", "1")).exit_code == 0
+    first = Path("w.safetensors").read_bytes()
+    same = call(*train("--seed", "1"))
+    assert "was there already" not in same.stderr
+    assert list(Path().glob("*.old-*")) == []
+    for seed, kept in (("2", "w.old-1.safetensors"), ("3", "w.old-2.safetensors")):
+        assert f"its weights are kept as {kept}" in call(*train("--seed", seed)).stderr
+    assert Path("w.old-1.safetensors").read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("more", "arch", "words"),
+    [
+        (["--rate", "1000"], "linear", "rate was given as 1000, and Adam moves every weight by about as much"),
+        (["--objective", "pgd", "--eps", "0"], "linear", "was given ε = 0, at which nothing moves"),
+        (["--objective", "fgsm", "--eps", "0/255"], "linear", "was given ε = 0"),
+        ([], "soft.py:make", "the model returned probabilities (every row lies in [0, 1] and sums to 1)"),
+    ],
+)
+def test_what_teaches_nothing_is_refused(call: Call, more: list[str], arch: str, words: str) -> None:
+    net = "nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.Softmax(1))"
+    Path("soft.py").write_text(f"from torch import nn\ndef make():\n    return {net}\n", encoding="utf-8")
+    said = call(*train(*more, arch=arch))
+    assert said.exit_code == 2
+    assert words in said.stderr
+    assert not Path("w.safetensors").exists()

@@ -1,9 +1,11 @@
 """``epsball train``: weights from data."""
 
+import itertools
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 
 from epsball.cli.exit_codes import ExitCode
@@ -13,7 +15,7 @@ from epsball.cli.options import Count, Data, Device, Eps, Json, Seed
 from epsball.cli.output import note, print_findings, print_result, table
 from epsball.errors import InputError
 from epsball.models.model import Model
-from epsball.models.weights import save_weights
+from epsball.models.weights import read_weights, save_weights
 from epsball.record.files import is_special
 from epsball.record.plan import portable
 from epsball.report.text import DASH, count, percent, seconds
@@ -103,12 +105,35 @@ class Files:
     def written(self, trained: Trained) -> "Files":
         """Write the weights, and remove the checkpoint; without held-out samples there are no best ones."""
         best = None if trained.peak is None else self.best
-        save_weights(trained.model, self.last)
+        _put(trained.model, self.last)
         if best and trained.peak:
-            save_weights(trained.peak, best)
+            _put(trained.peak, best)
         if self.checkpoint:
             self.checkpoint.unlink(missing_ok=True)
         return replace(self, best=best)
+
+
+def _put(model: Model, file: Path) -> None:
+    """Write weights; other ones that stand there already are kept under the next free name beside them."""
+    if is_special(file) or not file.is_file():
+        save_weights(model, file)
+        return
+    names = (file.with_name(f"{file.stem}.old-{number}{file.suffix}") for number in itertools.count(1))
+    kept = next(name for name in names if not name.exists())
+    file.replace(kept)
+    save_weights(model, file)
+    if _hold_the_same(file, kept):
+        kept.unlink()
+    else:
+        note(f"{file} was there already: its weights are kept as {kept}.")
+
+
+def _hold_the_same(file: Path, kept: Path) -> bool:
+    try:
+        (new, _), (old, _) = read_weights(file), read_weights(kept)
+    except InputError:  # what stood there was something else
+        return False
+    return new.keys() == old.keys() and all(torch.equal(value, old[name]) for name, value in new.items())
 
 
 def _objective(name: str, norm: str, eps: str | None, steps: int) -> Objective:

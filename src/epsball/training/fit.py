@@ -26,7 +26,7 @@ from epsball.training.objectives import Objective, standard
 from epsball.training.objectives.base import Robust, warmed
 from epsball.training.recipe import Recipe
 from epsball.training.step import Gradients, memory_format
-from epsball.training.validation import Measured, Validation, classes_of, device_of, predicted
+from epsball.training.validation import Measured, Validation, checked_answers, classes_of, device_of, predicted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,7 +128,7 @@ def fit(
 
     Raises:
         InputError: data or labels that cannot be used; a checkpoint of another run.
-        ModelError: the loss is not finite.
+        ModelError: the loss is not finite, or a pass through the network failed.
         KeyboardInterrupt: as it comes; the checkpoint holds the last complete epoch.
     """
     recipe = Recipe() if recipe is None else recipe
@@ -268,7 +268,7 @@ def _trainable(model: Model, x: Tensor, y: Tensor) -> nn.Module:
             f"the training set is x {tuple(x.shape)} {x.dtype} and y {tuple(y.shape)} {y.dtype}; "
             "expected floats (N, C, H, W) and int64 labels (N,), as load_data gives them"
         )
-    classes = classes_of(model, x)
+    classes = checked_answers(model, x)
     if not 0 <= int(y.min()) <= int(y.max()) < classes:
         raise InputError(
             f"the labels run from {int(y.min())} to {int(y.max())} and the model has {classes} classes; "

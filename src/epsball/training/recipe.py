@@ -50,7 +50,7 @@ class Recipe:
     Args:
         epochs: passes over the data.
         batch_size: rows of the largest batch; batches differ by at most one row.
-        rate: the peak learning rate.
+        rate: the peak learning rate; at most 1 with Adam, which moves every weight by about the rate in each step.
         optimiser: (parameters, rate) -> a torch optimiser.
         schedule: fraction of the steps done, in (0, 1] -> fraction of the rate.
         augment: (x, generator) -> x for every batch; None for the images as they are.
@@ -60,7 +60,7 @@ class Recipe:
             from the first step on. Begun at a large ε, a network may stay for good where every class is equally likely.
 
     Raises:
-        InputError: a number that is not positive, a warm-up outside [0, 1].
+        InputError: a number that is not positive, a rate at which nothing is learned, a warm-up outside [0, 1].
     """
 
     epochs: int = 10
@@ -78,6 +78,11 @@ class Recipe:
             value = getattr(self, name)
             if not (value > 0 and math.isfinite(value)):
                 raise InputError(f"{name} was given as {value}; expected a positive number")
+        if self.optimiser is adam and self.rate > 1:
+            raise InputError(
+                f"rate was given as {self.rate:g}, and Adam moves every weight by about as much in each step; "
+                "expected at most 1, such as 0.003"
+            )
         if not 0 <= self.warm_up <= 1:
             raise InputError(f"warm_up was given as {self.warm_up}; expected a fraction of the steps between 0 and 1")
 

@@ -9,7 +9,10 @@ import torch
 
 from epsball.attacks.fgsm import FGSM
 from epsball.attacks.pgd import PGD
-from epsball.models.forward import batches
+from epsball.goal import Goal
+from epsball.models.forward import batches, logits_of
+from epsball.models.scale import check_scale
+from epsball.validation import checked_logits
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from epsball.models.model import Model
     from epsball.threat import Threat
 
+_ROWS_TRIED = 64
 _ROWS = 512
 """Rows at once, and as many as are attacked."""
 _ATTACK = PGD(steps=10)
@@ -82,6 +86,19 @@ def classes_of(model: Model, x: Tensor) -> int:
     with model.frozen(), torch.no_grad():
         _, logits = next(batches(model, x[:1].to(device_of(model)), 1))
         return int(logits.shape[1])
+
+
+def checked_answers(model: Model, x: Tensor) -> int:
+    """How many classes the model tells apart, once its answers to the first images have turned out to be logits.
+
+    Raises:
+        InputError: it returns probabilities where logits are expected, as a network does that ends in a softmax.
+    """
+    x = x[:_ROWS_TRIED].to(device_of(model))
+    check_scale(model, x)
+    logits = logits_of(model, x, len(x))
+    checked_logits(logits, Goal(torch.zeros(len(x), dtype=torch.int64)))
+    return int(logits.shape[1])
 
 
 def robust_accuracy(

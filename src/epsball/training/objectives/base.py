@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+import torch
+
 from epsball.errors import InputError
 from epsball.registry import Registry
 
@@ -73,14 +75,18 @@ class Named:
 
 
 def needed(threat: Threat | None, name: str) -> Threat:
-    """The threat, refused where there is none.
+    """The threat, refused where there is none to train against.
 
     Raises:
-        InputError: no threat was given.
+        InputError: no threat was given, or one with ε = 0.
     """
     if threat is None:
         raise InputError(
             f"the objective {name} was given no threat; expected one to train against, eb.Threat('linf', 0.1)"
+        )
+    if not float(torch.as_tensor(threat.eps).max()):
+        raise InputError(
+            f"the objective {name} was given ε = 0, at which nothing moves; give a budget above 0, or train with the standard objective"
         )
     return threat
 
