@@ -230,9 +230,10 @@ def replace_eps(threat: Threat, eps: float | Tensor) -> Threat:
 
 def _broadcasts(bound: Tensor, x: Tensor) -> bool:
     try:
-        return torch.broadcast_shapes(bound.shape, x.shape) == x.shape
+        bound.expand_as(x)
     except RuntimeError:
         return False
+    return True
 
 
 def _wide(x: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ def judged(names: Sequence[str], outputs: Sequence[str], *, known: bool, wrong: 
     classes, n = len(names), 20 * len(names)
     draws = np.random.default_rng(0)
     label = np.arange(n) % classes
-    clean = np.array([outputs.index(names[k]) for k in label])
+    clean = np.array([outputs.index(names[int(k)]) for k in label])
     clean[: int(wrong * n)] = draws.integers(0, classes, int(wrong * n))
     given = Preflight(
         eb.wrap(lambda x: x),

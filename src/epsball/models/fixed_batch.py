@@ -27,7 +27,7 @@ class FixedBatch(nn.Module):
         """Return the answers (N, …) to inputs (N, …)."""
         missing = -len(x) % self.size
         filled = torch.cat((x, x[-1:].expand(missing, *x.shape[1:]))) if missing else x
-        answers = [self._rows(self.net(group)) for group in filled.split(self.size)]
+        answers = [self._rows(self.net(group)) for group in torch.split(filled, self.size)]
         return torch.cat(answers)[: len(x)]
 
     def _rows(self, answer: Tensor) -> Tensor:

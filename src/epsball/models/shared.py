@@ -41,7 +41,7 @@ _HELD: dict[tuple[object, int], _Entry[object]] = {}
 @contextmanager
 def held(things: Iterable[Thing], note: Callable[[Thing], Noted]) -> Iterator[list[Noted]]:
     """Hold things for as long as the context lasts, and give what `note` made of each when it was first held."""
-    keys = [((note, id(thing)), thing) for thing in things]
+    keys: list[tuple[tuple[object, int], Thing]] = [((note, id(thing)), thing) for thing in things]
     taken: list[tuple[object, int]] = []
     notes: list[Noted] = []
     try:

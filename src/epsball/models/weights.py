@@ -21,8 +21,8 @@ State = dict[str, Tensor]
 _STATES = ("state_dict", "model_state_dict", "model", "net", "weights")
 _OF_THE_ZOO = "name the architecture, image shape and number of classes these weights were trained with"
 _OF_A_FILE = "build the network that they were saved from, or save those alone that are its own, torch.save(net.state_dict(), path)"
-_NUMBER = np.float64(0).__reduce__()
-_HARMLESS = [Namespace, np.dtype, _NUMBER[0], *(type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd")]
+_NUMBER: Any = np.float64(0).__reduce__()[0]
+_HARMLESS: list[Any] = [Namespace, np.dtype, _NUMBER, *(type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd")]
 """What training scripts save beside the weights, the command line's options and accuracies: attributes and numbers, no code."""
 _REMEDY = "save the weights with epsball.save_weights(model, path) or torch.save(net.state_dict(), path)"
 

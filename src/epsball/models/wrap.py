@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
@@ -47,7 +47,7 @@ def wrap(
             raise InputError("the model is wrapped already; give mean, std and outputs to the first wrap")
         return net
     if type(net).__name__ == "ExportedProgram":  # of torch.export, which is not imported for this
-        net = net.module()
+        net = cast("Any", net).module()
     if not callable(net):
         raise InputError(
             f"the model was given as {type(net).__name__}; expected a callable from (N, …) to (N, K) logits"
