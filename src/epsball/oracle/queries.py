@@ -70,7 +70,6 @@ class Queries:
         ):
             known = last.queried & (last.x == x).flatten(1).all(1)
         self.decisions(x, held, goal, ~known)
-        self._last = _Last(x, _version(x), held, goal, known | (self.live(held) & ~known))
 
     def decisions(self, x: Tensor, held: Tensor, goal: Goal, where: Tensor | None) -> Tensor:
         """Whether each point `x` `(n, …)` or `(n, m, …)` is a success, of the same lead; arguments are those of `ask`."""
