@@ -121,4 +121,4 @@ def test_no_attack_beats_the_closed_form(name: str, norm: str, classes: int) -> 
 @pytest.mark.parametrize(("name", "norm"), PAIRS)
 @pytest.mark.parametrize("check", list(CHECKS))
 def test_every_attack_keeps_the_contract(check: str, name: str, norm: str) -> None:
-    CHECKS[check](ATTACKS[name], norm)
+    CHECKS[check](ATTACKS[name], norm, torch.device("cpu"))
