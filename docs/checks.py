@@ -6,19 +6,19 @@ import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from epsball.diagnostics import CHECKS, Outcome, Preflight
+from epsball.diagnostics import CHECKS, Outcome, Preflight, TrainingHistory
 
 if TYPE_CHECKING:
     from epsball.diagnostics import Check
 
 PAGE = Path(__file__).with_name("checks.md")
 
-WHEN = {Preflight: "before the first attack", Outcome: "after the last attack"}
+WHEN = {Preflight: "before the first attack", Outcome: "after the last attack", TrainingHistory: "after a training"}
 
 HEAD = """# Checks
 
-What every evaluation checks of the model and of its own attacks. A finding names the check, its evidence and a remedy.
-Written by `docs/checks.py` from the checks.
+What every evaluation checks of the model and of its own attacks, and every training of what it made.
+A finding names the check, its evidence and a remedy. Written by `docs/checks.py` from the checks.
 
 - **FAIL**: the robust accuracy must not be quoted; the run is not trusted.
 - **WARN**: read it before quoting the robust accuracy.

@@ -17,7 +17,7 @@ def test_the_quick_suite_is_the_attacks_at_their_defaults() -> None:
 
 
 def test_runs_of_version_two_were_made_with_these_settings() -> None:
-    assert SUITE_VERSION == 2
+    assert SUITE_VERSION == 3
     made = suite("standard")
     assert list(made) == ["noise", "fgsm", "momentum-pgd", "pgd", "pgd-margin", "deepfool", "lbfgs"]
     assert made["noise"] == eb.AdditiveNoise(draws=100)

@@ -149,7 +149,7 @@ def test_attacks_that_cannot_be_used(call: Call, words: list[str], parts: list[s
 def test_a_target_that_every_sample_has_already(call: Call) -> None:
     np.savez("ones.npz", x=GOOD, y=np.ones(4, dtype=np.int64))
     words = ["attack", "nets.py:linear", "--data", "ones.npz", "--attack", "fgsm", "--norm", "linf", "--eps", "0.1"]
-    refused(call(*words, "--target", "1"), "all 4 samples", "another --target")
+    refused(call(*words, "--target", "1"), "all 4 samples", "another target")
 
 
 def test_a_gate_without_a_budget(call: Call) -> None:

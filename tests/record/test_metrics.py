@@ -75,11 +75,12 @@ def test_quantiles_and_medians() -> None:
 
 def test_the_papers_robustness_is_over_the_fooled() -> None:
     run = evaluation([0.0, 1.0, 3.0, INF], attacks={"one": rows([1, 2, 3], [1.0, 3.0, INF])})
-    assert metrics.mean_relative(run, "one") == metrics.Relative(mean=1.0, fooled=2, attacked=3)
+    found = metrics.rho(run, "one")
+    assert (found, found.n, found.wrong, found.not_found, found.zero) == (1.0, 2, 0, 1, 0)
     with pytest.raises(InputError, match="no attack 'two'; it has one"):
-        metrics.mean_relative(run, "two")
+        metrics.rho(run, "two")
     nothing = evaluation([INF], attacks={"one": rows([0], [INF])})
-    assert math.isnan(metrics.mean_relative(nothing, "one").mean)
+    assert math.isnan(metrics.rho(nothing, "one"))
 
 
 def test_every_attack_has_its_own_accuracy_and_adds_to_the_errors() -> None:

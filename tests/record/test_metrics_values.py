@@ -72,7 +72,7 @@ def test_a_distance_counts_only_with_success() -> None:
     columns = rows([1, 2], [0.5, 0.7]).columns() | {"success": np.array([True, False])}
     run = evaluation([0.0, 0.5, INF, INF], attacks={"one": AttackRows.of(columns)})
     assert metrics.attack_upper(run, "one").tolist() == [0.0, 0.5, INF, INF]
-    assert metrics.mean_relative(run, "one") == metrics.Relative(mean=0.25, fooled=1, attacked=2)
+    assert (metrics.rho(run, "one"), metrics.rho(run, "one").n) == (0.25, 1)
     assert run.attacks["one"].within(1.0).tolist() == [True, False]
 
 

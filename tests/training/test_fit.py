@@ -147,8 +147,12 @@ def test_an_adversarial_run_resumes_too(tmp_path: Path) -> None:
     objective = adversarial(eb.PGD(steps=2), eb.Threat(eb.linf, eps=0.1), clean=0.5)
     whole = fit(small(), stripes(), SHORT, objective=objective)
 
+    def interrupt(_stage: str, done: int, _total: int) -> None:
+        if done == 20:
+            raise KeyboardInterrupt
+
     with pytest.raises(KeyboardInterrupt):
-        fit(small(), stripes(), SHORT, objective=cut(objective, 20), checkpoint=tmp_path / "run.pt")
+        fit(small(), stripes(), SHORT, objective=objective, checkpoint=tmp_path / "run.pt", progress=interrupt)
     resumed = fit(small(), stripes(), SHORT, objective=objective, checkpoint=tmp_path / "run.pt")
     assert resumed.model.fingerprint() == whole.model.fingerprint()
 

@@ -32,6 +32,10 @@ class AdditiveNoise(Attack):
 
     draws: int = positive(10)
 
+    @property
+    def expected_passes(self) -> float:
+        return self.draws
+
     def run(self, ask: Oracle) -> Tensor:
         x = ask.x0
         for _ in ask.steps(self.draws):

@@ -11,6 +11,7 @@ import torch
 from epsball.attacks.call import Call
 from epsball.errors import InputError
 from epsball.oracle.access import Access
+from epsball.rho import Rho
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from epsball.threat import Threat
 
 _PROBABLY_LABELS = 0.8
+_EXPECTED_PASSES = 100.0
 _FINAL = ("__call__", "maximise")
 
 
@@ -46,6 +48,12 @@ class Found:
     relative: Tensor
     queries: Tensor
     gradients: Tensor
+
+    @property
+    def rho(self) -> Rho:
+        """The paper's ρ over these samples, with counts of those that are left out of the mean."""
+        relative, distance, success = (t.cpu().numpy() for t in (self.relative, self.distance, self.success))
+        return Rho.of(relative, distance > 0, success)
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,16 @@ class Attack(ABC):
                 )
 
     @property
+    def only_towards(self) -> tuple[int, ...]:
+        """The classes that alone count as a success; none where any error does."""
+        return ()
+
+    @property
+    def expected_passes(self) -> float:
+        """How many passes a sample that resists usually costs, for estimates of time; a forward pass is one, a gradient another."""
+        return _EXPECTED_PASSES
+
+    @property
     def reach(self) -> float | None:
         """How far its steps can carry it together, in units of ε; None where that is not known beforehand."""
         return None
@@ -114,6 +132,7 @@ class Attack(ABC):
         queries: int | None = None,
         start: Tensor | None = None,
         batching: Batching | None = None,
+        tick: Callable[[int, float], object] | None = None,
     ) -> Found:
         """Attack every sample.
 
@@ -127,13 +146,14 @@ class Attack(ABC):
             queries: forward passes that a sample may cost; its search ends when they are spent. Any number when left out.
             start: starting points `(N, …)`, put into the threat; for attacks with the trait `accepts_start`.
             batching: how the model is queried; chosen by rule when left out.
+            tick: called after every micro-batch with the passes that it took and an estimate of those still to come.
 
         Raises:
             InputError: arguments that cannot be used; the sentence says what was expected and how to get there.
             ModelError: the model raised or answered nonsense. It is given back as it was, here too.
         """
         call = Call.prepare(
-            self, model, x, y, threat, seed=seed, ids=ids, queries=queries, start=start, batching=batching
+            self, model, x, y, threat, seed=seed, ids=ids, queries=queries, start=start, batching=batching, tick=tick
         )
         with call.frozen():
             found = [_search(self, ask) for ask in call.oracles(remember=True)]

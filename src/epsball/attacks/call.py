@@ -50,6 +50,8 @@ class Traits(Protocol):
     def images_only(self) -> bool: ...
     @property
     def accepts_start(self) -> bool: ...
+    @property
+    def expected_passes(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class Call:
         queries: int | None,
         start: Tensor | None,
         batching: Batching | None,
+        tick: Callable[[int, float], object] | None = None,
     ) -> Call:
         """Check what a user handed to an attack; arguments and errors are those of `Attack.__call__`."""
         name = type(attack).__name__
@@ -102,6 +105,8 @@ class Call:
             queries=checked_queries(queries),
             start=checked_start(start, x),
             minimise=attack.minimum_norm,
+            tick=tick,
+            expected_passes=attack.expected_passes,
         )
         return cls(model, x, goal, threat, terms, batching or choose_batching(model, x))
 
@@ -118,7 +123,13 @@ class Call:
         for first in range(0, len(self.x), size):
             block = slice(first, first + size)
             start = None if self.terms.start is None else self.terms.start[block]
-            terms = replace(self.terms, ids=self.terms.ids[block], start=start, remember=remember)
+            tick = self._with_later(max(0, len(self.x) - first - size))
+            terms = replace(self.terms, ids=self.terms.ids[block], start=start, remember=remember, tick=tick)
             yield Oracle(
                 self.model, self.x[block], self.goal[block], self.threat[block], batching=self.batching, terms=terms
             )
+
+    def _with_later(self, rows: int) -> Callable[[int, float], object] | None:
+        """The caller's tick, with the passes expected for the rows of later blocks added."""
+        tick, later = self.terms.tick, rows * self.terms.expected_passes
+        return None if tick is None else lambda passes, coming: tick(passes, coming + later)

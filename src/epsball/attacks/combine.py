@@ -80,8 +80,17 @@ class Wrapper(Attack):
         return self.members[0].starts_at_input
 
     @property
+    def expected_passes(self) -> float:
+        return sum(member.expected_passes for member in self.members)
+
+    @property
     def aims_at(self) -> tuple[int, ...]:  # type: ignore[override]
         return tuple(sorted({target for member in self.members for target in member.aims_at}))
+
+    @property
+    def only_towards(self) -> tuple[int, ...]:
+        only = [member.only_towards for member in self.members]
+        return tuple(sorted({target for targets in only for target in targets})) if all(only) else ()
 
     @property
     def accepts_start(self) -> bool:  # type: ignore[override]
@@ -105,6 +114,10 @@ class Restarts(Wrapper):
     @property
     def members(self) -> tuple[Attack, ...]:
         return (self.attack,)
+
+    @property
+    def expected_passes(self) -> float:
+        return self.n * self.attack.expected_passes
 
     def run(self, ask: Oracle) -> Tensor:
         x = ask.x0
@@ -165,6 +178,10 @@ class Targeted(Wrapper):
 
     @property
     def aims_at(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (self.target,)
+
+    @property
+    def only_towards(self) -> tuple[int, ...]:
         return (self.target,)
 
     def run(self, ask: Oracle) -> Tensor:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from epsball.oracle.oracle import Oracle
     from epsball.oracle.rows import State
 
+_USUAL_STEPS = 4
+
 
 @dataclass(frozen=True)
 class DeepFool(Attack):
@@ -50,6 +52,10 @@ class DeepFool(Attack):
     halvings: int = nonnegative(3)
     screen: float = nonnegative(0.25, infinite=True)
     boxed: bool | None = None
+
+    @property
+    def expected_passes(self) -> float:
+        return _USUAL_STEPS * (1 + self.candidates)
 
     def run(self, ask: Oracle) -> Tensor:
         s = ask.keep(x=ask.x0, lengths=None)

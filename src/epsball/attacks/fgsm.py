@@ -30,6 +30,10 @@ class FGSM(Attack):
 
     loss: Loss = cross_entropy
 
+    @property
+    def expected_passes(self) -> float:
+        return 2
+
     def run(self, ask: Oracle) -> Tensor:
         _, g = ask.gradient(ask.x0, self.loss)
         return ask.threat.furthest(g, ask.x0)

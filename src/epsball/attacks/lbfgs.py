@@ -57,6 +57,10 @@ class LBFGS(Attack):
     checks: int = nonnegative(10)
     candidates: int = positive(10)
 
+    @property
+    def expected_passes(self) -> float:
+        return 2 * self.steps * self.searches + self.checks
+
     def run(self, ask: Oracle) -> Tensor:
         start = Start.of(nearest_boundary(ask, ask.x0, l2, self.candidates, screen=torch.inf), ask.x0)
         c, x = start.c, start.x

@@ -59,6 +59,10 @@ class PGD(Attack):
         """Length of a step as a fraction of ε."""
         return float(self.first * (self.rate / self.first) ** (step / max(self.steps - 1, 1)))
 
+    @property
+    def expected_passes(self) -> float:
+        return 2 * self.steps
+
     def run(self, ask: Oracle) -> Tensor:
         s = ask.keep(x=ask.start(random=self.random_start), memory=None)
         for step in ask.steps(self.steps):

@@ -3,12 +3,12 @@
 from typing import Annotated
 
 import typer
-from torch import Tensor
 
 from epsball.attacks import Attack, Restarts, Targeted
 from epsball.cli.fields import configured
 from epsball.cli.loading import Source, batching, source, threat
 from epsball.cli.options import (
+    Anyway,
     Bfloat16,
     Count,
     Data,
@@ -25,7 +25,6 @@ from epsball.cli.options import (
     Std,
     Tune,
 )
-from epsball.cli.output import note
 from epsball.cli.running import conclude
 from epsball.errors import InputError
 from epsball.evaluation.evaluate import evaluate
@@ -49,6 +48,7 @@ def attack(
     n: Count = None,
     split: Split = "test",
     out: Out = None,
+    anyway: Anyway = False,
     seed: Seed = 0,
     device: Device = "cpu",
     mean: Mean = None,
@@ -66,7 +66,7 @@ def attack(
     if eps is None and not chosen.minimum_norm:
         raise InputError(f"{name} searches within a budget and has none; give --eps, such as --eps 0.1 or --eps 8/255")
     given = source(model, data, split=split, n=n, device=device, mean=mean, std=std, outputs=outputs)
-    given, ids = _without(given, target)
+    _check(given, target)
     conclude(
         lambda: evaluate(
             given.model,
@@ -75,15 +75,14 @@ def attack(
             suite={name: chosen},
             out=out,
             seed=seed,
-            ids=ids,
+            anyway=anyway,
             source=data,
-            split=split,
+            split=given.split,
             batching=batching(given, tune=tune, bfloat16=bfloat16),
         ),
         out,
         gate=None,
         as_json=as_json,
-        title=f"{name} towards class {target}" if target is not None else "",
     )
 
 
@@ -95,17 +94,7 @@ def _attack(name: str, words: list[str], restarts: int, target: int | None) -> A
     return made if target is None else Targeted(made, target)
 
 
-def _without(given: Source, target: int | None) -> tuple[Source, Tensor | None]:
-    """The samples that do not have the target as their label, and their ids."""
-    if target is None:
-        return given, None
+def _check(given: Source, target: int | None) -> None:
     classes = given.model(given.x[:1]).shape[1]
-    if not 0 <= target < classes:
+    if target is not None and not 0 <= target < classes:
         raise InputError(f"--target was given as {target}; the model has the classes 0 to {classes - 1}")
-    others = (given.y != target).nonzero().squeeze(1)
-    left_out = len(given.y) - len(others)
-    if not len(others):
-        raise InputError(f"all {left_out} samples have the label {target} already; give another --target")
-    if left_out:
-        note(f"{left_out} of {len(given.y)} samples have the label {target} already and are left out.")
-    return Source(given.model, given.x[others], given.y[others]), others

@@ -59,7 +59,7 @@ def accuracies(run: Evaluation) -> Table:
     _row(shown, "clean", right)
     for name, rows in run.attacks.items():
         own = metrics.attack_upper(run, name)
-        facts = number(metrics.median_distance(run, name)), number(metrics.mean_relative(run, name).mean)
+        facts = number(metrics.median_distance(run, name)), number(float(metrics.rho(run, name)))
         _row(shown, name, own > run.eps, *facts)
         if run.plan.attacks[name].minimum_norm and rows.success.any():
             _row(shown, "  at any distance", np.isinf(own))

@@ -8,6 +8,7 @@ from epsball.attacks.base import Attack
 from epsball.attacks.registry import make_attack, registry
 from epsball.cli.loading import batching, source, threat
 from epsball.cli.options import (
+    Anyway,
     Bfloat16,
     Count,
     Data,
@@ -46,6 +47,7 @@ def evaluate(
     gate: Annotated[
         str | None, typer.Option(metavar="FRACTION", help="Exit 1 if robust accuracy is below this fraction: 0.8, 4/5.")
     ] = None,
+    anyway: Anyway = False,
     seed: Seed = 0,
     device: Device = "cpu",
     mean: Mean = None,
@@ -66,9 +68,10 @@ def evaluate(
             suite=chosen,
             out=out,
             seed=seed,
+            anyway=anyway,
             every_sample=every_sample,
             source=data,
-            split=split,
+            split=given.split,
             batching=batching(given, tune=tune, bfloat16=bfloat16),
         ),
         out,

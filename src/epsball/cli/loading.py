@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from epsball.cli.output import note
-from epsball.data.load import load_data
+from epsball.data.load import has_splits, load_data
 from epsball.errors import InputError
 from epsball.models.load import load_model
 from epsball.models.wrap import wrap
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A model and its samples, on one device."""
+    """A model and its samples, on one device, and the split that they are of; "" where the data has none."""
 
     model: Model
     x: Tensor
     y: Tensor
+    split: str
 
 
 def numbers(text: str | None, option: str) -> float | list[float] | None:
@@ -69,7 +70,8 @@ def source(
     """
     x, y = load_data(data, split, n)
     place = checked_device(device)
-    return Source(_model(model, x, y, place, mean, std, outputs), x.to(place), y.to(place))
+    loaded = _model(model, x, y, place, mean, std, outputs)
+    return Source(loaded, x.to(place), y.to(place), split if has_splits(data) else "")
 
 
 def model_for(spec: str, x: Tensor, *, classes: int | None = None, seed: int = 0) -> Model:

@@ -42,6 +42,10 @@ Bfloat16 = Annotated[
     bool,
     typer.Option("--bfloat16", help="Search in bfloat16; every success is verified in the model's own precision."),
 ]
+Anyway = Annotated[
+    bool,
+    typer.Option("--anyway", help="Attack also a model that guesses; otherwise the run ends after the clean pass."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 Mean = Annotated[
     str | None,

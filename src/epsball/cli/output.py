@@ -16,6 +16,7 @@ from epsball.record import Evaluation, Finding, metrics
 from epsball.record.plan import portable
 from epsball.record.statistics import wilson
 from epsball.report.budget import budget
+from epsball.report.target import left_out, target
 from epsball.report.text import NORMS, count, epsilon, number, percent
 
 
@@ -73,8 +74,11 @@ def interval(low: float, high: float) -> str:
 def results(run: Evaluation, title: str = "") -> Table:
     """Clean accuracy, then every attack with the robust accuracy so far."""
     threat = run.plan.threat
-    title = title or f"{NORMS[threat.norm]}, ε = {epsilon(threat)}, {count(len(run))} samples"
-    shown = table(title, "", "accuracy", "95 % interval", "fooled", "distance", "|r|/|x|", "queries")
+    towards = target(run.plan)
+    parts = f"{NORMS[threat.norm]}, ε = {epsilon(threat)}, {count(len(run))} samples", left_out(run.plan)
+    title = title or ", ".join(filter(None, parts))
+    measured, turned = (f"correct, not {towards}", f"into {towards}") if towards else ("accuracy", "fooled")
+    shown = table(title, "", measured, "95 % interval", turned, "distance", "|r|/|x|", "queries")
     right = int((run.clean == run.label).sum())
     shown.add_row("clean", percent(run.clean_accuracy), interval(*wilson(right, len(run))), "", "", "", "")
     for line in metrics.attack_summaries(run, budget(run)):
@@ -85,7 +89,7 @@ def results(run: Evaluation, title: str = "") -> Table:
             interval(*wilson(remaining, len(run))),
             f"{count(line.successes)} of {count(line.attacked)}",
             number(metrics.median_distance(run, line.attack)),
-            number(metrics.mean_relative(run, line.attack).mean),
+            number(float(metrics.rho(run, line.attack))),
             number(line.queries),
         )
     return shown
@@ -93,14 +97,13 @@ def results(run: Evaluation, title: str = "") -> Table:
 
 def document(run: Evaluation, out: Path | None) -> dict[str, Any]:
     """The result as JSON; distances that were not found are null."""
-    low, high = run.interval(budget(run))
     return {
         **portable(run.plan),
         "clean_accuracy": run.clean_accuracy,
-        "robust_accuracy": run.robust_accuracy(budget(run)),
-        "robust_interval": [low, high],
+        **_left(run),
         "certified_accuracy": run.certified_accuracy(),
         "median_distance": metrics.median_distance(run),
+        "rho": {"mean": float(run.rho), "n": run.rho.n, **run.rho.left_out},
         "trusted": run.trusted,
         "reused": run.reused,
         "findings": [portable(finding) for finding in run.findings],
@@ -108,10 +111,9 @@ def document(run: Evaluation, out: Path | None) -> dict[str, Any]:
             line.attack: {
                 "attacked": line.attacked,
                 "successes": line.successes,
-                "own_accuracy": line.own_accuracy,
-                "remaining_accuracy": line.remaining_accuracy,
+                **_remaining(run, line),
                 "median_distance": metrics.median_distance(run, line.attack),
-                "mean_relative": metrics.mean_relative(run, line.attack).mean,
+                "mean_relative": float(metrics.rho(run, line.attack)),
                 "queries": line.queries,
             }
             for line in metrics.attack_summaries(run, budget(run))
@@ -119,6 +121,24 @@ def document(run: Evaluation, out: Path | None) -> dict[str, Any]:
         "seconds": run.seconds,
         "out": out,
     }
+
+
+def _left(run: Evaluation) -> dict[str, Any]:
+    """What no attack changed; of a run that looked for one class alone it is no robust accuracy, and is not called so."""
+    fraction, interval = run.robust_accuracy(budget(run)), list(run.interval(budget(run)))
+    if not run.plan.targets:
+        return {"robust_accuracy": fraction, "robust_interval": interval}
+    return {
+        "targets": list(run.plan.targets),
+        "left_out": run.plan.data.left_out,
+        "not_turned_into_target": fraction,
+        "not_turned_interval": interval,
+    }
+
+
+def _remaining(run: Evaluation, line: metrics.AttackSummary) -> dict[str, float]:
+    kind = "not_turned" if run.plan.targets else "accuracy"
+    return {f"own_{kind}": line.own_accuracy, f"remaining_{kind}": line.remaining_accuracy}
 
 
 def reuse(run: Evaluation, out: Path | None) -> None:

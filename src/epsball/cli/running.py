@@ -48,6 +48,12 @@ def conclude(
     with interruptible(out):
         run = evaluate()
     reuse(run, out)
+    if not run.plan.data.split:
+        origin = run.plan.data.source
+        note(f"{origin} has no test split: all of its images are meant, those that a model was trained on among them.")
+    if left_out := run.plan.data.left_out:
+        names = " or ".join(map(str, run.plan.targets))
+        note(f"{left_out} of {len(run) + left_out} samples have the label {names} already and are left out.")
     print_findings(run.findings)
     print_result(results(run, title), document(run, out), as_json=as_json)
     if out is not None:

@@ -1,20 +1,21 @@
 """``epsball train``: weights from data."""
 
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from torch import Tensor
 
 from epsball.cli.exit_codes import ExitCode
+from epsball.cli.held_out import HeldOut, loaded
 from epsball.cli.loading import checked_device, model_for, threat
 from epsball.cli.options import Count, Data, Device, Eps, Json, Seed
-from epsball.cli.output import note, print_result, table
-from epsball.data.load import load_data
+from epsball.cli.output import note, print_findings, print_result, table
 from epsball.errors import InputError
 from epsball.models.model import Model
 from epsball.models.weights import save_weights
 from epsball.record.files import is_special
+from epsball.record.plan import portable
 from epsball.report.text import DASH, count, percent, seconds
 from epsball.training.fit import Trained, fit
 from epsball.training.objectives import OBJECTIVES, Objective
@@ -22,6 +23,7 @@ from epsball.training.recipe import Recipe
 
 Weights = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the weights are written, as safetensors.")]
 TrainNorm = Annotated[str, typer.Option(help="linf, l2, l1 or l0; for the objectives fgsm and pgd.")]
+DEFAULT_EPS = "0.1"
 
 
 def train(
@@ -40,38 +42,73 @@ def train(
     epochs: Annotated[int, typer.Option(help="Passes over the data.")] = 10,
     batch_size: Annotated[int, typer.Option(help="Images of a batch.")] = 128,
     rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 3e-3,
+    warm_up: Annotated[
+        float, typer.Option(help="First part of the steps, in which ε rises from 0 to --eps; 0 for all of it at once.")
+    ] = Recipe.warm_up,
     n: Count = None,
     seed: Seed = 0,
     device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
     """Train a network, standard or adversarially; an interrupted run goes on where it stopped."""
-    goal, checkpoint = _objective(objective, norm, eps, steps), _checkpoint(out)
-    model, x, y, validation = _prepare(arch, data, n, seed, device)
-    recipe = Recipe(epochs=epochs, batch_size=batch_size, rate=rate)
+    goal, files = _objective(objective, norm, eps, steps), Files.beside(out)
+    recipe = Recipe(epochs=epochs, batch_size=batch_size, rate=rate, warm_up=warm_up)
+    model, held_out = _prepare(arch, data, n, seed, device)
     try:
-        trained = fit(model, (x, y), recipe, objective=goal, validation=validation, seed=seed, checkpoint=checkpoint)
-    except KeyboardInterrupt as stop:
-        where = f"the finished epochs lie in {checkpoint}; the same command goes on from there"
-        note(f"Interrupted: {where if checkpoint else f'nothing is written beside {out}; give a file'}.")
-        raise typer.Exit(ExitCode.INTERRUPTED) from stop
-    save_weights(trained.model, out)
-    if checkpoint:
-        checkpoint.unlink(missing_ok=True)
-    _report(trained, f"{model.source}@{out}", data, out, as_json=as_json)
-
-
-def _checkpoint(out: Path) -> Path | None:
-    """A file beside the weights; none where those go to a device or a pipe.
-
-    Raises:
-        InputError: a folder stands where the weights are to be written.
-    """
-    if out.is_dir():
-        raise InputError(
-            f"--out {out} is a folder; expected a file: name one in it, --out {out / 'weights.safetensors'}"
+        trained = fit(
+            model,
+            held_out.training,
+            recipe,
+            objective=goal,
+            validation=held_out.validation,
+            seed=seed,
+            checkpoint=files.checkpoint,
         )
-    return None if is_special(out) else out.with_name(f"{out.name}.checkpoint")
+    except KeyboardInterrupt as stop:
+        where = f"the finished epochs lie in {files.checkpoint}; the same command goes on from there"
+        note(f"Interrupted: {where if files.checkpoint else f'nothing is written beside {out}; give a file'}.")
+        raise typer.Exit(ExitCode.INTERRUPTED) from stop
+    files = files.written(trained)
+    _report(trained, f"{model.source}@{out}", data, files, as_json=as_json)
+    if any(finding.severity == "FAIL" for finding in trained.findings):
+        note("Error: there is nothing to evaluate, see the findings above.")
+        raise typer.Exit(ExitCode.NO_NUMBER)
+    weakest = norm, eps or DEFAULT_EPS
+    note(f"Next:    {held_out.proposal(f'{model.source}@{out}', *weakest)}")
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where the last weights, the best ones and the checkpoint lie; None where there are none."""
+
+    last: Path
+    best: Path | None
+    checkpoint: Path | None
+
+    @classmethod
+    def beside(cls, out: Path) -> "Files":
+        """Best weights and checkpoint beside the last weights; none where those go to a device or a pipe.
+
+        Raises:
+            InputError: a folder stands where the weights are to be written.
+        """
+        if out.is_dir():
+            raise InputError(
+                f"--out {out} is a folder; expected a file: name one in it, --out {out / 'weights.safetensors'}"
+            )
+        if is_special(out):
+            return cls(out, None, None)
+        return cls(out, out.with_name(f"{out.stem}.best{out.suffix}"), out.with_name(f"{out.name}.checkpoint"))
+
+    def written(self, trained: Trained) -> "Files":
+        """Write the weights, and remove the checkpoint; without held-out samples there are no best ones."""
+        best = None if trained.peak is None else self.best
+        save_weights(trained.model, self.last)
+        if best and trained.peak:
+            save_weights(trained.peak, best)
+        if self.checkpoint:
+            self.checkpoint.unlink(missing_ok=True)
+        return replace(self, best=best)
 
 
 def _objective(name: str, norm: str, eps: str | None, steps: int) -> Objective:
@@ -87,31 +124,34 @@ def _objective(name: str, norm: str, eps: str | None, steps: int) -> Objective:
     return chosen.make(None if eps is None else threat(norm, eps), steps)
 
 
-def _prepare(
-    arch: str, data: str, n: int | None, seed: int, device: str
-) -> tuple[Model, Tensor, Tensor, tuple[Tensor, Tensor] | None]:
+def _prepare(arch: str, data: str, n: int | None, seed: int, device: str) -> tuple[Model, HeldOut]:
     place = checked_device(device)
-    x, y = load_data(data, "train", n)
-    held_out = load_data(data, "test")
-    spec = arch if ":" in arch else f"zoo:{arch}"
-    classes = int(max(y.max(), held_out[1].max())) + 1
-    model = model_for(spec, x, classes=max(2, classes), seed=seed)
+    samples = loaded(data, n)
+    model = model_for(arch if ":" in arch else f"zoo:{arch}", samples.training[0], classes=samples.classes, seed=seed)
     if model.module is not None:
         model.module.to(place)
-    apart = len(held_out[0]) < len(x) or not held_out[0][: len(x)].equal(x)
-    if not apart:
-        note(f"{data} has no test split, so no accuracy is measured on held-out samples.")
-    return model, x.to(place), y.to(place), (held_out[0].to(place), held_out[1].to(place)) if apart else None
+    if samples.sentence:
+        note(samples.sentence)
+    return model, samples.to(place)
 
 
-def _report(trained: Trained, spec: str, data: str, out: Path, *, as_json: bool) -> None:
-    shown = table(f"{spec}, trained on {data}", "epoch", "loss", "test accuracy", "robust accuracy", "time")
+def _report(trained: Trained, spec: str, data: str, files: Files, *, as_json: bool) -> None:
+    columns = "epoch", "loss", "held-out accuracy", "under PGD", "under FGSM", "time"
+    shown = table(f"{spec}, trained on {data}", *columns)
     for epoch in trained.history:
-        reached, robust = (DASH if known is None else percent(known) for known in (epoch.accuracy, epoch.robust))
-        shown.add_row(count(epoch.number), f"{epoch.loss:.4f}", reached, robust, seconds(epoch.seconds))
-    print_result(
-        shown,
-        {"model": spec, "weights": out, "data": data, "epochs": [vars(epoch) for epoch in trained.history]},
-        as_json=as_json,
-    )
-    note(f"Weights: {out}\nNext:    epsball evaluate {spec} --data {data} --norm linf --eps 0.1")
+        reached = (DASH if known is None else percent(known) for known in (epoch.accuracy, epoch.robust, epoch.fgsm))
+        shown.add_row(count(epoch.number), f"{epoch.loss:.4f}", *reached, seconds(epoch.seconds))
+    print_findings(trained.findings)
+    document = {
+        "model": spec,
+        "weights": files.last,
+        "best": files.best,
+        "best_epoch": trained.best_epoch,
+        "data": data,
+        "epochs": [asdict(epoch) for epoch in trained.history],
+        "findings": [portable(finding) for finding in trained.findings],
+    }
+    print_result(shown, document, as_json=as_json)
+    note(f"Weights: {files.last}   (after the last epoch)")
+    if files.best:
+        note(f"         {files.best}   (after epoch {trained.best_epoch}, the best one)")

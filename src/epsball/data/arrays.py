@@ -40,7 +40,7 @@ def read_arrays(path: Path, split: str) -> Source:
     if len(x) != len(labels):
         raise InputError(f"{path} holds {len(x)} images and {len(labels)} labels; give one label an image")
     images = _in_unit_box(_channels_first(x, path), path)
-    return Source(labels, lambda rows: images[rows])
+    return Source(labels, lambda rows: images[rows], whole=pair in pairs[:2])
 
 
 def _channels_first(x: NDArray[Any], path: Path) -> NDArray[Any]:

@@ -1,6 +1,7 @@
 """Data by name or by path: float32 images (N, C, H, W) in [0, 1] and int64 labels (N,)."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -54,6 +55,11 @@ def load_data(
     return x.contiguous(), torch.from_numpy(source.labels[rows])
 
 
+def has_splits(name: str) -> bool:
+    """Whether a set is divided into images to train on and images to test with; where not, both are all of its images."""
+    return not any(_find(name, split, None).whole for split in SPLITS)
+
+
 def _find(name: str, split: str, size: int | None) -> Source:
     known = name in SOURCES
     entry = SOURCES[name] if known else None
@@ -72,15 +78,16 @@ def _at(name: str, split: str, size: int | None) -> Source:
     if path.is_file() and path.suffix == ".npz":
         return read_arrays(path, split)
     if path.is_file() and path.suffix in (".parquet", ".pq"):
-        return read_parquet([path], size=size)
+        return replace(read_parquet([path], size=size), whole=True)
     if path.is_file():
         raise InputError(f"{path} is of no known kind; give a .parquet or .npz file, or a folder")
     if path.is_dir():
         files = sorted(path.glob("*.parquet"))
-        files = [file for file in files if file.name.startswith(split)] or files
+        own = [file for file in files if file.name.startswith(split)]
         if files:
-            return read_parquet(files, size=size)
-        return read_folder(path / split if (path / split).is_dir() else path, size=size)
+            return replace(read_parquet(own or files, size=size), whole=not own)
+        divided = (path / split).is_dir()
+        return replace(read_folder(path / split if divided else path, size=size), whole=not divided)
     if path.name != name or path.suffix:
         raise InputError(f"there is no file or folder {name}; check the path")
     return SOURCES[name].read(split)  # there is none, and the registry says so

@@ -22,10 +22,12 @@ class Source:
     Args:
         labels: (N,) whole numbers from 0, in the order of the source.
         images: rows (n,) -> (n, C, H, W), uint8 in 0..255 or float32 in [0, 1].
+        whole: whether these are all samples there are, because the set is not divided into splits.
     """
 
     labels: Labels
     images: Callable[[Rows], Images]
+    whole: bool = False
 
 
 @dataclass(frozen=True)

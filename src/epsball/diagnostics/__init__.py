@@ -16,21 +16,37 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     nothing_found,
     one_step,
     outside_threat,
+    overfitting,
     random_model,
     sample_size,
     step_reach,
     success_rate,
+    targets,
     unconfirmed,
+    untrained,
     vanishing_gradient,
 )
 from epsball.diagnostics.base import CHECKS, Check, Observation, check, findings
 from epsball.diagnostics.outcome import Outcome, Traits
 from epsball.diagnostics.probe import Preflight
+from epsball.diagnostics.training_history import TrainingHistory
 
 if TYPE_CHECKING:
     from epsball.record.evaluation import Finding
 
-__all__ = ["CHECKS", "Check", "Observation", "Outcome", "Preflight", "Traits", "after", "check", "preflight"]
+__all__ = [
+    "CHECKS",
+    "Check",
+    "Observation",
+    "Outcome",
+    "Preflight",
+    "TrainingHistory",
+    "Traits",
+    "after",
+    "after_training",
+    "check",
+    "preflight",
+]
 
 
 def preflight(context: Preflight) -> list[Finding]:
@@ -45,4 +61,9 @@ def preflight(context: Preflight) -> list[Finding]:
 
 def after(context: Outcome) -> list[Finding]:
     """The findings of all checks after the last attack."""
+    return findings(context)
+
+
+def after_training(context: TrainingHistory) -> list[Finding]:
+    """The findings of all checks of a finished training."""
     return findings(context)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from epsball.diagnostics.outcome import Outcome
 from epsball.diagnostics.probe import Preflight
+from epsball.diagnostics.training_history import TrainingHistory
 from epsball.record.evaluation import Finding, Severity
 from epsball.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-Context = TypeVar("Context", Preflight, Outcome)
+Context = TypeVar("Context", Preflight, Outcome, TrainingHistory)
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,11 @@ class Check(Generic[Context]):
     Args:
         id: of its findings.
         severity: FAIL, WARN or INFO, the same for all of its findings.
-        context: what the test is handed, which says when it runs: `Preflight` or `Outcome`.
+        context: what the test is handed, which says when it runs: `Preflight`, `Outcome` or `TrainingHistory`.
         test: yields what it observes; nothing where all is well. The first line of its docstring is its row in the docs.
         remedy: what to do about a finding.
         unless: ids of checks that sort before this one and whose findings make this one meaningless.
+        ends: whether a finding ends an evaluation before its first attack, unless the user wants it anyway.
     """
 
     id: str
@@ -50,6 +52,7 @@ class Check(Generic[Context]):
     test: Callable[[Context], Iterable[Observation]]
     remedy: str
     unless: tuple[str, ...] = ()
+    ends: bool = False
 
     def __post_init__(self) -> None:
         if any(other >= self.id for other in self.unless):
@@ -76,6 +79,8 @@ def check(
     context: type[Context],
     remedy: str,
     unless: tuple[str, ...] = (),
+    *,
+    ends: bool = False,
 ) -> Callable[[Callable[[Context], Iterable[Observation]]], Check[Context]]:
     """Return a decorator that makes a registered check of a test. Arguments are those of `Check`.
 
@@ -88,12 +93,12 @@ def check(
     """
 
     def made(test: Callable[[Context], Iterable[Observation]]) -> Check[Context]:
-        return CHECKS.add(id, Check(id, severity, context, test, remedy, unless))
+        return CHECKS.add(id, Check(id, severity, context, test, remedy, unless, ends))
 
     return made
 
 
-def findings(context: Preflight | Outcome) -> list[Finding]:
+def findings(context: Preflight | Outcome | TrainingHistory) -> list[Finding]:
     """The findings of all checks that take this context, in the order of their ids."""
     found: list[Finding] = []
     for name in sorted(CHECKS):

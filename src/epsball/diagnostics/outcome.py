@@ -28,6 +28,7 @@ class Traits:
         reach: how far its steps lead together, as a fraction of ε; None where that does not apply.
         longest_step: length of its longest step, as a fraction of ε; None where that does not apply.
         third_party: whether its class comes from outside the library.
+        only_towards: the classes that alone count as a success; none where any error does.
     """
 
     access: str = "GRADIENT"
@@ -37,6 +38,7 @@ class Traits:
     reach: float | None = None
     longest_step: float | None = None
     third_party: bool = False
+    only_towards: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, attack: AttackPlan) -> Traits:
@@ -49,6 +51,7 @@ class Traits:
             reach=attack.reach,
             longest_step=attack.longest_step,
             third_party=":" in attack.kind,
+            only_towards=attack.only_towards,
         )
 
     @property
@@ -99,6 +102,7 @@ class Outcome:
         dropped: ids of reported successes that do not count, by attack and reason ("moved", "label").
         success_rates: of every success that counts, the fraction of repeated passes in which it held (k,).
         passes: how many passes that were.
+        left_out: how many samples were given beside these and have the target of all attacks as their label.
     """
 
     when: ClassVar[str] = "after"
@@ -113,6 +117,7 @@ class Outcome:
     dropped: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
     success_rates: NDArray[np.float64] = field(default_factory=lambda: np.ones(0))
     passes: int = 1
+    left_out: int = 0
 
     def group(self, belongs: Callable[[Traits], bool]) -> Group:
         """The attacks whose traits say so, together."""

@@ -11,6 +11,7 @@ from epsball.attacks.suites import SUITE_VERSION
 from epsball.certification import base as certification
 from epsball.errors import InputError
 from epsball.evaluation import selection
+from epsball.evaluation.meter import Meter
 from epsball.evaluation.plan import differences, make_plan
 from epsball.evaluation.replay_check import numbers
 from epsball.evaluation.reuse import read_again
@@ -50,6 +51,7 @@ def evaluate(
     progress: Progress | None = None,
     chunk_size: int = 1024,
     every_sample: bool = False,
+    anyway: bool = False,
     ids: Sequence[int] | Tensor | None = None,
     source: str = "",
     split: str = "",
@@ -61,6 +63,9 @@ def evaluate(
     given order, on the samples that are robust at ε so far; minimum-norm attacks on all correctly classified ones, at any
     distance. A success counts once a fresh pass in the model's own precision and an own float64 distance show it again.
 
+    Where every attack aims at one class, the samples that have it as their label are left out and counted, and the rest is
+    only not turned into that class.
+
     Args:
         model: a classifier in data units, `eb.wrap(net)` or any callable (N, …) -> (N, K).
         data: inputs x (N, …) in the threat's box, and labels y (N,).
@@ -71,9 +76,11 @@ def evaluate(
         out: a run folder; what is finished is stored there, and the same call continues a run that was killed. A run that is
             finished is read instead of computed, and has `reused` set.
         seed: seed of all draws.
-        progress: called with (stage, done, total); a bar on a terminal when left out.
+        progress: called after every micro-batch with the stage, the passes done in all and an estimate of those there will be; a bar
+            on a terminal when left out.
         chunk_size: samples that are attacked, checked and stored at a time.
         every_sample: run every attack on every correctly classified sample, so that each one's own accuracy is known.
+        anyway: attack also a model that guesses on the clean inputs; otherwise the run ends there, with that finding.
         ids: the samples' numbers (N,), row numbers when left out; draws depend on (seed, id) only.
         source: name of the data, for the record.
         split: part of the data, for the record.
@@ -87,27 +94,30 @@ def evaluate(
     """
     threat, seed = _checked(threat, chunk_size), checked_seed(seed)
     attacks, proofs = selection.chosen(suite, threat), certification.chosen(certifiers)
-    samples = prepare(wrap(model), data, threat, ids, batching)
-    plan = make_plan(
-        samples,
-        threat,
-        source=source,
-        split=split,
-        suite=suite if isinstance(suite, str) else "custom",
-        suite_version=SUITE_VERSION if isinstance(suite, str) else 0,
-        attacks=attacks,
-        certifiers=list(proofs),
-        seed=seed,
-        chunk_size=chunk_size,
-        every_sample=every_sample,
-    )
-    store: Store = InMemory() if out is None else RunFolder.open(out, plan, differences)
-    with closing(store):
-        if out is not None and store.complete:
-            return read_again(out, plan)
-        with shown(progress) as stage:
-            run = Run(samples, threat, plan, store, stage)
+    with shown(progress) as moved:
+        meter = Meter(moved, attacks)
+        samples = prepare(wrap(model), data, threat, ids, batching, selection.targets(attacks), meter)
+        plan = make_plan(
+            samples,
+            threat,
+            source=source,
+            split=split,
+            suite=suite if isinstance(suite, str) else "custom",
+            suite_version=SUITE_VERSION if isinstance(suite, str) else 0,
+            attacks=attacks,
+            certifiers=list(proofs),
+            seed=seed,
+            chunk_size=chunk_size,
+            every_sample=every_sample,
+        )
+        store: Store = InMemory() if out is None else RunFolder.open(out, plan, differences)
+        with closing(store):
+            if out is not None and store.complete:
+                return read_again(out, plan)
+            run = Run(samples, threat, plan, store, meter)
             run.start(numpy_of(samples.x))
+            if run.pointless and not anyway:
+                return run.stopped()
             for position, (name, certifier) in enumerate(proofs.items()):
                 run.certify(position, name, certifier)
             for position, (name, attack) in enumerate(attacks.items()):

@@ -92,6 +92,7 @@ def attack_plan(attack: Attack, position: int) -> AttackPlan:
         reach=_rounded(attack.reach),
         longest_step=_rounded(attack.longest_step),
         settings=_fields(attack),
+        only_towards=tuple(attack.only_towards),
         code=_code(attack),
     )
 
@@ -170,6 +171,7 @@ def make_plan(
         shape=tuple(x.shape[1:]),
         classes=samples.classes,
         dtype=cast("Any", str(x.dtype).removeprefix("torch.")),
+        left_out=samples.left_out,
     )
     return Plan(
         model=ModelPlan(**dataclasses.asdict(model)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from epsball.attacks.base import Attack
     from epsball.certification.base import Certifier
+    from epsball.evaluation.meter import Meter
     from epsball.evaluation.samples import Samples
-    from epsball.progress import Progress
     from epsball.record.plan import Plan
     from epsball.record.store import Notes, Store
 
@@ -41,9 +42,9 @@ class Run:
     run takes the same ones.
     """
 
-    def __init__(self, samples: Samples, threat: Threat, plan: Plan, store: Store, progress: Progress) -> None:
+    def __init__(self, samples: Samples, threat: Threat, plan: Plan, store: Store, meter: Meter) -> None:
         """Nothing is computed yet."""
-        self._samples, self._threat, self._plan, self._store, self._progress = samples, threat, plan, store, progress
+        self._samples, self._threat, self._plan, self._store, self._meter = samples, threat, plan, store, meter
         self._lower = np.zeros(len(samples))
         self._rows: dict[str, AttackRows] = {}
         self._dropped: dict[str, dict[str, list[int]]] = {}
@@ -54,7 +55,8 @@ class Run:
     def start(self, x: NDArray[Any]) -> None:
         """Check the model, and store the inputs x (n, …) or take up what an earlier call found."""
         samples = self._samples
-        self._progress("checks", 0, len(samples))
+        right = int(samples.right.sum())
+        self._meter.begin("checks", 0, right=right, robust=right)
         context = diagnostics.Preflight(samples.model, samples.x, samples.y, samples.clean, samples.classes)
         self._findings = diagnostics.preflight(context)
         if any(finding.id == "D02" for finding in self._findings):
@@ -70,6 +72,15 @@ class Run:
                 "the run folder holds samples of other ids; choose another folder with out=, or delete that one"
             )
         self._samples = replace(samples, clean=earlier["clean"])
+
+    @property
+    def pointless(self) -> bool:
+        """Whether a check before the first attack says that attacks would show nothing."""
+        return any(diagnostics.CHECKS[finding.id].ends for finding in self._findings)
+
+    def stopped(self) -> Evaluation:
+        """What is known so far; the run stays incomplete, and the same call goes on with it once it is wanted anyway."""
+        return Evaluation.of(self._plan, self._table(), self._rows, self._findings, 0.0)
 
     def certify(self, position: int, name: str, certifier: Certifier) -> None:
         """Raise the lower bounds of the correctly classified samples."""
@@ -110,7 +121,14 @@ class Run:
         threat = replace_eps(self._threat, np.inf) if attack.minimum_norm else self._threat
         x, y, ids = self._samples.rows(at)
         found = attack(
-            self._samples.model, x, y, threat, seed=self._plan.seed, ids=ids, batching=self._samples.batching
+            self._samples.model,
+            x,
+            y,
+            threat,
+            seed=self._plan.seed,
+            ids=ids,
+            batching=self._samples.batching,
+            tick=self._meter.tick,
         )
         checked = check_successes(self._samples, at, found, threat, self._passes)
         seconds = time.perf_counter() - started
@@ -140,10 +158,13 @@ class Run:
     def _chunks(self, name: str, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """Number and places of every chunk of the wanted samples."""
         places, size = np.flatnonzero(wanted), self._plan.batching.chunk_size
+        robust = self._table()["upper"] > min(float(self._threat.eps), sys.float_info.max)
+        self._meter.begin(name, len(places), right=int(self._samples.right.sum()), robust=int(robust.sum()))
         for number, start in enumerate(range(0, len(places), size)):
-            self._progress(name, start, len(places))
-            yield number, places[start : start + size]
-        self._progress(name, len(places), len(places))
+            at = places[start : start + size]
+            self._meter.chunk(len(at))
+            yield number, at
+            self._meter.ended(len(at))
 
     def _table(self) -> dict[str, NDArray[Any]]:
         samples = self._samples
@@ -166,8 +187,10 @@ class Run:
             dropped=self._dropped,
             success_rates=np.array(self._success_rates),
             passes=self._passes,
+            left_out=samples.left_out,
         )
         findings = [*self._findings, *diagnostics.after(outcome)]
+        self._meter.finish()
         self._store.finish(table, findings)
         seconds = sum(self._store.seconds.values())
         return Evaluation.of(self._plan, table, self._rows, findings, seconds)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from epsball.errors import InputError
 from epsball.evaluation.answers import answers
+from epsball.evaluation.meter import Meter
 from epsball.goal import Goal
 from epsball.oracle.batching import Batching, choose_batching
 from epsball.validation import checked_goal, checked_ids, checked_inputs, checked_logits
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 class Samples:
     """n samples, x (n, …) and y (n,) on the model's device, the rest on the processor.
 
-    `clean` and `confidence` are the label predicted on each clean input and its softmax probability.
+    `clean` and `confidence` are the label predicted on each clean input and its softmax probability; `left_out` counts the samples
+    given that are not among these, because every attack aims at their label.
     """
 
     model: Model
@@ -41,6 +43,7 @@ class Samples:
     confidence: NDArray[np.float64]
     classes: int
     batching: Batching
+    left_out: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -63,11 +66,13 @@ def prepare(
     threat: Threat,
     ids: Sequence[int] | Tensor | NDArray[Any] | None,
     batching: Batching | None,
+    targets: Sequence[int] = (),
+    meter: Meter | None = None,
 ) -> Samples:
-    """Check the samples and pass the clean inputs through the model once.
+    """Check the samples and pass the clean inputs through the model once; those with a target as their label are left out.
 
     Raises:
-        InputError: `data` is no pair of inputs and labels, or they cannot be used.
+        InputError: `data` is no pair of inputs and labels, they cannot be used, or none is left.
         ModelError: the model failed or answered nonsense.
     """
     if not isinstance(data, tuple | list) or len(data) != 2:  # noqa: PLR2004 (inputs and labels)
@@ -80,11 +85,32 @@ def prepare(
         raise InputError(
             f"the ids have {different} different values for {len(x)} inputs; expected one id of its own per input"
         )
+    given = len(x)
+    x, y, numbers = _others(x, y, numbers, targets)
     batching = batching or choose_batching(model, x)
-    clean = answers(model, x, batching.batch_size, inspect=partial(_inspect, y))
+    meter = Meter(lambda *_: None, {}) if meter is None else meter
+    meter.begin("clean pass", len(x), right=len(x), robust=len(x))
+    meter.chunk(len(x))
+    clean = answers(model, x, batching.batch_size, inspect=partial(_inspect, y, meter))
     label = y.cpu().numpy()
-    return Samples(model, x, y, numbers, label, clean.label[0], clean.confidence[0], clean.classes, batching)
+    left_out = given - len(x)
+    return Samples(model, x, y, numbers, label, clean.label[0], clean.confidence[0], clean.classes, batching, left_out)
 
 
-def _inspect(y: Tensor, logits: Tensor, rows: slice) -> None:
+def _others(
+    x: Tensor, y: Tensor, ids: NDArray[np.int64], targets: Sequence[int]
+) -> tuple[Tensor, Tensor, NDArray[np.int64]]:
+    """The samples whose label is none of the targets."""
+    if not targets:
+        return x, y, ids
+    others = ~torch.isin(y, torch.tensor(targets, device=y.device))
+    if not bool(others.any()):
+        raise InputError(
+            f"all {len(y)} samples have the label {' or '.join(map(str, targets))} already, which is the target; give another target"
+        )
+    return x[others], y[others], ids[others.cpu().numpy()]
+
+
+def _inspect(y: Tensor, meter: Meter, logits: Tensor, rows: slice) -> None:
     checked_logits(logits, Goal(y[rows]))
+    meter.tick(len(logits), len(y) - rows.stop)

@@ -19,7 +19,7 @@ _EXPECTED = 'expected "quick", "standard", or attacks such as [eb.PGD(steps=40)]
 def chosen(suite: str | Attack | Mapping[str, Attack] | Sequence[Attack], threat: Threat) -> dict[str, Attack]:
     """The attacks to run, by name, in order.
 
-    Of a suite, those that are defined for the threat's norm and, where ε is infinite, ask for no budget.
+    Of a suite, those that are defined for the threat's norm, minimise no other one and, where ε is infinite, ask for no budget.
 
     Raises:
         InputError: no attacks, something that is no attack, or an attack that does not fit the threat.
@@ -27,7 +27,8 @@ def chosen(suite: str | Attack | Mapping[str, Attack] | Sequence[Attack], threat
     if not isinstance(suite, Attack | Iterable):
         raise InputError(f"the suite was given as {type(suite).__name__}; {_EXPECTED}")
     if isinstance(suite, str):
-        attacks = {name: attack for name, attack in named_suite(suite).items() if not misfit(attack, threat)}
+        fitting = {name: attack for name, attack in named_suite(suite).items() if not misfit(attack, threat)}
+        attacks = {name: attack for name, attack in fitting.items() if attack.measures in {"", threat.norm.name}}
         if not attacks:
             raise InputError(
                 f"no attack of the suite {suite!r} works in {threat.norm.name} with ε = {threat.eps}; give a finite ε, or others"
@@ -42,6 +43,12 @@ def chosen(suite: str | Attack | Mapping[str, Attack] | Sequence[Attack], threat
     if not attacks:
         raise InputError(f"the suite holds no attack; {_EXPECTED}")
     return attacks
+
+
+def targets(attacks: Mapping[str, Attack]) -> tuple[int, ...]:
+    """The classes that every one of the attacks aims at, so that a sample which has one of them as its label cannot be attacked."""
+    aimed = [set(attack.aims_at) for attack in attacks.values()]
+    return tuple(sorted(set.intersection(*aimed))) if aimed else ()
 
 
 def _named(attacks: Sequence[Attack]) -> dict[str, Attack]:

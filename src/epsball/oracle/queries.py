@@ -195,6 +195,7 @@ class Queries:
         _add(self.queries, samples, torch.ones((), dtype=torch.int64, device=x.device))
         if differentiate:
             _add(self.gradients, samples, gradients)
+        self._tell(len(x), gradients)
         sure = not (differentiate and self._batches.batching.bfloat16)
         if not self._terms.remember:
             return tuple(t.detach() for t in reply) if answer is not None else (goal.met(logits),)
@@ -202,6 +203,12 @@ class Queries:
         if answer is not None:
             return tuple(t.detach() for t in reply)
         return (torch.zeros(len(x), dtype=torch.bool, device=x.device).index_fill_(0, successes, 1),)
+
+    def _tell(self, queries: int, gradients: Tensor) -> None:
+        if self._terms.tick is not None:
+            spent = (self.queries + self.gradients)[self.best.alive]
+            coming = (self._terms.expected_passes - spent).clamp_min(0).sum().item()
+            self._terms.tick(queries + int(gradients.sum()), coming)
 
     def _remembered(
         self, x: Tensor, samples: Tensor | slice, goal: Goal, logits: Tensor, m: int, *, sure: bool

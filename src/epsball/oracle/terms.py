@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from epsball.oracle.access import Access
@@ -23,6 +25,8 @@ class Terms:
         start: starting points `(N, …)`, or None.
         minimise: whether rows stay live after a success, in search of a nearer one.
         remember: whether successes are looked for at all; an inner maximisation for training has no use for them.
+        tick: called after every micro-batch with the passes that it took and those that are expected from then on.
+        expected_passes: what a sample that resists usually costs.
     """
 
     access: Access
@@ -32,3 +36,5 @@ class Terms:
     start: Tensor | None = None
     minimise: bool = False
     remember: bool = True
+    tick: Callable[[int, float], object] | None = None
+    expected_passes: float = 0.0

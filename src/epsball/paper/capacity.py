@@ -37,8 +37,16 @@ THREAT = Threat(linf, ROBUST_EPS)
 LOSES, TREND, LEAK, ABLE, LEARNS = 0.05, -0.9, 0.5, 0.5, 0.2
 
 
-QUICK = ((1, 2, 4), 2, (2e-3, 4e-3), Recipe(epochs=3, batch_size=16, rate=2e-3), 1000, 500, 10)
-FULL = ((1, 2, 4, 8, 16), 4, (3e-4, 1e-3, 2e-3, 4e-3), Recipe(epochs=3, batch_size=32, rate=1e-3), 10_000, 1000, 20)
+QUICK = ((1, 2, 4), 2, (2e-3, 4e-3), Recipe(epochs=3, batch_size=16, rate=2e-3, warm_up=0), 1000, 500, 10)
+FULL = (
+    (1, 2, 4, 8, 16),
+    4,
+    (3e-4, 1e-3, 2e-3, 4e-3),
+    Recipe(epochs=3, batch_size=32, rate=1e-3, warm_up=0),
+    10_000,
+    1000,
+    20,
+)
 """Scales; the scale and the rates of the sweep; the training; training and test images; steps of PGD."""
 
 

@@ -86,7 +86,7 @@ STAGES = f"an epoch each at ε = {' and '.join(map(str, WARM_UP))} first"
 
 def robust_network(lab: Lab, objective: str, *, seed: int = 0) -> Trained:
     """A convolutional network on digits, trained on "standard", "FGSM" or "PGD"; the adversarial ones in linf up to ε = 0.3."""
-    recipe = Recipe(epochs=robust_epochs(lab, "standard"), batch_size=lab.pick(32, 64), rate=2e-3)
+    recipe = Recipe(epochs=robust_epochs(lab, "standard"), batch_size=lab.pick(32, 64), rate=2e-3, warm_up=0)
     start, data = lab.network("cnn-mnist", "mnist", seed), lab.data("mnist", "train")
     return trained_up(lab, objective, start, data, recipe, seed, clean=CLEAN.get(objective, 0.0))
 

@@ -66,7 +66,7 @@ def measure(lab: Lab) -> Rows:
 
 def _recipe(lab: Lab, part: str = ALL) -> Recipe:
     epochs = 4
-    return Recipe(epochs=epochs if part == ALL else LONGER * epochs, batch_size=lab.pick(64, 128))
+    return Recipe(epochs=epochs if part == ALL else LONGER * epochs, batch_size=lab.pick(64, 128), warm_up=0)
 
 
 def _setting(lab: Lab) -> str:

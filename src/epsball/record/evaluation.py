@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from epsball.record.plan import Plan
+    from epsball.rho import Rho
 
 Severity = Literal["FAIL", "WARN", "INFO"]
 
@@ -129,6 +130,11 @@ class Evaluation:
     def robust_accuracy(self, eps: float | str | None = None) -> float:
         """Fraction of the samples with no error found within ε: mean(upper > ε). Default: the run's own ε."""
         return metrics.robust_accuracy(self, eps)
+
+    @property
+    def rho(self) -> Rho:
+        """The paper's ρ of the nearest errors found, with counts of the samples that are left out of the mean."""
+        return metrics.rho(self)
 
     def certified_accuracy(self, eps: float | str | None = None) -> float:
         """Fraction of the samples proved correct up to ε: mean(lower >= ε and clean is right). Default: the run's own ε."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from epsball.errors import InputError
 from epsball.record.statistics import wilson
+from epsball.rho import Rho
 from epsball.units import parse_budget
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Bounds(Protocol):
     def lower(self) -> NDArray[np.float64]: ...
     @property
     def upper(self) -> NDArray[np.float64]: ...
+    @property
+    def by(self) -> NDArray[np.str_]: ...
     @property
     def attacks(self) -> Mapping[str, Rows]: ...
 
@@ -181,23 +184,16 @@ def median_distance(run: Bounds, attack: str | None = None) -> float:
     return float((ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2)
 
 
-@dataclass(frozen=True)
-class Relative:
-    """Mean of |r| / |x| over the correctly classified samples that were fooled, and how many were."""
-
-    mean: float
-    fooled: int
-    attacked: int
-
-
-def mean_relative(run: Bounds, attack: str) -> Relative:
-    """The paper's robustness ρ = mean |r| / |x| of one attack, over the correctly classified samples it fooled.
-
-    Source: Moosavi-Dezfooli et al. 2016, eq. 15 (there every sample is fooled; here `fooled` says how many were).
-    """
-    rows = _rows(run, attack)
-    fooled = rows.relative[rows.success]
-    return Relative(float(np.mean(fooled)) if len(fooled) else math.nan, len(fooled), len(rows))
+def rho(run: Bounds, attack: str | None = None) -> Rho:
+    """The paper's ρ of one attack, over the samples that it was run on, or of the nearest errors of all of them."""
+    if attack is not None:
+        rows = _rows(run, attack)
+        return Rho.of(rows.relative, np.ones(len(rows), np.bool_), rows.success)
+    relative = np.full(len(run), np.inf)
+    for name, rows in run.attacks.items():
+        nearest = dict(zip(rows.id.tolist(), rows.relative.tolist(), strict=True))
+        relative[run.by == name] = [nearest[identity] for identity in run.ids[run.by == name].tolist()]
+    return Rho.of(relative, _right(run), np.isfinite(run.upper))
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,10 @@ class ModelPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class DataPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which samples: where they come from, how many, and the digest of inputs and labels."""
+    """Which samples: where they come from, how many, and the digest of inputs and labels.
+
+    `left_out` counts those that were given beside them and have the target of all attacks as their label.
+    """
 
     source: str
     split: str
@@ -56,6 +59,7 @@ class DataPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     shape: tuple[Size, ...]
     classes: Size
     dtype: Literal["float16", "bfloat16", "float32", "float64"]
+    left_out: Count = 0
 
 
 class ThreatPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,7 +82,8 @@ class AttackPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `kind` is the name of a class of this library, or `module:Class`. `single_step` says that it takes one step, `noise_only` that
     it only draws at random; `reach` is how far its steps lead together and `longest_step` the longest of them, in units of ε.
-    `code` holds the SHA-256 of the source of what is not the library's own, by file or by name.
+    `code` holds the SHA-256 of the source of what is not the library's own, by file or by name; `only_towards` are the classes that
+    alone count as a success, none where any error does.
     """
 
     kind: str
@@ -91,6 +96,7 @@ class AttackPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     longest_step: Real | None
     settings: dict[str, Any]
     code: dict[str, str]
+    only_towards: tuple[int, ...] = ()
 
 
 class BatchingPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -146,6 +152,12 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def minimum_norm(self) -> bool:
         """Whether an attack of the run looks for the nearest error, so that distances beyond ε mean something."""
         return any(attack.minimum_norm for attack in self.attacks.values())
+
+    @property
+    def targets(self) -> tuple[int, ...]:
+        """The classes that alone count as a success of the run's attacks; none where one of them looks for any error."""
+        only = [attack.only_towards for attack in self.attacks.values()]
+        return tuple(sorted({target for targets in only for target in targets})) if all(only) else ()
 
 
 def _finite_numbers(**given: float | list[Any] | tuple[tuple[float, ...], ...] | None) -> None:

@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from epsball.record import metrics
 from epsball.report.svg import ACCENT, BAND, GOOD, INK, WARN, axes
+from epsball.report.target import left
 from epsball.report.text import NORMS, number
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def accuracy_curve(run: Evaluation, width: float, height: float) -> Axes:
     if run.eps < measured:
         grid = np.union1d(grid, [run.eps])
     at = np.searchsorted(curve.eps, grid, side="right") - 1
-    plot = axes(width, height, f"ε ({NORMS[run.plan.threat.norm]}, data units)", "still classified correctly")
+    plot = axes(width, height, f"ε ({NORMS[run.plan.threat.norm]}, data units)", left(run.plan))
     plot.fill_between(grid, *curve.bounds(at), step="post", color=BAND, linewidth=0)
     plot.step(grid, curve.accuracy[at], where="post", color=ACCENT, linewidth=1.8)
     if np.any(run.lower > 0):

@@ -26,7 +26,7 @@ def attack_lines(run: Evaluation, spent: Mapping[str, float]) -> list[dict[str, 
     """One line per attack in the order of asking; `spent` holds the seconds of each where they are known."""
     lines = []
     for line in metrics.attack_summaries(run, budget(run)):
-        rho = metrics.mean_relative(run, line.attack)
+        rho = metrics.rho(run, line.attack)
         lines.append(
             {
                 "name": line.attack,
@@ -35,7 +35,7 @@ def attack_lines(run: Evaluation, spent: Mapping[str, float]) -> list[dict[str, 
                 "bar": f"{100 * line.remaining_accuracy:.1f}",
                 "fooled": f"{count(line.successes)} of {count(line.attacked)}",
                 "median": number(metrics.median_distance(run, line.attack)),
-                "rho": number(rho.mean),
+                "rho": number(rho),
                 "queries": number(line.queries),
                 "seconds": seconds(spent[line.attack]) if line.attack in spent else DASH,
             }

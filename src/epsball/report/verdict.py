@@ -9,6 +9,7 @@ import numpy as np
 
 from epsball.record import Finding, metrics
 from epsball.record.statistics import wilson
+from epsball.report.target import left, left_out, target
 from epsball.report.text import DASH, MEANINGS, NO_BREAK, NORMS, count, epsilon, number, percent
 
 if TYPE_CHECKING:
@@ -37,16 +38,23 @@ def _checks(number_of_checks: int) -> str:
 def _headline(run: Evaluation) -> str:
     right, n = int(np.sum(run.clean == run.label)), len(run)
     threat = run.plan.threat
+    towards, rest = target(run.plan), left_out(run.plan)
+    rest = f" {rest}." if rest else ""
     start = f"The model classifies {count(right)} of {count(n)} images correctly ({percent(run.clean_accuracy)})."
     if math.isinf(run.eps):
         median = metrics.median_distance(run)
         norm = NORMS[threat.norm]
         if math.isfinite(median):
-            return f"{start} A change of {norm} length {number(median)} is enough to turn half of those into an error."
-        return f"{start} No error was found for most of those at any {norm} distance."
+            goal = towards or "an error"
+            return (
+                f"{start} A change of {norm} length {number(median)} is enough to turn half of those into {goal}.{rest}"
+            )
+        missed = f"Most of those were not turned into {towards}" if towards else "No error was found for most of those"
+        return f"{start} {missed} at any {norm} distance.{rest}"
     robust = int(np.sum(run.upper > run.eps))
     meaning = MEANINGS[threat.norm].format(eps=f"ε = {epsilon(threat)}")
-    return f"{start} If {meaning}, {count(robust)} are left ({percent(run.robust_accuracy())})."
+    end = f", {left(run.plan)}; other errors were not looked for" if towards else ""
+    return f"{start} If {meaning}, {count(robust)} are left ({percent(run.robust_accuracy())}){end}.{rest}"
 
 
 def _meaning(run: Evaluation) -> str:
@@ -54,7 +62,12 @@ def _meaning(run: Evaluation) -> str:
         "These attacks show errors that exist; a stronger attack may show more, "
         "so the robust accuracy is at most the figure given here."
     )
-    if math.isinf(run.eps):
+    if target(run.plan):
+        text = (
+            f"These attacks looked for {target(run.plan)} alone, so this is no robust accuracy: "
+            "an image that is left may have another error nearby."
+        )
+    elif math.isinf(run.eps):
         text = "These attacks show errors that exist; a stronger attack may find nearer ones."
     elif run.certified_accuracy() > 0:
         text += f" For {percent(run.certified_accuracy())} it is proved that no error exists."
@@ -69,15 +82,27 @@ def headline(run: Evaluation) -> list[dict[str, Any]]:
     figures = [_fraction("clean", "Clean accuracy", run.clean_accuracy, wilson(right, n), "without an attack")]
     if math.isfinite(run.eps):
         place = f"at {norm}, ε = {epsilon(threat)}"
-        figures.append(_fraction("robust", "Robust accuracy", run.robust_accuracy(), run.interval(), place))
-    median = number(metrics.median_distance(run))
+        name = left(run.plan).capitalize() if target(run.plan) else "Robust accuracy"
+        figures.append(_fraction("robust", name, run.robust_accuracy(), run.interval(), place))
+    median, aim = number(metrics.median_distance(run)), target(run.plan) or "an error"
     origin = data.source or "given arrays"
     return [
         *figures,
         _figure(
-            "median", "Median distance to an error", median, f"{norm}, in data units", "of images classified correctly"
+            "median",
+            f"Median distance to {aim}",
+            median,
+            f"{norm}, in data units",
+            "of images classified correctly",
         ),
-        _figure("samples", "Images", count(n), f"from {origin}", f"split {data.split}" if data.split else ""),
+        _figure(
+            "samples",
+            "Images",
+            count(n),
+            f"from {origin}",
+            f"split {data.split}" if data.split else "",
+            left_out(run.plan),
+        ),
     ]
 
 

@@ -17,6 +17,7 @@ from epsball.report.lines import attack_lines, confusion, distance_panels
 from epsball.report.provenance import command, configuration, repeatable
 from epsball.report.samples import gallery
 from epsball.report.svg import inline
+from epsball.report.target import left, target
 from epsball.report.text import percent
 from epsball.report.verdict import checks, findings, headline, verdict
 
@@ -62,6 +63,7 @@ def _page(run: Evaluation, folder: Path) -> dict[str, Any]:
         "version": environment.versions.get("epsball", ""),
         "verdict": verdict(run),
         "headline": headline(run),
+        "target": target(run.plan),
         "findings": findings(run),
         "curve": _curve(run),
         "attacks": attack_lines(run, _seconds(run, folder)),
@@ -90,7 +92,8 @@ def _seconds(run: Evaluation, folder: Path) -> dict[str, float]:
 
 
 def _curve(run: Evaluation) -> dict[str, Any]:
-    spoken = f"Accuracy falls from {percent(run.clean_accuracy)}"
+    falls = f"The fraction {left(run.plan)}" if target(run.plan) else "Accuracy"
+    spoken = f"{falls} falls from {percent(run.clean_accuracy)}"
     if np.isfinite(run.eps):
         spoken += f" at ε = 0 to {percent(run.robust_accuracy())} at the threat's ε."
     return {

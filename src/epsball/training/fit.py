@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import torch
 
+from epsball import diagnostics
 from epsball.errors import InputError, ModelError
 from epsball.models.wrap import wrap
 from epsball.oracle.batching import choose_batching
@@ -21,9 +22,9 @@ from epsball.progress import Progress, shown
 from epsball.training.batch_norm import fold, insert
 from epsball.training.checkpoint import Checkpoint, State, describe
 from epsball.training.objectives import Objective, standard
-from epsball.training.objectives.base import Robust
+from epsball.training.objectives.base import Robust, warmed
 from epsball.training.recipe import Recipe
-from epsball.training.validation import Validation, device_of
+from epsball.training.validation import Measured, Validation, classes_of, device_of, predicted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from torch import Tensor, nn, optim
 
     from epsball.models.model import Model
+    from epsball.record import Finding
+
+_TRIED = 512
+"""Samples of the training set on which the last weights are tried where none are held out."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class Epoch:
         seconds: it took.
         robust: accuracy under ten steps of PGD on up to 512 samples of the validation set; None where there is none, or the
             objective has no threat.
+        fgsm: accuracy under FGSM on the same samples; far above the robust one where training has collapsed.
     """
 
     number: int
@@ -51,6 +57,7 @@ class Epoch:
     accuracy: float | None
     seconds: float
     robust: float | None = None
+    fgsm: float | None = None
 
     @property
     def merit(self) -> float:
@@ -68,11 +75,18 @@ class Trained:
         history: every epoch.
         peak: the model after the epoch of highest robust accuracy (of highest accuracy, where no threat is trained against) on the
             validation set, the first of equals; None where nothing was validated.
+        findings: what the checks of a training found: that the network guesses (FAIL), that robustness collapsed (WARN).
     """
 
     model: Model
     history: tuple[Epoch, ...]
     peak: Model | None = None
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The number of the epoch after which the peak was reached; None where nothing was validated."""
+        return None if self.peak is None else max(self.history, key=lambda epoch: epoch.merit).number
 
     @property
     def best(self) -> Model:
@@ -132,7 +146,26 @@ def fit(
     with shown(progress) as moved:
         history = _epochs(run, state, held_out, file, seed, moved)
     peak = None if state.best is None else _finished(model, recipe, state.best)
-    return Trained(_finished(model, recipe), tuple(history), peak)
+    last = _finished(model, recipe)
+    return Trained(last, tuple(history), peak, tuple(_findings(last, history, data, validation)))
+
+
+def _findings(
+    model: Model, history: list[Epoch], data: tuple[Tensor, Tensor], validation: tuple[Tensor, Tensor] | None
+) -> list[Finding]:
+    """What the checks say of the last weights and of the way there."""
+    x, y = (data[0][:_TRIED], data[1][:_TRIED]) if validation is None else validation
+    attacked = [epoch for epoch in history if epoch.robust is not None]
+    return diagnostics.after_training(
+        diagnostics.TrainingHistory(
+            label=y.cpu().numpy(),
+            predicted=predicted(model, x).numpy(),
+            classes=classes_of(model, x),
+            held_out=validation is not None,
+            robust=np.array([epoch.robust for epoch in attacked], np.float64),
+            fgsm=np.array([epoch.fgsm for epoch in attacked], np.float64),
+        )
+    )
 
 
 def _epochs(
@@ -147,8 +180,9 @@ def _epochs(
     for number in range(len(history) + 1, run.recipe.epochs + 1):
         started = time.perf_counter()
         loss = run.epoch(number, seed, moved)
-        accuracy, robust = (None, None) if held_out is None else held_out.measure(run.model)
-        epoch = Epoch(number, loss, accuracy, time.perf_counter() - started, robust)
+        found = Measured() if held_out is None else held_out.measure(run.model)
+        spent = time.perf_counter() - started
+        epoch = Epoch(number, loss, found.accuracy, spent, robust=found.robust, fgsm=found.fgsm)
         if epoch.merit > max((earlier.merit for earlier in history), default=-math.inf):
             state.best = {name: value.detach().cpu().clone() for name, value in run.net.state_dict().items()}
         history.append(epoch)
@@ -203,7 +237,8 @@ class _Run:
                 x = self.x[ids] if self.recipe.augment is None else self.recipe.augment(self.x[ids], draw)
                 x, y = x.to(device).contiguous(memory_format=self.batching), self.y[ids].to(device)
                 with precision(x, bfloat16=self.recipe.bfloat16):
-                    loss = self.objective(self.model, x, y, seed=own, ids=ids.to(device))
+                    objective = warmed(self.objective, self.recipe.budget(done / everything))
+                    loss = objective(self.model, x, y, seed=own, ids=ids.to(device))
                 value = loss.item()
                 if not math.isfinite(value):
                     raise ModelError(
@@ -227,8 +262,7 @@ def _trainable(model: Model, x: Tensor, y: Tensor) -> nn.Module:
             f"the training set is x {tuple(x.shape)} {x.dtype} and y {tuple(y.shape)} {y.dtype}; "
             "expected floats (N, C, H, W) and int64 labels (N,), as load_data gives them"
         )
-    with model.frozen(), torch.no_grad():
-        classes = model(x[:1].to(device_of(model))).shape[1]
+    classes = classes_of(model, x)
     if not 0 <= int(y.min()) <= int(y.max()) < classes:
         raise InputError(
             f"the labels run from {int(y.min())} to {int(y.max())} and the model has {classes} classes; "

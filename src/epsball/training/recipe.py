@@ -56,9 +56,11 @@ class Recipe:
         augment: (x, generator) -> x for every batch; None for the images as they are.
         batch_norm: whether batch normalisation is put behind convolutions while they train, and folded into them at the end.
         bfloat16: whether products are computed in bfloat16; the weights stay in their own type.
+        warm_up: the first part of the steps, in which ε rises on a line from 0 to that of an adversarial objective; 0 for the whole ε
+            from the first step on. Begun at a large ε, a network may stay for good where every class is equally likely.
 
     Raises:
-        InputError: a number that is not positive.
+        InputError: a number that is not positive, a warm-up outside [0, 1].
     """
 
     epochs: int = 10
@@ -69,12 +71,19 @@ class Recipe:
     augment: Augment | None = None
     batch_norm: bool = False
     bfloat16: bool = False
+    warm_up: float = 0.5
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "rate"):
             value = getattr(self, name)
             if not (value > 0 and math.isfinite(value)):
                 raise InputError(f"{name} was given as {value}; expected a positive number")
+        if not 0 <= self.warm_up <= 1:
+            raise InputError(f"warm_up was given as {self.warm_up}; expected a fraction of the steps between 0 and 1")
+
+    def budget(self, done: float) -> float:
+        """The fraction of ε that is trained against once a fraction of the steps, in (0, 1], is done."""
+        return done / self.warm_up if done < self.warm_up else 1.0
 
 
 _SHIFTED = Recipe(epochs=60, batch_size=64, rate=2e-3, augment=Shift(2))

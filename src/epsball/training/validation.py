@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
+from epsball.attacks.fgsm import FGSM
 from epsball.attacks.pgd import PGD
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from epsball.attacks.base import Attack
     from epsball.models.model import Model
     from epsball.threat import Threat
 
 _ROWS = 512
 """Rows at once, and as many as are attacked."""
 _ATTACK = PGD(steps=10)
+
+
+class Measured(NamedTuple):
+    """Accuracy, and accuracy under PGD and under FGSM where there is a threat; None for what was not measured."""
+
+    accuracy: float | None = None
+    robust: float | None = None
+    fgsm: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,14 +46,15 @@ class Validation:
     threat: Threat | None
     seed: int
 
-    def measure(self, model: Model) -> tuple[float, float | None]:
-        """Accuracy, and robust accuracy where there is a threat, both in evaluation mode."""
-        robust = None
-        if self.threat is not None:
-            chosen = torch.randperm(len(self.y), generator=torch.Generator().manual_seed(self.seed))[:_ROWS]
-            chosen = chosen.to(self.y.device)
-            robust = robust_accuracy(model, self.x[chosen], self.y[chosen], self.threat, seed=self.seed)
-        return accuracy(model, self.x, self.y), robust
+    def measure(self, model: Model) -> Measured:
+        """Accuracy, and robust accuracies where there is a threat, in evaluation mode."""
+        clean = accuracy(model, self.x, self.y)
+        if self.threat is None:
+            return Measured(clean)
+        chosen = torch.randperm(len(self.y), generator=torch.Generator().manual_seed(self.seed))[:_ROWS]
+        x, y = self.x[chosen.to(self.x.device)], self.y[chosen.to(self.y.device)]
+        under = (robust_accuracy(model, x, y, self.threat, attack, seed=self.seed) for attack in (_ATTACK, FGSM()))
+        return Measured(clean, *under)
 
 
 def accuracy(model: Model, x: Tensor, y: Tensor) -> float:
@@ -54,27 +65,37 @@ def accuracy(model: Model, x: Tensor, y: Tensor) -> float:
         x: images (N, C, H, W).
         y: labels (N,).
     """
+    return float((predicted(model, x) == y.cpu()).sum()) / len(y)
+
+
+def predicted(model: Model, x: Tensor) -> Tensor:
+    """The labels (N,) of images (N, C, H, W) in evaluation mode, on the processor."""
     device = device_of(model)
     with model.frozen(), torch.no_grad():
-        right = [
-            (model(rows.to(device)).argmax(1).cpu() == labels.cpu()).sum()
-            for rows, labels in ((x[i : i + _ROWS], y[i : i + _ROWS]) for i in range(0, len(y), _ROWS))
-        ]
-    return float(torch.stack(right).sum()) / len(y)
+        return torch.cat([model(x[i : i + _ROWS].to(device)).argmax(1).cpu() for i in range(0, len(x), _ROWS)])
 
 
-def robust_accuracy(model: Model, x: Tensor, y: Tensor, threat: Threat, *, seed: int = 0) -> float:
-    """Fraction of the rows that are correct and that ten steps of PGD do not change: cheap, and an upper bound like any attack's.
+def classes_of(model: Model, x: Tensor) -> int:
+    """How many classes the model tells apart, from its answer to the first image."""
+    with model.frozen(), torch.no_grad():
+        return int(model(x[:1].to(device_of(model))).shape[1])
+
+
+def robust_accuracy(
+    model: Model, x: Tensor, y: Tensor, threat: Threat, attack: Attack = _ATTACK, *, seed: int = 0
+) -> float:
+    """Fraction of the rows that are correct and that an attack does not change: an upper bound like any attack's.
 
     Args:
         model: the classifier.
         x: images (N, C, H, W).
         y: labels (N,).
         threat: where the attack may move.
+        attack: ten steps of PGD by default, which is cheap.
         seed: of its draws.
     """
     device = device_of(model)
-    found = _ATTACK(model, x.to(device), y.to(device), threat, seed=seed)
+    found = attack(model, x.to(device), y.to(device), threat, seed=seed)
     return 1 - float(found.success.double().mean())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import torch.nn.functional as F
@@ -10,7 +10,9 @@ import torch.nn.functional as F
 from epsball.attacks.fgsm import FGSM
 from epsball.attacks.pgd import PGD
 from epsball.errors import InputError
+from epsball.geometry import l0
 from epsball.losses import cross_entropy
+from epsball.threat import replace_eps
 from epsball.training.objectives.base import OBJECTIVES, Named, needed
 
 if TYPE_CHECKING:
@@ -62,6 +64,11 @@ class _Adversarial:
         if self.clean == 0:
             return worst
         return self.clean * F.cross_entropy(model.as_it_is(x), y) + (1 - self.clean) * worst
+
+    def within(self, fraction: float) -> Objective:
+        """The same attack in the ball of a fraction of ε; at least one feature in l0, since fewer are none."""
+        eps = fraction * float(self.threat.eps)
+        return replace(self, threat=replace_eps(self.threat, max(1.0, eps) if self.threat.norm is l0 else eps))
 
 
 _PATH = 2.5

@@ -43,6 +43,20 @@ class Robust(Protocol):
         ...
 
 
+@runtime_checkable
+class Graded(Robust, Protocol):
+    """A robust objective whose budget can be lowered; `fit` raises it from 0 as far as the recipe's warm-up says."""
+
+    def within(self, fraction: float) -> Objective:
+        """Return the same objective for a fraction of the budget, in [0, 1]."""
+        ...
+
+
+def warmed(objective: Objective, fraction: float) -> Objective:
+    """The objective for a fraction of its budget; itself where it has none or the fraction is all of it."""
+    return objective.within(fraction) if fraction < 1 and isinstance(objective, Graded) else objective
+
+
 @dataclass(frozen=True)
 class Named:
     """An objective that is found by its name.

@@ -1,0 +1,89 @@
+"""Samples to train on and others to measure with: none is both."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from epsball.data.load import has_splits, load_data
+from epsball.report.text import count
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What a network is trained on, and what it is measured on after every epoch.
+
+    Args:
+        data: the name of the set.
+        training: images (N, C, H, W) and labels (N,).
+        validation: those of the test split that are not among them; None where there are none.
+        known: how many images of the test split are training images.
+        divided: whether the set has splits.
+    """
+
+    data: str
+    training: tuple[Tensor, Tensor]
+    validation: tuple[Tensor, Tensor] | None
+    known: int
+    divided: bool
+
+    @property
+    def classes(self) -> int:
+        """How many there are, at least 2."""
+        labels = [y for _, y in filter(None, (self.training, self.validation))]
+        return max(2, *(int(y.max()) + 1 for y in labels))
+
+    @property
+    def sentence(self) -> str:
+        """What is measured after every epoch; empty where that is plainly the test split."""
+        if not self.known:
+            return ""
+        known = (
+            f"{count(self.known)} images of its test split are trained on" if self.divided else "it has no test split"
+        )
+        if self.validation is None:
+            return (
+                f"{self.data}: {known}, and no image is held out, so no accuracy is measured; train on a part with --n."
+            )
+        return (
+            f"{self.data}: {known}; accuracy is measured on the {count(len(self.validation[1]))} images that are not."
+        )
+
+    def to(self, device: torch.device) -> HeldOut:
+        """The same samples on a device."""
+        moved = [
+            None if pair is None else (pair[0].to(device), pair[1].to(device))
+            for pair in (self.training, self.validation)
+        ]
+        return replace(self, training=moved[0] or self.training, validation=moved[1])
+
+    def proposal(self, model: str, norm: str, eps: str) -> str:
+        """The command that evaluates the network, and a word on what it measures where that is not plainly the test split."""
+        command = shlex.join(["epsball", "evaluate", model, "--data", self.data, "--norm", norm, "--eps", eps])
+        total = self.known + (0 if self.validation is None else len(self.validation[1]))
+        if not self.known:
+            return command
+        return f"{command}\n         which measures {count(total)} images; {count(self.known)} of them were trained on"
+
+
+def loaded(data: str, n: int | None) -> HeldOut:
+    """The first n images to train on, all by default, and those of the test split that are not among them.
+
+    Raises:
+        InputError: data that cannot be used.
+    """
+    training, (x, y) = load_data(data, "train", n), load_data(data, "test")
+    seen = set(_digests(training[0]))
+    new = [row for row, digest in enumerate(_digests(x)) if digest not in seen]
+    validation = (x[new], y[new]) if new else None
+    return HeldOut(data, training, validation, len(y) - len(new), has_splits(data))
+
+
+def _digests(x: Tensor) -> list[bytes]:
+    return [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in x.numpy()]
