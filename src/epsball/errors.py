@@ -10,6 +10,10 @@ Exception
     └── UntrustworthyError              a result did not survive verification
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 
 class InputError(ValueError):
     """Something the user gave cannot be used."""
@@ -29,3 +33,25 @@ class ModelError(RuntimeError):
 
 class UntrustworthyError(RuntimeError):
     """A reported success, a bound or a record did not survive verification."""
+
+
+_LONGEST = 60
+
+
+def brief(value: object) -> str:
+    """Return a value as a sentence shows it: an array by its shape and range, a long text by its beginning."""
+    shape = getattr(value, "shape", None)
+    if shape is not None and tuple(shape) != ():
+        ends = "" if 0 in shape else f" from {_end(value, 'min')} to {_end(value, 'max')}"
+        return f"an array of shape {tuple(shape)}{ends}"
+    if isinstance(value, int | float):
+        return f"{value:g}"
+    text = repr(value.item()) if shape is not None and hasattr(value, "item") else repr(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _end(value: Any, name: str) -> str:
+    try:
+        return f"{float(getattr(value, name)()):g}"
+    except (TypeError, ValueError, RuntimeError):  # of complex numbers, or texts
+        return "?"

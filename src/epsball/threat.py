@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from epsball.errors import InputError
+from epsball.errors import InputError, brief
 from epsball.geometry import NORMS, Norm
 from epsball.geometry.base import clip
 from epsball.units import parse_budget, parse_number
@@ -29,12 +30,13 @@ class Threat:
         norm: linf, l2, l1, l0 or their names.
         eps: the budget in data units; a number, a fraction such as "8/255", or one number per sample `(N,)`. Infinity asks "how
             close is the nearest error?".
-        low: lowest valid value of a feature, a number, a fraction, or a tensor that broadcasts to an input.
+        low: lowest valid value of a feature, a number, a fraction, a tensor that broadcasts to an input `(…)`, or one for each sample
+            `(N, …)`. Features whose limits are equal are frozen: with low = high = x outside a region, only the region may change.
         high: highest valid value.
 
     Raises:
-        InputError: an unknown norm, a negative or NaN budget, an empty box, or a linf budget above half the range, which is a
-            wrong unit.
+        InputError: an unknown norm, a negative or NaN budget, a box that is empty or a single point, or a linf budget above half the
+            range, which is a wrong unit.
 
     Example:
         >>> Threat("linf", "8/255").eps
@@ -45,6 +47,8 @@ class Threat:
     eps: float | Tensor = math.inf
     low: float | Tensor = 0.0
     high: float | Tensor = 1.0
+    _axes: int = field(default=0, init=False, repr=False, compare=False)
+    """Number of axes of the inputs (N, …), once they are known: a limit with as many has a row for each of them."""
 
     def __init__(
         self,
@@ -65,32 +69,76 @@ class Threat:
         self._check()
 
     def _check(self) -> None:
-        if not bool(torch.as_tensor(self.low < self.high).all()):
-            raise InputError(f"the box was given as [{self.low}, {self.high}]; expected low below high")
-        if not all(bool(torch.as_tensor(bound).isfinite().all()) for bound in (self.low, self.high)):
-            raise InputError(
-                f"the box was given as [{self.low}, {self.high}]; expected finite limits, the range of the data"
-            )
+        low, high = (torch.as_tensor(bound, dtype=torch.float64) for bound in (self.low, self.high))
+        box = f"the box was given as [{brief(self.low)}, {brief(self.high)}]"
+        try:
+            span = high - low.to(high.device)
+        except RuntimeError as error:
+            raise InputError(f"{box}; expected limits of one shape, or of shapes that broadcast") from error
+        if not bool((span >= 0).all()) or not bool((span > 0).any()):
+            raise InputError(f"{box}; expected low below high, and equal to it only where a feature is frozen")
+        if not bool(low.isfinite().all() & high.isfinite().all()):
+            raise InputError(f"{box}; expected finite limits, the range of the data")
         eps = torch.as_tensor(self.eps, dtype=torch.float64)
         if not bool((eps >= 0).all()):
-            raise InputError(f"ε was given as {self.eps}; expected a number that is not negative, in data units")
-        span = torch.as_tensor(self.high - self.low, dtype=torch.float64).max().item()
+            raise InputError(f"ε was given as {brief(self.eps)}; expected a number that is not negative, in data units")
         finite = eps[eps.isfinite()]
-        if self.norm.name == "linf" and finite.numel() and finite.max().item() > span / 2 * (1 + 1e-9):
+        if self.norm.name == "linf" and finite.numel() and finite.max().item() > span.max().item() / 2 * (1 + 1e-9):
             most = finite.max().item()
             raise InputError(
-                f"ε = {most:g} in linf is more than half the data range [{self.low}, {self.high}], "
+                f"ε = {most:g} in linf is more than half the data range [{brief(self.low)}, {brief(self.high)}], "
                 f"so that a grey image would always do; ε is given in data units: use ε = {most:g}/255 for 8-bit steps"
             )
 
+    def on(self, x: Tensor) -> Threat:
+        """Return the threat for inputs `x` `(N, …)`, of which each may have limits of its own.
+
+        Raises:
+            InputError: limits that fit neither an input nor all of them.
+        """
+        for name, bound in (("low", self.low), ("high", self.high)):
+            if isinstance(bound, Tensor) and not _broadcasts(bound, x):
+                raise InputError(
+                    f"{name} was given with shape {tuple(bound.shape)} for inputs of shape {tuple(x.shape)}; "
+                    "expected a number, limits of one input, or limits of each"
+                )
+        return self._with(_axes=x.ndim)
+
     def __getitem__(self, index: Tensor | slice) -> Threat:
         """Return the threat of some of the rows."""
-        return replace_eps(self, self.eps[index]) if isinstance(self.eps, Tensor) and self.eps.ndim else self
+        eps, low, high = self.eps, self.low, self.high
+        if isinstance(eps, Tensor) and eps.ndim:
+            eps = eps[index]
+        low, high = (bound[index] if self._is_of_rows(bound) else bound for bound in (low, high))  # type: ignore[index] # a tensor
+        unchanged = eps is self.eps and low is self.low and high is self.high
+        return self if unchanged else self._with(eps=eps, low=low, high=high)
+
+    def _is_of_rows(self, bound: float | Tensor) -> bool:
+        return isinstance(bound, Tensor) and 0 < self._axes == bound.ndim and len(bound) != 1
+
+    @property
+    def per_sample(self) -> bool:
+        """Whether samples have limits of their own; known once the inputs are."""
+        return self._is_of_rows(self.low) or self._is_of_rows(self.high)
+
+    def movable(self, x: Tensor) -> Tensor | None:
+        """Return which features of inputs `x` `(N, …)` may change, `(N, …)`; None where all of them may."""
+        if not isinstance(self.low, Tensor) and not isinstance(self.high, Tensor):
+            return None
+        free = torch.as_tensor(self.high, device=x.device) > torch.as_tensor(self.low, device=x.device)
+        return None if bool(free.all()) else free.expand_as(x)
 
     def to(self, device: torch.device) -> Threat:
         """Return the threat with its tensors on a device."""
-        moved = (v.to(device) if isinstance(v, Tensor) else v for v in (self.eps, self.low, self.high))
-        return Threat(self.norm, *moved)
+        tensors = {name: getattr(self, name) for name in ("eps", "low", "high")}
+        return self._with(**{name: value.to(device) for name, value in tensors.items() if isinstance(value, Tensor)})
+
+    def _with(self, **changes: Any) -> Threat:
+        """The same threat with other values of fields, which are right already."""
+        changed = copy.copy(self)
+        for name, value in changes.items():
+            object.__setattr__(changed, name, value)
+        return changed
 
     @property
     def bounded(self) -> bool:
@@ -176,7 +224,15 @@ class Threat:
 
 def replace_eps(threat: Threat, eps: float | Tensor) -> Threat:
     """Return the same threat with another budget."""
-    return replace(threat, eps=eps)
+    changed = Threat(threat.norm, eps, threat.low, threat.high)
+    return changed._with(_axes=threat._axes)  # noqa: SLF001 of the class beside it
+
+
+def _broadcasts(bound: Tensor, x: Tensor) -> bool:
+    try:
+        return torch.broadcast_shapes(bound.shape, x.shape) == x.shape
+    except RuntimeError:
+        return False
 
 
 def _wide(x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from epsball.errors import InputError, ModelError
+from epsball.errors import InputError, ModelError, brief
 from epsball.threat import Threat
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ _LEAST, _INFINITE, _WHOLE = "may be 0", "may be infinite", "is whole"
 _ROUNDING = 1e-6
 _PROBABILITY = 1e-5
 _ROWS_OF_FEATURES = 2
+_WHITE = 255
+_BRIGHT = 16
 
 
 def checked_inputs(x: Tensor, threat: Threat) -> Tensor:
@@ -56,12 +58,22 @@ def _inside_box(x: Tensor, threat: Threat) -> Tensor:
         return x
     span = torch.as_tensor(threat.high - threat.low).abs().to(x)
     if bool(((x - clipped).abs() > _ROUNDING * span).any()):
-        box = f"[{_show(threat.low)}, {_show(threat.high)}]"
+        box = f"[{brief(threat.low)}, {brief(threat.high)}]"
+        low, high = x.min().item(), x.max().item()
         raise InputError(
-            f"the inputs lie in [{x.min().item():g}, {x.max().item():g}], outside the threat's box {box}; "
-            "the likely cause is normalised data: hand in data units and normalise inside the model with eb.wrap(net, mean=, std=)"
+            f"the inputs lie in [{low:g}, {high:g}], outside the threat's box {box}; {_likely(threat, low, high)}"
         )
     return clipped
+
+
+def _likely(threat: Threat, low: float, high: float) -> str:
+    """Why inputs lie outside the box, most likely, and what to do."""
+    numbers = not isinstance(threat.low, Tensor) and not isinstance(threat.high, Tensor)
+    if not numbers and low >= 0 and high <= 1:
+        return "where limits are equal, as in a mask, the inputs must have just this value"
+    if numbers and (threat.low, threat.high) == (0, 1) and low >= 0 and _BRIGHT < high <= _WHITE:
+        return "the likely cause is pixels from 0 to 255: divide them by 255"
+    return "the likely cause is normalised data: hand in data units and normalise inside the model with eb.wrap(net, mean=, std=)"
 
 
 def positive(default: Any, *, infinite: bool = False) -> Any:
@@ -154,7 +166,7 @@ def checked_ids(ids: Any, n: int, device: torch.device) -> Tensor:
     try:
         numbers = torch.as_tensor(ids, device=device)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"the ids were given as {ids!r}; expected one whole number per input") from error
+        raise InputError(f"the ids were given as {brief(ids)}; expected one whole number per input") from error
     if numbers.shape != (n,) or numbers.is_floating_point() or numbers.is_complex():
         raise InputError(
             f"the ids have shape {tuple(numbers.shape)} and type {str(numbers.dtype)[6:]} for {n} inputs; "
@@ -172,7 +184,7 @@ def checked_seed(seed: Any) -> int:
     try:
         return operator.index(seed)
     except TypeError as error:
-        raise InputError(f"the seed was given as {seed!r}; expected a whole number, such as 0") from error
+        raise InputError(f"the seed was given as {brief(seed)}; expected a whole number, such as 0") from error
 
 
 def checked_queries(queries: Any) -> int | None:
@@ -185,7 +197,7 @@ def checked_queries(queries: Any) -> int | None:
         return None
     if isinstance(queries, bool) or not isinstance(queries, numbers.Integral) or queries < 1:
         raise InputError(
-            f"queries was given as {queries!r}; expected a whole number of at least 1, the forward passes of one sample"
+            f"queries was given as {brief(queries)}; expected a whole number of at least 1, the forward passes of one sample"
         )
     return int(queries)
 
@@ -275,7 +287,3 @@ def finite_logits(logits: Tensor, ids: Tensor, rows: Tensor | slice = slice(None
         f"the model returned NaN or infinite logits for {int(bad.sum())} of {len(logits)} inputs, "
         f"sample {int(ids[rows][bad][0])} among them; expected finite logits: check the weights and the model's arithmetic there"
     )
-
-
-def _show(bound: float | Tensor) -> str:
-    return f"{bound:g}" if isinstance(bound, int | float) else "per feature"

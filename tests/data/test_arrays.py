@@ -64,7 +64,7 @@ def test_layouts_and_types(tmp_path: Path, form: str) -> None:
         ({"x": np.zeros((2, 1, 2, 2)), "y": np.zeros(2)}, "type float64"),
         ({"x": np.full((2, 1, 2, 2), -1.5), "y": np.arange(2)}, "before normalisation"),
         ({"x": np.full((2, 1, 2, 2), 255.0), "y": np.arange(2)}, "float64 pixels from 255.0 to 255.0"),
-        ({"x": np.full((2, 1, 2, 2), np.nan), "y": np.arange(2)}, "pixels from nan"),
+        ({"x": np.full((2, 1, 2, 2), np.nan), "y": np.arange(2)}, "holds NaN pixels in 2 of 2 images"),
         ({"x": np.ones((2, 1, 2, 2), int), "y": np.arange(2)}, "int64 pixels from 1 to 1"),
         ({"x": np.full((2, 1, 2, 2), 300), "y": np.arange(2)}, "from 300 to 300"),
         ({"x": np.array([{}]), "y": np.arange(1)}, "no archive of numeric arrays"),
@@ -82,3 +82,37 @@ def test_a_truncated_archive_is_said_to_be_so(tmp_path: Path, digits: Array, fra
     path.write_bytes(path.read_bytes()[: int(fraction * path.stat().st_size)])
     with pytest.raises(InputError, match="truncated"):
         load_data(str(path))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda x: np.where(x > 250, np.nan, x / 255), r"holds NaN pixels in \d+ of 12 images, the first in row 0"),
+        (lambda x: np.where(x > 250, np.inf, x / 255), "holds infinite pixels"),
+        (lambda x: x.astype(np.float32), "8-bit pixels as floats: divide them by 255"),
+        (lambda x: x * 1.0 / 2, "8-bit pixels as floats"),
+        (lambda x: x.astype(np.uint16) * 257, "such as 65535 for 16 bits"),
+        (lambda x: x / 255 - 0.5, "save them before normalisation"),
+        (lambda x: x.astype(str), "pixels of type <U3, expected numbers"),
+    ],
+)
+def test_pixels_in_no_usual_range_are_told_their_true_cause(tmp_path: Path, change: Any, words: str) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (12, 20, 24)).astype(np.uint8)
+    np.savez(tmp_path / "a.npz", x=change(x), y=np.arange(12) % 3)
+    with pytest.raises(InputError, match=words):
+        load_data(str(tmp_path / "a.npz"))
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, bool, np.float32])
+def test_zeros_and_ones_are_black_and_white(tmp_path: Path, kind: Any) -> None:
+    x = np.random.default_rng(0).integers(0, 2, (12, 5, 6)).astype(kind)
+    np.savez(tmp_path / "a.npz", x=x, y=np.arange(12) % 3)
+    found, _ = load_data(str(tmp_path / "a.npz"))
+    assert found.unique().tolist() == [0, 1]
+
+
+def test_transparency_is_dropped(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (12, 20, 24, 4)).astype(np.uint8)
+    np.savez(tmp_path / "a.npz", x=x, y=np.arange(12) % 3)
+    found, _ = load_data(str(tmp_path / "a.npz"))
+    assert np.array_equal((found * 255).round().numpy(), x[..., :3].transpose(0, 3, 1, 2))

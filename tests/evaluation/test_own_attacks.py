@@ -56,3 +56,34 @@ def test_a_loss_of_ones_own_counts_too() -> None:
 
     run = eb.evaluate(Affine(), samples(), eb.Threat("linf", 0.1), {"pgd": eb.PGD(steps=2, loss=mine)})  # type: ignore[arg-type] # the same
     assert list(run.plan.attacks["pgd"].code) != []
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("raise ValueError('no\\nway')", "the attack Mine raised ValueError: no way; run it on its own and mend it"),
+        ("return 1 / 0", "raised ZeroDivisionError"),
+        ("return ask.x0[:, :, 7]", "raised IndexError"),
+        ("return None", "returned a NoneType; return the last iterate"),
+        ("return ask.nothing", "raised AttributeError"),
+        ("return ask.gradient(ask.x0, lambda logits, goal: logits @ logits)[1]", "raised RuntimeError"),
+    ],
+)
+def test_an_error_inside_an_attack_of_ones_own_is_a_sentence(
+    body: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = ATTACK.replace("return ask.threat.project(ask.x0 + SCALE * (0.5 - ask.x0), ask.x0)", body)
+    with pytest.raises(eb.InputError, match=words):
+        evaluated(tmp_path, text, "SCALE = 0.5", monkeypatch)
+
+
+def test_an_attack_that_cannot_be_made_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"{ATTACK}\n    def __post_init__(self):\n        raise KeyError('steps')\n"
+    with pytest.raises(eb.InputError, match=r"mine.py:Mine' raised KeyError"):
+        evaluated(tmp_path, text, "SCALE = 0.5", monkeypatch)
+
+
+def test_a_defect_of_the_library_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eb.FGSM, "run", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        eb.evaluate(Affine(), samples(), eb.Threat("linf", 0.1), [eb.FGSM()])

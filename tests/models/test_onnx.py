@@ -230,3 +230,39 @@ def test_a_package_that_is_missing_is_named_with_its_remedy(tmp_path: Path, monk
     monkeypatch.setattr(adapter, "find_spec", lambda name: None if name == "onnx2fx" else object())
     with pytest.raises(eb.InputError, match=r'package onnx2fx .*pip install "epsball\[onnx\]"'):
         load_model(f"onnx:{tmp_path / 'small.onnx'}")
+
+
+def write_fixed(path: Path, batch: int) -> str:
+    """Save an affine network that lays its rows out by a shape that it computes, for batches of one size only."""
+    node = helper.make_node
+    nodes = [
+        node("Concat", ["rows", "rest"], ["shape"], axis=0),
+        node("Reshape", ["images", "shape"], ["row"]),
+        node("MatMul", ["row", "w"], ["scores"]),
+    ]
+    tensors = [numpy_helper.from_array(WEIGHT.numpy(), "w")]
+    tensors += [helper.make_tensor(n, TensorProto.INT64, [1], [v]) for n, v in (("rows", batch), ("rest", -1))]
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes,
+        "fixed",
+        [value("images", TensorProto.FLOAT, [batch, 1, 2, 2])],
+        [value("scores", TensorProto.FLOAT, [batch, 3])],
+        tensors,
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), str(path))
+    return f"onnx:{path}"
+
+
+WEIGHT = torch.randn(4, 3, generator=torch.Generator().manual_seed(3))
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_graph_for_batches_of_one_size_is_run_in_groups_of_it(tmp_path: Path, batch: int) -> None:
+    model = load_model(write_fixed(tmp_path / "fixed.onnx", batch))
+    x = torch.rand(11, 1, 2, 2, generator=torch.Generator().manual_seed(4))
+    torch.testing.assert_close(model(x), x.flatten(1) @ WEIGHT)
+    run = eb.evaluate(model, (x, model(x).argmax(1)), eb.Threat("linf", 0.01), suite=[eb.FGSM()])
+    assert run.clean_accuracy == 1
+    (found,) = (finding for finding in run.findings if finding.id == "D40")
+    assert ("row by row" if batch == 1 else "in groups of 4 rows") in found.message

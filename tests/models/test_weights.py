@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -39,6 +40,12 @@ def prefixed(prefix: str) -> dict[str, Any]:
         {"model": {"state_dict": STATE}, "optimizer": {"state": {0: {"step": torch.ones(1)}}}},
         {"ema": STATE, "epoch": 3},
         {"model": STATE, "args": Namespace(lr=0.1)},
+        {"model": STATE, "best": np.float64(93.1), "rows": np.int64(3)},
+        prefixed("backbone.encoder."),
+        prefixed("_fsdp_wrapped_module."),
+        {**prefixed("module."), "n_averaged": torch.tensor(3)},
+        {"1.module.weight": STATE["1.weight"], "1.module.bias": STATE["1.bias"]},
+        {"1._orig_mod.weight": STATE["1.weight"], "1._orig_mod.bias": STATE["1.bias"]},
     ],
 )
 def test_the_state_is_found_behind_prefixes_and_keys(tmp_path: Path, content: dict[str, Any]) -> None:
@@ -56,6 +63,48 @@ def test_a_prefix_that_belongs_to_the_network_stays() -> None:
     state = {name: torch.ones_like(value) for name, value in net.state_dict().items()}
     fill(net, state, "w.pt")
     assert net.model.bias.tolist() == [1, 1]
+
+
+class Inside(nn.Module):
+    """A network around another one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+
+
+def ones(prefix: str = "") -> dict[str, Any]:
+    state = Inside().model.state_dict()
+    return {prefix + name: torch.ones_like(value) for name, value in state.items()}
+
+
+@pytest.mark.parametrize("wrapped", [lambda net: net, nn.DataParallel, lambda net: torch.compile(net, backend="eager")])
+@pytest.mark.parametrize("prefix", ["", "model.", "module.model.", "_orig_mod."])
+def test_wrappers_around_the_network_matter_as_little(prefix: str, wrapped: Any) -> None:
+    net = Inside()
+    fill(wrapped(net), ones(prefix), "w.pt")
+    assert all(bool((value == 1).all()) for value in net.state_dict().values())
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        (
+            {**ones("backbone."), "loss.weight": torch.ones(2)},
+            r"behind the prefix 'backbone\.': 1 unexpected \(loss.weight\)",
+        ),
+        ({**ones("a."), **ones("b.")}, "4 unexpected"),
+        ({**ones("student."), "0.weight": torch.ones(2, 2)}, r"prefix 'student\.': 1 unexpected \(0.weight\)"),
+        (
+            {name: value for name, value in ones("m.").items() if name != "m.1.bias"},
+            r"prefix 'm\.': 1 missing \(1.bias\)",
+        ),
+        ({"x": torch.ones(1)}, "4 missing .*; build the network that they were saved from"),
+    ],
+)
+def test_what_does_not_fit_one_to_one_is_told_with_its_prefix(state: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        fill(Inside().model, state, "w.pt")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import epsball as eb
-from epsball.oracle.batching import Batching
+from epsball.oracle.batching import Batching, choose_batching
 
 
 @pytest.mark.parametrize("limit", [1, 3, 5])
@@ -53,6 +53,8 @@ def test_convolutions_are_asked_in_multiples_of_32(rows: int, left: int, next_on
 
 def test_the_rest_of_a_batch_of_images_is_asked_in_a_batch_of_its_own() -> None:
     net, sizes = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten()), []
+    model, x = eb.wrap(net), torch.full((75, 3, 4, 4), 0.5)
+    batching = choose_batching(model, x)
     net.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
-    eb.BIM(steps=1)(net, torch.full((75, 3, 4, 4), 0.5), torch.zeros(75).long(), eb.Threat("linf", 0.0))
+    eb.BIM(steps=1)(model, x, torch.zeros(75).long(), eb.Threat("linf", 0.0), batching=batching)
     assert sizes[:2] == [64, 11]

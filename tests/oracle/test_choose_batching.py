@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import epsball as eb
-from epsball.oracle.batching import Batching, choose_batching
+from epsball.oracle.batching import Batching, batching_by_rule
 from epsball.oracle.convolution import InTiles
 from epsball.oracle.forward import arranged, kernels, precision
 
@@ -36,22 +36,22 @@ def test_micro_batches_fit_the_cache_and_blocks_the_memory(
     net: nn.Module, shape: tuple[int, ...], rows: int, block: int
 ) -> None:
     x = torch.zeros(1).expand(2, *shape)
-    assert choose_batching(eb.wrap(net), x) == Batching(rows, net is IMAGES, block)
+    assert batching_by_rule(eb.wrap(net), x) == Batching(rows, net is IMAGES, block)
 
 
 def test_what_is_no_image_keeps_its_order() -> None:
-    assert choose_batching(eb.wrap(IMAGES), torch.zeros(2, 3, 8)) == Batching(
+    assert batching_by_rule(eb.wrap(IMAGES), torch.zeros(2, 3, 8)) == Batching(
         256, channels_last=False, block_size=2**28 // 96
     )
-    assert choose_batching(eb.wrap(lambda x: x), torch.zeros(2, 3, 8, 8)).channels_last is False
-    assert choose_batching(eb.wrap(nn.ConvTranspose2d(3, 4, 3)), torch.zeros(2, 3, 8, 8)).channels_last is True
-    assert choose_batching(eb.wrap(DENSE), torch.zeros(0, 8)) == Batching(1024, channels_last=False, block_size=2**28)
+    assert batching_by_rule(eb.wrap(lambda x: x), torch.zeros(2, 3, 8, 8)).channels_last is False
+    assert batching_by_rule(eb.wrap(nn.ConvTranspose2d(3, 4, 3)), torch.zeros(2, 3, 8, 8)).channels_last is True
+    assert batching_by_rule(eb.wrap(DENSE), torch.zeros(0, 8)) == Batching(1024, channels_last=False, block_size=2**28)
 
 
 def test_digits_are_differentiated_in_tiles() -> None:
-    assert choose_batching(eb.wrap(DIGITS), torch.zeros(2, 1, 28, 28)).tiles
-    assert not choose_batching(eb.wrap(DIGITS), torch.zeros(2, 28, 28)).tiles
-    assert not choose_batching(eb.wrap(nn.Flatten()), torch.zeros(2, 1, 28, 28)).tiles
+    assert batching_by_rule(eb.wrap(DIGITS), torch.zeros(2, 1, 28, 28)).tiles
+    assert not batching_by_rule(eb.wrap(DIGITS), torch.zeros(2, 28, 28)).tiles
+    assert not batching_by_rule(eb.wrap(nn.Flatten()), torch.zeros(2, 1, 28, 28)).tiles
     many = torch.zeros(2**14 // 16, 1, 4, 4, requires_grad=True)
     tiled = Batching(batch_size=8, channels_last=True, block_size=8, tiles=True)
     assert isinstance(kernels(many, tiled), InTiles)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from epsball.errors import InputError
 from epsball.goal import Goal
+from epsball.models.scale import check_scale
 from epsball.models.wrap import wrap
 from epsball.oracle.batching import Batching, choose_batching
 from epsball.oracle.oracle import Oracle
@@ -88,7 +89,7 @@ class Call:
         seed, threat = checked_seed(seed), given_threat(threat)
         if threat.norm.name not in attack.norms:
             raise InputError(f"{name} was asked for {threat.norm.name}; it is defined for {', '.join(attack.norms)}")
-        threat = threat.to(x.device) if isinstance(x, Tensor) else threat
+        threat = threat.to(x.device).on(x) if isinstance(x, Tensor) else threat
         model, x = wrap(net), checked_inputs(x, threat)
         if attack.images_only and x.ndim != _IMAGE_DIMENSIONS:
             raise InputError(f"{name} was given inputs of shape {tuple(x.shape)}; it needs images (N, C, H, W)")
@@ -98,6 +99,7 @@ class Call:
             raise InputError(
                 f"{name} was given starting points and has a start of its own; leave start= out, or use PGD"
             )
+        check_scale(model, x)
         terms = Terms(
             access=attack.access,
             seed=seed,

@@ -47,7 +47,16 @@ def make_attack(name: str, **settings: Any) -> Attack:
     for setting in settings:
         if setting not in known:
             raise InputError(f"{name} has no setting {setting!r}; it has {', '.join(known) or 'none'}")
-    return make(**settings)
+    try:
+        return make(**settings)
+    except InputError:
+        raise
+    except Exception as error:
+        if ":" not in name:
+            raise
+        raise InputError(
+            f"the attack {name!r} raised {type(error).__name__}: {error}; mend it, or its settings"
+        ) from error
 
 
 def maker(name: str) -> Callable[..., Attack]:

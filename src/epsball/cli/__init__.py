@@ -1,11 +1,13 @@
 """The command line: strings end here, the functions below compute. A command's module is imported when it is used."""
 
+import sys
 from importlib import metadata
 from typing import Annotated
 
 import typer
 
 from epsball.cli.group import Group
+from epsball.plain import speak_plainly
 
 app: typer.Typer = typer.Typer(
     cls=Group,
@@ -36,6 +38,8 @@ def common(
 
 def main() -> None:
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        speak_plainly(stream)
     app(prog_name="epsball")
 
 

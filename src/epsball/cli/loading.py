@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from epsball.cli.output import note
-from epsball.data.load import has_splits, load_data
-from epsball.errors import InputError
+from epsball.data.load import class_names, has_splits, load_data
+from epsball.errors import InputError, brief
 from epsball.models.load import load_model
 from epsball.models.wrap import wrap
 from epsball.oracle.batching import choose_batching
@@ -72,6 +72,17 @@ def source(
     place = checked_device(device)
     loaded = _model(model, x, y, place, mean, std, outputs)
     return Source(loaded, x.to(place), y.to(place), split if has_splits(data) else "")
+
+
+def named_classes(data: str, split: str) -> tuple[str, ...]:
+    """The names of the classes of an image folder; a line on stderr where their order is not that of every library."""
+    names = class_names(data, split)
+    if list(names) != sorted(names):
+        shown = brief(", ".join(names)).strip("'")
+        note(
+            f"Labels number the class folders of {data} by value: {shown}. Sorted as texts, as by torchvision, they differ."
+        )
+    return names
 
 
 def model_for(spec: str, x: Tensor, *, classes: int | None = None, seed: int = 0) -> Model:

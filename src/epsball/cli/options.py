@@ -52,7 +52,9 @@ Mean = Annotated[
     typer.Option(help="What the model's training subtracted, one number or one per channel: 0.49,0.48,0.45."),
 ]
 Std = Annotated[str | None, typer.Option(help="What it divided by, likewise.")]
-Outputs = Annotated[str, typer.Option(help="What the model returns: logits, probs or binary (one logit).")]
+Outputs = Annotated[
+    str, typer.Option(help="What the model returns: logits, probs (also one probability) or binary (one logit).")
+]
 Out = Annotated[
     Path | None,
     typer.Option(metavar="FOLDER", help="Run folder: results are written as they come; the same command resumes."),

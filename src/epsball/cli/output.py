@@ -52,7 +52,12 @@ def print_result(shown: Table, document: dict[str, Any], *, as_json: bool) -> No
     """Print the table on stdout; with ``--json`` the document instead, and the table on stderr."""
     console(stderr=as_json).print(shown)
     if as_json:
-        sys.stdout.write(json.dumps(finite(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        sys.stdout.write(json.dumps(finite(document), indent=2, ensure_ascii=not _is_unicode(), allow_nan=False) + "\n")
+
+
+def _is_unicode() -> bool:
+    """Whether stdout can write any text; where not, JSON has escapes for what it lacks."""
+    return (sys.stdout.encoding or "").lower().startswith("utf")
 
 
 def finite(value: Any) -> Any:

@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 from epsball.data.source import Images, Source, checked_labels
 from epsball.errors import InputError
 
+_WHITE = 255
+
 
 def read_arrays(path: Path, split: str) -> Source:
     """A labelled set from an `.npz`.
 
-    Images are (N, H, W), (N, C, H, W) or (N, H, W, C) with 1 or 3 channels; whole numbers mean 0..255, floats [0, 1].
+    Images are (N, H, W), (N, C, H, W) or (N, H, W, C) with 1 or 3 channels, or with transparency as the
+    last of 4, which is dropped; whole numbers mean 0..255, or black and white where there are only 0 and 1, floats [0, 1].
 
     Args:
         path: of the archive; nothing in it is unpickled.
@@ -48,18 +51,44 @@ def _channels_first(x: NDArray[Any], path: Path) -> NDArray[Any]:
         return x[:, None]
     if x.ndim == 4 and x.shape[1] not in (1, 3) and x.shape[3] in (1, 3):  # noqa: PLR2004 channels last
         return x.transpose(0, 3, 1, 2)
+    if x.ndim == 4 and x.shape[1] not in (1, 3, 4) and x.shape[3] == 4:  # noqa: PLR2004 the fourth is transparency
+        return x[..., :3].transpose(0, 3, 1, 2)
     if x.ndim != 4 or 0 in x.shape:  # noqa: PLR2004 rows, channels, height, width
         raise InputError(f"{path} holds images of shape {x.shape}, expected (N, C, H, W); reshape them")
     return x
 
 
 def _in_unit_box(x: NDArray[Any], path: Path) -> Images:
+    """8-bit pixels as they are, 0 and 1 alone as black and white, floats in [0, 1] in single precision."""
+    if x.dtype.kind not in "iufb":
+        raise InputError(f"{path} holds pixels of type {x.dtype}, expected numbers; save them as uint8 or float32")
+    if x.dtype.kind == "f":
+        _refuse_what_is_not_finite(x, path)
     low, high = x.min(), x.max()
-    if x.dtype.kind in "iu" and low >= 0 and 1 < high <= 255:  # noqa: PLR2004 eight bits
-        return x.astype(np.uint8)
-    if x.dtype.kind in "fb" and low >= 0 and high <= 1:
+    if (low, high) == (0, 1) or (x.dtype.kind in "fb" and low >= 0 and high <= 1):
         return x.astype(np.float32)
+    if x.dtype.kind in "iu" and low >= 0 and 1 < high <= _WHITE:
+        return x.astype(np.uint8)
     raise InputError(
-        f"{path} holds {x.dtype} pixels from {low} to {high}, expected whole numbers 0..255 or floats in [0, 1]; save them "
-        "before normalisation, and give mean and std to wrap"
+        f"{path} holds {x.dtype} pixels from {low} to {high}, expected whole numbers 0..255 or floats in [0, 1]; "
+        f"{_remedy(x, low, high)}"
     )
+
+
+def _refuse_what_is_not_finite(x: NDArray[Any], path: Path) -> None:
+    bad = ~np.isfinite(x).reshape(len(x), -1).all(1)
+    if bad.any():
+        kind = "NaN" if np.isnan(x).any() else "infinite"
+        raise InputError(
+            f"{path} holds {kind} pixels in {int(bad.sum())} of {len(x)} images, the first in row {int(bad.argmax())}, "
+            "expected finite numbers; repair or remove them"
+        )
+
+
+def _remedy(x: NDArray[Any], low: Any, high: Any) -> str:
+    """What most likely happened to pixels that are in no usual range."""
+    if x.dtype.kind == "f" and low >= 0 and high <= _WHITE:
+        return "these are 8-bit pixels as floats: divide them by 255, or save them as uint8"
+    if x.dtype.kind in "iu" and low >= 0 and high > _WHITE:
+        return f"divide them by the largest value that they may have, such as {np.iinfo(np.uint16).max} for 16 bits"
+    return "save them before normalisation, and give mean and std to wrap"

@@ -25,9 +25,7 @@ def read_folder(folder: Path, *, size: int | None = None) -> Source:
     Raises:
         InputError: no subfolders with pictures in them.
     """
-    names = [entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
-    numbers = all(name.isdecimal() for name in names)
-    names.sort(key=lambda name: (int(name) if numbers else 0, name))
+    names = class_folders(folder)
     files = [[path for path in sorted((folder / name).rglob("*")) if _is_picture(path)] for name in names]
     empty = [name for name, inside in zip(names, files, strict=True) if not inside]
     if not names or empty:
@@ -40,6 +38,13 @@ def read_folder(folder: Path, *, size: int | None = None) -> Source:
         return ((str(paths[row]), paths[row].read_bytes()) for row in rows)
 
     return Source(checked_labels(labels, str(folder)), lambda rows: decode(pictures(rows), size=size))
+
+
+def class_folders(folder: Path) -> list[str]:
+    """Return the names of the classes in the order of their labels, see `read_folder`."""
+    names = [entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    numbers = all(name.isdecimal() for name in names)
+    return sorted(names, key=lambda name: (int(name) if numbers else 0, name))
 
 
 def _is_picture(path: Path) -> bool:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from epsball.data.arrays import read_arrays
-from epsball.data.folder import read_folder
+from epsball.data.folder import class_folders, read_folder
 from epsball.data.parquet import read_parquet
 from epsball.data.source import SOURCES, Source, choose
 from epsball.errors import InputError
@@ -53,6 +53,14 @@ def load_data(
     images = torch.from_numpy(source.images(rows))
     x = images.float().div_(255) if images.dtype == torch.uint8 else images
     return x.contiguous(), torch.from_numpy(source.labels[rows])
+
+
+def class_names(name: str | Path, split: str = "test") -> tuple[str, ...]:
+    """Return the names of the classes of an image folder in the order of their labels; empty for other sources, which number them."""
+    path = Path(name)
+    if str(name) in SOURCES or not path.is_dir() or any(path.glob("*.parquet")):
+        return ()
+    return tuple(class_folders(path / split if (path / split).is_dir() else path))
 
 
 def has_splits(name: str) -> bool:

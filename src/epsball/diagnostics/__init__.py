@@ -11,6 +11,8 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     baseline,
     batch_coupling,
     black_box,
+    class_order,
+    groups,
     no_query,
     noise,
     nothing_found,

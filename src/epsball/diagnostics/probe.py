@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
+from epsball.models.memory import is_out_of_memory
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -29,6 +31,8 @@ class Preflight:
         y: labels (n,).
         clean: labels predicted on the inputs (n,).
         classes: how many the model tells apart.
+        batch_size: inputs for which memory suffices in a pass without gradients.
+        names: of the classes in the order of the labels; empty where they are not known.
     """
 
     when: ClassVar[str] = "preflight"
@@ -38,11 +42,26 @@ class Preflight:
     y: Tensor
     clean: NDArray[np.int64]
     classes: int
+    batch_size: int = SAMPLES
+    names: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def probe(self) -> tuple[Tensor, Tensor]:
-        """The first inputs and labels, one batch of at most 64, for checks that cost forward passes."""
-        return self.x[:SAMPLES].detach(), self.y[:SAMPLES]
+        """The first inputs and labels, one batch of at most 64 that fits into memory also with gradients."""
+        n = min(SAMPLES, self.batch_size, len(self.x))
+        while not self._fits(n):
+            n //= 2
+        return self.x[:n].detach(), self.y[:n]
+
+    def _fits(self, n: int) -> bool:
+        """Whether memory suffices for the gradients of n inputs; for one it has to."""
+        try:
+            with torch.enable_grad():
+                leaf = self.x[:n].detach().requires_grad_()
+                torch.autograd.grad(self.model(leaf).sum(), leaf, allow_unused=True)
+        except Exception as error:  # noqa: BLE001 what the user's network raises is told by the check that meets it
+            return n == 1 or not is_out_of_memory(error)
+        return True
 
     @cached_property
     def passes(self) -> Tensor:

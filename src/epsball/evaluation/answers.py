@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """Label and softmax probability of each pass, (passes, n) each, and the number of classes."""
+    """Label and softmax probability of each pass, (passes, n) each, the number of classes, and the inputs that one pass holds."""
 
     label: NDArray[np.int64]
     confidence: NDArray[np.float64]
     classes: int
+    batch_size: int
 
     def wrong(self, label: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether each input was not given its label (n,), in each pass (passes, n)."""
@@ -46,7 +47,7 @@ def answers(
     Args:
         model: the classifier.
         x: its inputs, in data units.
-        batch_size: inputs in one pass.
+        batch_size: inputs in one pass; fewer where memory does not suffice.
         passes: repetitions, with fresh random numbers where the model draws any.
         inspect: called with the logits of the first pass and the rows they belong to.
 
@@ -66,5 +67,5 @@ def answers(
         label[number, rows], confidence[number, rows] = best.cpu().numpy(), probability.cpu().numpy()
         classes = logits.shape[1]
 
-    forward(model, x, batch_size, visit, passes=passes)
-    return Answers(label, confidence, classes)
+    batch_size = forward(model, x, batch_size, visit, passes=passes)
+    return Answers(label, confidence, classes, batch_size)

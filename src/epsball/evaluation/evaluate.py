@@ -55,6 +55,7 @@ def evaluate(
     ids: Sequence[int] | Tensor | None = None,
     source: str = "",
     split: str = "",
+    class_names: Sequence[str] = (),
     batching: Batching | None = None,
 ) -> Evaluation:
     """Bound every sample's distance to its nearest error, lower <= Δ(x) <= upper.
@@ -84,6 +85,7 @@ def evaluate(
         ids: the samples' numbers (N,), row numbers when left out; draws depend on (seed, id) only.
         source: name of the data, for the record.
         split: part of the data, for the record.
+        class_names: names of the classes in the order of the labels, for the record and for the check of their order.
         batching: how many samples go through the model at a time, and in which order in memory; chosen by rule when left out.
 
     Raises:

@@ -152,6 +152,7 @@ def make_plan(
     *,
     source: str,
     split: str,
+    class_names: Sequence[str],
     suite: str,
     suite_version: int,
     attacks: Mapping[str, Attack],
@@ -170,6 +171,7 @@ def make_plan(
         fingerprint=data_fingerprint(numpy_of(x), samples.label),
         shape=tuple(x.shape[1:]),
         classes=samples.classes,
+        names=tuple(class_names),
         dtype=cast("Any", str(x.dtype).removeprefix("torch.")),
         left_out=samples.left_out,
     )

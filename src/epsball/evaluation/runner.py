@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from epsball import diagnostics
 from epsball.certification.base import radii
-from epsball.errors import InputError, UntrustworthyError
+from epsball.errors import InputError, ModelError, UntrustworthyError
 from epsball.evaluation.replay_check import check_successes
 from epsball.record.columns import tabulate
 from epsball.record.evaluation import AttackRows, Evaluation, Finding
@@ -57,7 +58,15 @@ class Run:
         samples = self._samples
         right = int(samples.right.sum())
         self._meter.begin("checks", 0, right=right, robust=right)
-        context = diagnostics.Preflight(samples.model, samples.x, samples.y, samples.clean, samples.classes)
+        context = diagnostics.Preflight(
+            samples.model,
+            samples.x,
+            samples.y,
+            samples.clean,
+            samples.classes,
+            samples.batching.batch_size,
+            self._plan.data.names,
+        )
         self._findings = diagnostics.preflight(context)
         if any(finding.id == "D02" for finding in self._findings):
             self._passes = independent.PASSES
@@ -109,7 +118,8 @@ class Run:
         for number, at in self._chunks(name, self._samples.right & (robust | everyone)):
             rows = self._store.read_chunk(stage, number)
             if rows is None:
-                rows = self._attack_chunk(stage, number, attack, at)
+                with _own_errors(attack, foreign=bool(self._plan.attacks[name].code)):
+                    rows = self._attack_chunk(stage, number, attack, at)
             self._agree(name, rows, at)
             chunks.append(rows)
             self._remember(name, self._store.notes(stage, number))
@@ -194,3 +204,20 @@ class Run:
         self._store.finish(table, findings)
         seconds = sum(self._store.seconds.values())
         return Evaluation.of(self._plan, table, self._rows, findings, seconds)
+
+
+@contextmanager
+def _own_errors(attack: Attack, *, foreign: bool) -> Iterator[None]:
+    """Tell an error inside code that the user brought along in one sentence; in the library's own it is a defect and stays as it is."""
+    try:
+        yield
+    except (InputError, ModelError, UntrustworthyError, OSError):
+        raise
+    except Exception as error:
+        if not foreign:
+            raise
+        said = " ".join(str(error).split()) or "no reason given"
+        raise InputError(
+            f"the attack {type(attack).__name__} raised {type(error).__name__}: {said}; run it on its own and mend it, "
+            "epsball.testing.check_attack shows what it must keep to"
+        ) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from epsball.errors import InputError
 from epsball.evaluation.answers import answers
 from epsball.evaluation.meter import Meter
 from epsball.goal import Goal
+from epsball.models.scale import check_scale
 from epsball.oracle.batching import Batching, choose_batching
 from epsball.validation import checked_goal, checked_ids, checked_inputs, checked_logits
 
@@ -77,6 +78,10 @@ def prepare(
     """
     if not isinstance(data, tuple | list) or len(data) != 2:  # noqa: PLR2004 (inputs and labels)
         raise InputError(f"data was given as {type(data).__name__}; expected a pair (x, y) of inputs and labels")
+    if isinstance(data[0], Tensor) and threat.on(data[0]).per_sample:
+        raise InputError(
+            "low or high was given per sample; an evaluation needs one box for all: call the attack itself, or give limits of one input"
+        )
     x = checked_inputs(data[0], threat)
     y = checked_goal(Goal(data[1]), len(x), x.device).labels
     numbers = checked_ids(ids, len(x), torch.device("cpu")).numpy()
@@ -85,6 +90,7 @@ def prepare(
         raise InputError(
             f"the ids have {different} different values for {len(x)} inputs; expected one id of its own per input"
         )
+    check_scale(model, x)
     given = len(x)
     x, y, numbers = _others(x, y, numbers, targets)
     batching = batching or choose_batching(model, x)
@@ -92,6 +98,7 @@ def prepare(
     meter.begin("clean pass", len(x), right=len(x), robust=len(x))
     meter.chunk(len(x))
     clean = answers(model, x, batching.batch_size, inspect=partial(_inspect, y, meter))
+    batching = replace(batching, batch_size=clean.batch_size)
     label = y.cpu().numpy()
     left_out = given - len(x)
     return Samples(model, x, y, numbers, label, clean.label[0], clean.confidence[0], clean.classes, batching, left_out)

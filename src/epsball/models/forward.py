@@ -10,7 +10,7 @@ from torch import Tensor
 from epsball.models.memory import halved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -25,7 +25,7 @@ def forward(
     *,
     passes: int = 1,
     arrange: Callable[[Tensor], Tensor] = Tensor.detach,
-) -> None:
+) -> int:
     """Pass x (N, …) through the model in its own precision, without gradients.
 
     Args:
@@ -36,21 +36,38 @@ def forward(
         passes: repetitions, with fresh random numbers where the model draws any.
         arrange: gives a batch its memory order.
 
+    Returns:
+        the number of inputs for which memory sufficed, at most `batch_size`.
+
     Raises:
         ModelError: the model failed, or memory ran out with a single input.
     """
     with torch.inference_mode(mode=False), torch.no_grad(), model.frozen():
         for number in range(passes):
-            start = 0
-            while start < len(x):
-                rows = slice(start, min(start + batch_size, len(x)))
-                try:
-                    logits = model(arrange(x[rows]))
-                except (RuntimeError, MemoryError) as error:
-                    batch_size = halved(batch_size, error)
-                    continue
+            for rows, logits in batches(model, x, batch_size, arrange):
                 visit(number, rows, logits)
-                start = rows.stop
+                if rows.stop < len(x):
+                    batch_size = rows.stop - rows.start
+    return batch_size
+
+
+def batches(
+    model: Callable[[Tensor], Tensor],
+    x: Tensor,
+    batch_size: int,
+    arrange: Callable[[Tensor], Tensor] = Tensor.detach,
+) -> Iterator[tuple[slice, Tensor]]:
+    """Yield rows of x (N, …) and their logits (n, K), a batch at a time. Arguments and errors are those of `forward`."""
+    start = 0
+    while start < len(x):
+        rows = slice(start, min(start + batch_size, len(x)))
+        try:
+            logits = model(arrange(x[rows]))
+        except (RuntimeError, MemoryError) as error:
+            batch_size = halved(batch_size, error)
+            continue
+        yield rows, logits
+        start = rows.stop
 
 
 def logits_of(

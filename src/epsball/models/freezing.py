@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
+
+from epsball.errors import ModelError
+from epsball.models.shared import GUARD, PartBefore, RandomState, Turn, WeightBefore, held, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,48 +29,68 @@ def is_frozen(networks: Iterable[nn.Module]) -> bool:
 
 @contextmanager
 def frozen(networks: Iterable[nn.Module]) -> Iterator[None]:
-    """Put networks into evaluation mode without parameter gradients; modes, `requires_grad` and buffers are restored."""
+    """Put networks into evaluation mode without parameter gradients; modes, `requires_grad` and buffers are restored.
+
+    Where several contexts hold a network, nested or in several threads, the last one to end gives it back.
+
+    Raises:
+        ModelError: parameters that get their values with the first batch.
+    """
     networks = list(networks)
-    parts = list({id(part): part for network in networks for part in network.modules()}.values())
-    modes = [(part, part.training) for part in parts if hasattr(part, "training")]  # torch.jit.freeze removes it
-    weights = {id(weight): weight for part in parts for weight in part.parameters(recurse=False)}.values()
-    wanted = [(weight, weight.requires_grad) for weight in weights]
-    buffers = [
-        (part, name, buffer, buffer.detach().clone())
-        for part in parts
-        for name, buffer in part.named_buffers(recurse=False)
-    ]
-    try:
-        for network in networks:
-            network.eval()
-        for weight, _ in wanted:
-            weight.requires_grad_(False)  # noqa: FBT003 - PyTorch names the argument differently in its stubs
+    for network in networks:
+        if any(is_lazy(weight) for weight in network.parameters()):
+            raise ModelError(
+                f"the network {type(network).__name__} has parameters without values, which come with the first batch; "
+                "expected a network that is ready: pass one batch through it first, net(x[:2])"
+            )
+    parts = parts_of(networks)
+    weights = list({id(weight): weight for part in parts for weight in part.parameters(recurse=False)}.values())
+    with held(parts, PartBefore), held(weights, WeightBefore):
+        with GUARD:
+            for network in networks:
+                evaluation_mode(network)
+            for weight in weights:
+                weight.requires_grad_(False)  # noqa: FBT003 - PyTorch names the argument differently in its stubs
         yield
-    finally:
-        for part, mode in modes:
-            part.training = mode
-        for weight, needed in wanted:
-            weight.requires_grad_(needed)
-        with torch.no_grad():
-            for part, name, buffer, value in buffers:
-                setattr(part, name, buffer)
-                if not torch.equal(buffer, value):
-                    buffer.copy_(value)
+
+
+@contextmanager
+def alone(networks: Iterable[nn.Module]) -> Iterator[None]:
+    """Keep other threads from networks, and from those that share layers with them, which wait here for their turn."""
+    parts = sorted(parts_of(networks), key=id)
+    with held(parts, Turn) as turns, ExitStack() as locks:
+        for turn in turns:
+            locks.enter_context(turn.lock)
+        yield
+
+
+def evaluation_mode(network: nn.Module) -> None:
+    """Put a network into evaluation mode; a graph that was exported stays in the mode it was exported in."""
+    try:
+        network.eval()
+    except NotImplementedError:  # what torch.export gives has no modes
+        for part in network.modules():
+            part.training = False
 
 
 @contextmanager
 def random_state() -> Iterator[None]:
-    """Give PyTorch's global random state back as it was, of the processor and of every accelerator in use."""
-    initialised = torch.cuda.is_initialized()  # type: ignore[no-untyped-call] # PyTorch does not annotate it
-    devices = list(range(torch.cuda.device_count())) if initialised else []
-    with torch.random.fork_rng(devices=devices):
+    """Give PyTorch's global random state back as it was, of the processor and of every accelerator in use.
+
+    Of several contexts, nested or in several threads, the last one to end gives it back.
+    """
+    with held([torch.default_generator], RandomState):
         yield
 
 
 @contextmanager
 def channels_last(network: nn.Module) -> Iterator[None]:
     """Lend four-dimensional weights a copy of their data in channels-last order; the original storage comes back."""
-    lent = [(weight, weight.data) for weight in network.parameters() if weight.ndim == _KERNEL]
+    lent = [
+        (weight, weight.data)
+        for weight in network.parameters()
+        if weight.ndim == _KERNEL and weight.layout == torch.strided
+    ]
     try:
         for weight, data in lent:
             weight.data = data.contiguous(memory_format=torch.channels_last)

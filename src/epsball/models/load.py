@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from epsball.errors import InputError
 from epsball.models.adapters import hub, onnx, python_file, zoo
 from epsball.models.adapters.base import SCHEMES, Options
+from epsball.models.freezing import evaluation_mode
 from epsball.models.networks.catalogue import NETWORKS
 from epsball.models.wrap import wrap
 
@@ -64,5 +65,5 @@ def load_model(
             "onnx:path/to/file.onnx or hub:NAME"
         )
     if model.module is not None:
-        model.module.eval()
+        evaluation_mode(model.module)
     return replace(model, source=spec if weights is None else f"{spec}@{weights}")

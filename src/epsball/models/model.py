@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import threading
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from epsball.models.outputs import failure, to_logits
 from epsball.models.state import update_digest, weights_by_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Hashable, Iterator
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,13 @@ class Model:
     outputs: str = "logits"
     source: str = ""
 
+    def __post_init__(self) -> None:
+        """Note the threads within `frozen`, once for each of their contexts."""
+        self.__dict__["_holders"] = list[int]()
+
+    if TYPE_CHECKING:
+        _holders: list[int] = field(init=False)
+
     @property
     def module(self) -> nn.Module | None:
         """The network, where it is a PyTorch module, also behind its bound method or a `functools.partial`."""
@@ -57,6 +65,11 @@ class Model:
         """
         return tuple(contents(self.net).modules.values())
 
+    @functools.cached_property
+    def decided(self) -> dict[Hashable, bool]:
+        """What was tried once and is remembered, such as whether the network takes images of some shape in channels-last order."""
+        return {}
+
     def __call__(self, x: Tensor) -> Tensor:
         """Return the logits of `x` `(N, …)`, `(N, K)` with K >= 2, in evaluation mode and without parameter gradients.
 
@@ -66,7 +79,7 @@ class Model:
             InputError: a mean or standard deviation that does not fit `x`.
             ModelError: the network raised, or returned something that is no table of logits.
         """
-        if freezing.is_frozen(self.modules):
+        if threading.get_ident() in self._holders and freezing.is_frozen(self.modules):
             return self.as_it_is(x)
         with freezing.frozen(self.modules):
             return self.as_it_is(x)
@@ -91,14 +104,26 @@ class Model:
         """Put the networks into evaluation mode without parameter gradients; everything is as before afterwards.
 
         Restored, also after an exception: the mode of every submodule, `requires_grad`, buffers, and PyTorch's global random state.
+        Other threads that ask for the same networks wait until the context ends.
         """
         self.__dict__.pop("modules", None)
         with ExitStack() as undo:
+            undo.enter_context(freezing.alone(self.modules))
+            undo.enter_context(self._held_by_this_thread())
             undo.enter_context(freezing.random_state())
             undo.enter_context(freezing.frozen(self.modules))
             if channels_last and self.module is not None:
                 undo.enter_context(freezing.channels_last(self.module))
             yield
+
+    @contextmanager
+    def _held_by_this_thread(self) -> Iterator[None]:
+        thread = threading.get_ident()
+        self._holders.append(thread)
+        try:
+            yield
+        finally:
+            self._holders.remove(thread)
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of all weights, packed and quantised ones too, and of the normalisation.

@@ -19,7 +19,8 @@ def to_logits(answer: object, n: int, outputs: str) -> Tensor:
     Args:
         answer: of the network.
         n: number of inputs.
-        outputs: what the answer is, one of `OUTPUTS`; probabilities become their logarithms, one logit z becomes (-z/2, z/2).
+        outputs: what the answer is, one of `OUTPUTS`; probabilities become their logarithms, one logit z becomes (-z/2, z/2), one
+            probability p of class 1 becomes (log(1 - p), log p).
 
     Raises:
         ModelError: anything but a floating-point table with one row an input.
@@ -40,12 +41,16 @@ def to_logits(answer: object, n: int, outputs: str) -> Tensor:
             f"the model returned numbers of type {str(answer.dtype)[6:]}; expected floating-point logits (N, K): "
             "return the scores as they are before argmax, rounding or anything complex"
         )
+    answer = _dense(answer)
     if outputs == "binary" and answer.numel() == n:
         half = answer.reshape(n) / 2
         return torch.stack((-half, half), 1)
+    if outputs == "probs" and answer.numel() == n:
+        p = answer.reshape(n)
+        answer = torch.stack((1 - p, p), 1)
     if answer.ndim != _TABLE or len(answer) != n or answer.shape[1] < _FEWEST_CLASSES:
         remedy = (
-            'one logit per sample needs eb.wrap(net, outputs="binary")'
+            'one logit per sample needs eb.wrap(net, outputs="binary"), one probability eb.wrap(net, outputs="probs")'
             if answer.numel() == n
             else "return one row of logits per sample"
         )
@@ -57,6 +62,16 @@ def to_logits(answer: object, n: int, outputs: str) -> Tensor:
     return answer
 
 
+def _dense(answer: Tensor) -> Tensor:
+    """The same numbers in rows and columns, where a network returned them sparse or in a format of its own."""
+    if answer.is_nested:
+        rows = answer.unbind()
+        if len({row.shape for row in rows}) > 1:
+            raise ModelError("the model returned rows of different lengths; expected (N, K), one score for each class")
+        return torch.stack(rows)
+    return answer if answer.layout == torch.strided else answer.to_dense()
+
+
 def failure(error: Exception, x: Tensor, module: nn.Module | None) -> ModelError:
     """Return the error to raise where a network raised `error` on inputs `x` `(N, …)`: one sentence with a remedy."""
     kind, said = str(x.dtype)[6:], " ".join(str(error).split()).rstrip(".") or "no reason given"
@@ -65,6 +80,10 @@ def failure(error: Exception, x: Tensor, module: nn.Module | None) -> ModelError
     if weights is not None and weights.dtype != x.dtype:
         return ModelError(
             f"{given}; its weights are {str(weights.dtype)[6:]}: convert the inputs with x.to({weights.dtype})"
+        )
+    if weights is not None and weights.is_meta:
+        return ModelError(
+            f"{given}; its weights are on the meta device, without values: build it on one that has memory"
         )
     if weights is not None and weights.device != x.device:
         place = weights.device
@@ -77,4 +96,24 @@ def failure(error: Exception, x: Tensor, module: nn.Module | None) -> ModelError
     alone = ", ".join(map(str, x.shape)) + ", requires_grad=True" * x.requires_grad
     return ModelError(
         f"{given}; expected logits (N, K): try the network on such an input alone, net(torch.rand({alone}))"
+    )
+
+
+_REMEDIES = {
+    "inplace operation": "write operations that make a new tensor, x = x * 2 for x *= 2, and ReLU() for ReLU(inplace=True)",
+    "use_reentrant": "call torch.utils.checkpoint.checkpoint(…, use_reentrant=False)",
+    "view size": "write x.reshape(…) for x.view(…)",
+    "not implemented": "use operations that PyTorch differentiates, twice where the network takes a gradient itself",
+    "differentiate": "use operations that PyTorch differentiates, twice where the network takes a gradient itself",
+}
+"""What to do, by what PyTorch says where a backward pass fails."""
+
+
+def gradient_failure(error: Exception) -> ModelError:
+    """Return the error to raise where the backward pass of a network raised `error`: one sentence with a remedy."""
+    said = " ".join(str(error).split()).rstrip(".") or "no reason given"
+    remedy = next((remedy for words, remedy in _REMEDIES.items() if words in said), "repair its backward pass")
+    return ModelError(
+        f"the model cannot be differentiated, its backward pass raised {type(error).__name__}: {said}; {remedy}, "
+        "or use an attack that asks for no gradients, such as eb.AdditiveNoise()"
     )

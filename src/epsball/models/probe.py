@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from epsball.models.forward import batches
 from epsball.randomness import Stream
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def probe_images(x: Tensor, low: float | Tensor, high: float | Tensor) -> Tensor
 def answers(model: Model, images: Tensor) -> Tensor:
     """Return the logits `(8, K)` on the probe images."""
     with torch.inference_mode(mode=False), torch.no_grad():
-        return model(images)
+        return torch.cat([logits for _, logits in batches(model, images, IMAGES)])
 
 
 def is_random(first: Tensor, again: Tensor) -> bool:

@@ -7,17 +7,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from epsball.errors import InputError
 from epsball.models.model import Model
 from epsball.models.networks.network import Network
+from epsball.models.weight_names import COUNTERS, matched
 from epsball.record.files import write_whole
 
 State = dict[str, Tensor]
 _STATES = ("state_dict", "model_state_dict", "model", "net", "weights")
-_PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
+_OF_THE_ZOO = "name the architecture, image shape and number of classes these weights were trained with"
+_OF_A_FILE = "build the network that they were saved from, or save those alone that are its own, torch.save(net.state_dict(), path)"
+_NUMBER = np.float64(0).__reduce__()
+_HARMLESS = [Namespace, np.dtype, _NUMBER[0], *(type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd")]
+"""What training scripts save beside the weights, the command line's options and accuracies: attributes and numbers, no code."""
 _REMEDY = "save the weights with epsball.save_weights(model, path) or torch.save(net.state_dict(), path)"
 
 
@@ -82,7 +88,7 @@ def _read_torch(path: Path) -> State:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of unusual pickle protocols; what matters is the outcome
-            with torch.serialization.safe_globals([Namespace]):  # of the command line's options: attributes and no code
+            with torch.serialization.safe_globals(_HARMLESS):
                 content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(
@@ -113,9 +119,7 @@ def _innermost(content: Any) -> Any:
 
 
 def check_fit(net: nn.Module, state: State, origin: str) -> State:
-    """Return `state` under the names of the network's own, without prefixes that all its names share.
-
-    Training in parallel, compiling and training frameworks put `module.`, `_orig_mod.` and `model.` before every name.
+    """Return `state` under the names of the network's own, see `epsball.models.weight_names`.
 
     Args:
         net: whose parameters and buffers are to be set; on the meta device it costs no memory.
@@ -126,14 +130,12 @@ def check_fit(net: nn.Module, state: State, origin: str) -> State:
         InputError: names or shapes that do not fit, the first few of each.
     """
     own = net.state_dict()
-    while not own.keys() & state.keys():
-        prefix = next((prefix for prefix in _PREFIXES if state and all(name.startswith(prefix) for name in state)), "")
-        if not prefix:
-            break
-        state = {name.removeprefix(prefix): value for name, value in state.items()}
+    names, prefix = matched(own, state)
+    others = [name for name in state if name not in names and name not in COUNTERS]
+    state = {names[name]: value for name, value in state.items() if name in names}
     faults = {
         "missing": [name for name in own if name not in state],
-        "unexpected": [name for name in state if name not in own],
+        "unexpected": others,
         "of another shape": [
             f"{name} {tuple(state[name].shape)} where {tuple(own[name].shape)} is expected"
             for name in own
@@ -146,10 +148,9 @@ def check_fit(net: nn.Module, state: State, origin: str) -> State:
         if names
     ]
     if found:
-        raise InputError(
-            f"{origin} does not fit {type(net).__name__}: {'; '.join(found)}; "
-            "name the architecture, image shape and number of classes these weights were trained with"
-        )
+        behind = f" behind the prefix {prefix!r}" if prefix else ""
+        remedy = _OF_THE_ZOO if isinstance(net, Network) else _OF_A_FILE
+        raise InputError(f"{origin} does not fit {type(net).__name__}{behind}: {'; '.join(found)}; {remedy}")
     return state
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from epsball.errors import InputError
+from epsball.errors import InputError, brief
+from epsball.models.fixed_batch import in_groups
 from epsball.models.model import Model
 from epsball.models.outputs import OUTPUTS
 from epsball.units import parse_number
@@ -30,7 +31,8 @@ def wrap(
         net: any callable (N, …) -> (N, K). A module is queried in evaluation mode, frozen, and given back as it was.
         mean: what the training pipeline subtracted, one number or fraction "1/2" per channel (or one for all), in data units.
         std: what it divided by.
-        outputs: "logits"; "probs" for softmax probabilities; "binary" for one logit per sample, (N,) or (N, 1), positive for class 1.
+        outputs: "logits"; "probs" for probabilities, of all classes or (N,) or (N, 1) of class 1; "binary" for one logit per
+            sample, (N,) or (N, 1), positive for class 1.
 
     Raises:
         InputError: an unknown kind of outputs, a mean that is not finite, a standard deviation that is not positive, or settings
@@ -44,15 +46,18 @@ def wrap(
         if mean is not None or std is not None or outputs not in {"logits", net.outputs}:
             raise InputError("the model is wrapped already; give mean, std and outputs to the first wrap")
         return net
+    if type(net).__name__ == "ExportedProgram":  # of torch.export, which is not imported for this
+        net = net.module()
     if not callable(net):
         raise InputError(
             f"the model was given as {type(net).__name__}; expected a callable from (N, …) to (N, K) logits"
         )
+    net = in_groups(net)
     if outputs not in OUTPUTS:
         raise InputError(f"outputs was given as {outputs!r}; expected one of {', '.join(OUTPUTS)}")
     centre, scale = _per_channel(mean, "mean"), _per_channel(std, "std")
     if scale is not None and not bool((scale > 0).all()):
-        raise InputError(f"std was given as {std}; expected positive numbers, in data units")
+        raise InputError(f"std was given as {brief(std)}; expected positive numbers, in data units")
     return Model(net, centre, scale, outputs)
 
 
@@ -66,7 +71,7 @@ def _per_channel(value: Numbers | None, name: str) -> Tensor | None:
     try:
         numbers = torch.as_tensor(value, dtype=torch.float32)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"{name} was given as {value!r}; expected one number, or one per channel") from error
+        raise InputError(f"{name} was given as {brief(value)}; expected one number, or one per channel") from error
     if not bool(numbers.isfinite().all()):
-        raise InputError(f"{name} was given as {value}; expected finite numbers, in data units")
+        raise InputError(f"{name} was given as {brief(value)}; expected finite numbers, in data units")
     return numbers

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from epsball.models.memory import halved
 from epsball.oracle.convolution import tiles_pay
+from epsball.oracle.memory_format import takes_channels_last
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,17 @@ class Batching:
 
 
 def choose_batching(model: Model, x: Tensor) -> Batching:
+    """Return the batching for inputs like `x` `(N, …)`: the rule's, in plain memory order where the network takes no other.
+
+    It is the frozen network that is tried; see `epsball.oracle.memory_format`.
+    """
+    batching = batching_by_rule(model, x)
+    if not (batching.channels_last and len(x)) or takes_channels_last(model, x):
+        return batching
+    return replace(batching, channels_last=False)
+
+
+def batching_by_rule(model: Model, x: Tensor) -> Batching:
     """Return the batching for inputs like `x` `(N, …)`; see docs/decisions/batching.md for the measurements behind the rule.
 
     Channels-last wherever a module has a two-dimensional convolution and the inputs are images. A micro-batch holds at most 256

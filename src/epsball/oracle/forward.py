@@ -10,7 +10,10 @@ import torch
 from torch import Tensor
 
 from epsball.errors import ModelError
+from epsball.models.memory import is_out_of_memory
+from epsball.models.outputs import gradient_failure
 from epsball.oracle.convolution import InTiles
+from epsball.oracle.memory_format import channels_last
 
 if TYPE_CHECKING:
     from epsball.goal import Goal
@@ -22,28 +25,75 @@ _TILED_NUMBERS = 2**14
 
 
 class Local:
-    """The model around one micro-batch: its logits, and gradients of anything computed from them."""
+    """The model around one micro-batch: its logits, and gradients of anything computed from them.
 
-    def __init__(self, x: Tensor, logits: Tensor, goal: Goal, gradients: Tensor) -> None:
+    Args:
+        x: the inputs `(n, …)`, of which gradients are taken.
+        logits: the model's answers `(n, K)`.
+        goal: of these rows.
+        gradients: how many were taken for each row, counted here, `(n,)`.
+        again: answers the same inputs once more, for networks whose backward pass can run only once.
+        movable: which features may change, `(n, …)`; the gradient is 0 at the others. None for all of them.
+    """
+
+    def __init__(
+        self,
+        x: Tensor,
+        logits: Tensor,
+        goal: Goal,
+        gradients: Tensor,
+        again: Callable[[], Tensor],
+        movable: Tensor | None = None,
+    ) -> None:
         self.x = x
         self.logits = logits
         self.goal = goal
         self._gradients = gradients
+        self._again = again
+        self._movable = movable
+        self._used = False
 
     def gradient(self, values: Tensor, needed: Tensor | None = None, *, again: bool = False) -> Tensor:
-        """Return the gradient of `values` `(n,)` to the inputs, `(n, …)`; `needed` `(n,)` marks the rows it is counted for."""
-        gradient = (
-            torch.autograd.grad(values.sum(), self.x, retain_graph=again, allow_unused=True)[0]
-            if values.requires_grad
-            else None
-        )
+        """Return the gradient of `values` `(n,)` to the inputs, `(n, …)`.
+
+        Args:
+            values: computed from the logits.
+            needed: marks the rows it is counted for, `(n,)`.
+            again: whether more gradients are to follow.
+
+        Raises:
+            ModelError: the network cannot be differentiated, with PyTorch's reason and a remedy.
+        """
+        gradient = self._gradient(values, retain=again) if values.requires_grad else None
         if gradient is None:
             raise ModelError(
                 "the model's answer cannot be differentiated with respect to its input (no_grad, detach, NumPy or argmax inside); "
                 "remove that, or use an attack that needs scores or labels only"
             )
         self._gradients += 1 if needed is None else needed
+        return gradient if self._movable is None else gradient.masked_fill(~self._movable, 0)
+
+    def _gradient(self, values: Tensor, *, retain: bool) -> Tensor | None:
+        try:
+            gradient = torch.autograd.grad(values.sum(), self.x, retain_graph=retain, allow_unused=True)[0]
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            if retain or self._used:
+                return self._afresh(values, error)
+            raise gradient_failure(error) from error
+        self._used = True
         return gradient
+
+    def _afresh(self, values: Tensor, reason: Exception) -> Tensor | None:
+        """The same through another forward pass: what was compiled frees its memory in the backward pass, which runs once."""
+        try:
+            slope = torch.autograd.grad(values.sum(), self.logits, retain_graph=True)[0]
+            return torch.autograd.grad(self._again(), self.x, slope, allow_unused=True)[0]
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            raise gradient_failure(reason) from error
 
 
 Answer: TypeAlias = Callable[..., "tuple[Tensor, ...]"]
@@ -51,14 +101,20 @@ Answer: TypeAlias = Callable[..., "tuple[Tensor, ...]"]
 
 
 @contextmanager
-def forward(model: Model, x: Tensor, batching: Batching, *, differentiate: bool) -> Iterator[tuple[Tensor, Tensor]]:
-    """Give the input `(n, …)` as the model gets it and its logits `(n, K)`, ready for gradients if `differentiate`."""
+def forward(
+    model: Model, x: Tensor, batching: Batching, *, differentiate: bool
+) -> Iterator[tuple[Tensor, Tensor, Callable[[], Tensor]]]:
+    """Give the input `(n, …)` as the model gets it, its logits `(n, K)`, ready for gradients if `differentiate`, and the way there."""
     leaf = arranged(x, batching).requires_grad_(differentiate)
     lowered = differentiate and batching.bfloat16
-    with torch.set_grad_enabled(differentiate), precision(leaf, bfloat16=lowered):
+
+    def answer() -> Tensor:
         with kernels(leaf, batching):
             logits = model(leaf)
-        yield leaf, logits.to(leaf.dtype) if lowered else logits
+        return logits.to(leaf.dtype) if lowered else logits
+
+    with torch.set_grad_enabled(differentiate), precision(leaf, bfloat16=lowered):
+        yield leaf, answer(), answer
 
 
 def precision(x: Tensor, *, bfloat16: bool) -> torch.autocast:
@@ -72,15 +128,5 @@ def kernels(x: Tensor, batching: Batching) -> AbstractContextManager[object]:
 
 
 def arranged(x: Tensor, batching: Batching) -> Tensor:
-    """Return a detached `x` in the batching's memory order.
-
-    PyTorch takes one channel for contiguous whichever way its strides are written, and then runs the first convolution in the
-    other order and converts after it; the strides say outright what is meant.
-    """
-    x = x.detach()
-    if not batching.channels_last:
-        return x
-    if x.shape[1] == 1:
-        height, width = x.shape[2:]
-        return x.contiguous().as_strided(x.shape, (height * width, 1, width, 1))
-    return x.contiguous(memory_format=torch.channels_last)
+    """Return a detached `x` in the batching's memory order."""
+    return channels_last(x) if batching.channels_last else x.detach()

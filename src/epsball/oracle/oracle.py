@@ -220,6 +220,8 @@ class Oracle:
         Raises:
             InputError: another number of rows than the attack holds.
         """
+        if not isinstance(x, Tensor):
+            raise InputError(f"the attack returned a {type(x).__name__}; return the last iterate, a tensor (n, …)")
         if len(x) != len(self._held):
             raise InputError(
                 f"the attack returned {len(x)} rows and holds {len(self._held)}; return the last iterate of every row held"

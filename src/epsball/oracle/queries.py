@@ -46,6 +46,7 @@ class Queries:
 
     def __init__(self, model: Model, x0: Tensor, threat: Threat, batches: MicroBatches, terms: Terms) -> None:
         self._model, self._batches, self._terms = model, batches, terms
+        self._movable = threat.movable(x0)
         self.best: Best = Best(x0, threat, minimise=terms.minimise)
         self.queries: Tensor = torch.zeros(len(x0), dtype=torch.int64, device=x0.device)
         self.gradients: Tensor = torch.zeros_like(self.queries)
@@ -188,9 +189,12 @@ class Queries:
     ) -> tuple[Tensor, ...]:
         """One micro-batch through the model."""
         gradients = torch.zeros(len(x) if differentiate else 0, dtype=torch.int64, device=x.device)
-        with forward(self._model, x, self._batches.batching, differentiate=differentiate) as (leaf, logits):
+        with forward(self._model, x, self._batches.batching, differentiate=differentiate) as passed:
+            leaf, logits, again = passed
             self._check(logits.detach(), samples, goal)
-            reply = answer(Local(leaf, logits, goal, gradients), *row_tensors) if answer is not None else ()
+            movable = None if self._movable is None else self._movable[samples]
+            local = Local(leaf, logits, goal, gradients, again, movable)
+            reply = answer(local, *row_tensors) if answer is not None else ()
         logits = logits.detach()
         _add(self.queries, samples, torch.ones((), dtype=torch.int64, device=x.device))
         if differentiate:

@@ -19,6 +19,7 @@ from epsball.models.load import load_model
 from epsball.models.model import Model
 from epsball.models.weights import fill, read_weights, save_weights
 from epsball.paper.rows import Rows
+from epsball.plain import plain
 from epsball.record.files import write_whole
 from epsball.training.checkpoint import describe
 from epsball.training.fit import Epoch, Trained, fit
@@ -89,7 +90,7 @@ class Lab:
         """
         seed += self.seed
         spec = describe(start, *data, objective, recipe, seed)
-        file = self.trained / f"{title.replace(' ', '-')}-{_digest(spec)}.safetensors"
+        file = self.trained / f"{_in_files(title)}-{_digest(spec)}.safetensors"
         history_file, checkpoint = file.with_suffix(".json"), file.with_suffix(".checkpoint")
         if not history_file.exists():
             self.say(f"training {title}")
@@ -117,7 +118,7 @@ class Lab:
             on: models, tensors, settings and collections of these; with `quick`, `seed` and epsball's version they decide the rows.
         """
         digest = _digest([self.quick, self.seed, metadata.version("epsball"), _named(on)])
-        file = self.out / "steps" / experiment / f"{name.replace('/', '-').replace(' ', '-')}.json"
+        file = self.out / "steps" / experiment / f"{_in_files(name)}.json"
         if (stored := _stored(file, digest)) is not None:
             return stored
         self.say(f"{experiment}: {name}")
@@ -125,6 +126,11 @@ class Lab:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, rows.document({"depends on": digest}).encode())
         return rows
+
+
+def _in_files(title: str) -> str:
+    """The title as part of a file's name, which any file system takes."""
+    return plain(title).replace("/", "-").replace(" ", "-").replace("?", "")
 
 
 def _stored(file: Path, digest: str) -> Rows | None:

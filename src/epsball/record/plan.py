@@ -49,7 +49,8 @@ class ModelPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class DataPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which samples: where they come from, how many, and the digest of inputs and labels.
 
-    `left_out` counts those that were given beside them and have the target of all attacks as their label.
+    `left_out` counts those that were given beside them and have the target of all attacks as their label; `names` are those of the
+    classes in the order of the labels, where they are known.
     """
 
     source: str
@@ -60,6 +61,7 @@ class DataPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     classes: Size
     dtype: Literal["float16", "bfloat16", "float32", "float64"]
     left_out: Count = 0
+    names: tuple[str, ...] = ()
 
 
 class ThreatPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -169,6 +171,7 @@ def _finite_numbers(**given: float | list[Any] | tuple[tuple[float, ...], ...] |
 INCIDENTAL = (
     "model.",
     "environment.",
+    "data.names",
     "batching.batch_size",
     "batching.block_size",
     "batching.channels_last",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from epsball.errors import brief
 from epsball.record.manifest import attack_stages
 from epsball.record.plan import portable
 from epsball.report.text import DASH, NORMS, TIMES, epsilon, seconds
@@ -32,11 +33,11 @@ def configuration(run: Evaluation) -> list[dict[str, Any]]:
     environment = facts["environment"]
     groups: dict[str, Mapping[str, Any]] = {
         "Model": {name: value for name, value in facts["model"].items() if name not in UNSHOWN},
-        "Data": facts["data"],
+        "Data": {**facts["data"], "names": brief(", ".join(plan.data.names)) if plan.data.names else ""},
         "Threat": {
             "norm": NORMS[plan.threat.norm],
             "ε": epsilon(plan.threat),
-            "pixel range": f"{plan.threat.low} … {plan.threat.high}",
+            "pixel range": " … ".join(brief(np.asarray(bound)) for bound in (plan.threat.low, plan.threat.high)),
         },
         "Attacks": attacks,
         "Run": {**rest, "started": environment["started"], "attack time": seconds(run.seconds)},

@@ -7,6 +7,7 @@ import math
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -15,8 +16,8 @@ import torch
 
 from epsball import diagnostics
 from epsball.errors import InputError, ModelError
+from epsball.models import freezing
 from epsball.models.wrap import wrap
-from epsball.oracle.batching import choose_batching
 from epsball.oracle.forward import precision
 from epsball.progress import Progress, shown
 from epsball.training.batch_norm import fold, insert
@@ -24,6 +25,7 @@ from epsball.training.checkpoint import Checkpoint, State, describe
 from epsball.training.objectives import Objective, standard
 from epsball.training.objectives.base import Robust, warmed
 from epsball.training.recipe import Recipe
+from epsball.training.step import Gradients, memory_format
 from epsball.training.validation import Measured, Validation, classes_of, device_of, predicted
 
 if TYPE_CHECKING:
@@ -130,11 +132,13 @@ def fit(
         KeyboardInterrupt: as it comes; the checkpoint holds the last complete epoch.
     """
     recipe = Recipe() if recipe is None else recipe
-    model = copy.deepcopy(wrap(model))
+    model = wrap(model)
+    with freezing.alone(model.modules):
+        model = copy.deepcopy(model)
     net = _trainable(model, *data)
     if recipe.batch_norm:
         insert(net)
-    batching = torch.channels_last if choose_batching(model, data[0]).channels_last else torch.contiguous_format
+    batching = memory_format(model, data[0])
     _lay_out(net, batching)
     optimiser = recipe.optimiser([weight for weight in net.parameters() if weight.requires_grad], recipe.rate)
     threat = objective.threat if isinstance(objective, Robust) else None
@@ -228,7 +232,7 @@ class _Run:
         draw = torch.Generator().manual_seed(own)
         batches = torch.randperm(len(self.y), generator=draw).tensor_split(self.steps)
         device, total, everything = device_of(self.model), 0.0, self.recipe.epochs * self.steps
-        self.net.train()
+        gradients = Gradients(self.net.train())
         with _random_state(device, own):
             for step, ids in enumerate(batches, start=1):
                 done = (number - 1) * self.steps + step
@@ -236,21 +240,23 @@ class _Run:
                     group["lr"] = self.recipe.rate * self.recipe.schedule(done / everything)
                 x = self.x[ids] if self.recipe.augment is None else self.recipe.augment(self.x[ids], draw)
                 x, y = x.to(device).contiguous(memory_format=self.batching), self.y[ids].to(device)
-                with precision(x, bfloat16=self.recipe.bfloat16):
-                    objective = warmed(self.objective, self.recipe.budget(done / everything))
-                    loss = objective(self.model, x, y, seed=own, ids=ids.to(device))
-                value = loss.item()
+                objective = warmed(self.objective, self.recipe.budget(done / everything))
+                loss = partial(self._loss, objective, x, y, ids.to(device), own)
+                value = gradients(loss, len(ids))
                 if not math.isfinite(value):
                     raise ModelError(
                         f"the loss is {value} at step {step} of epoch {number}; expected a finite number: "
                         f"lower the rate (now {self.recipe.rate}), or look for weights or images that are not finite"
                     )
-                self.optimiser.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
                 self.optimiser.step()
                 total += value * len(ids)
                 moved(f"epoch {number}/{self.recipe.epochs}", done, everything)
         return total / len(self.y)
+
+    def _loss(self, objective: Objective, x: Tensor, y: Tensor, ids: Tensor, seed: int, rows: slice) -> Tensor:
+        """The mean over some rows of a batch."""
+        with precision(x, bfloat16=self.recipe.bfloat16):
+            return objective(self.model, x[rows], y[rows], seed=seed, ids=ids[rows])
 
 
 def _trainable(model: Model, x: Tensor, y: Tensor) -> nn.Module:

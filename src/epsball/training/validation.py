@@ -9,6 +9,7 @@ import torch
 
 from epsball.attacks.fgsm import FGSM
 from epsball.attacks.pgd import PGD
+from epsball.models.forward import batches
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,13 +73,15 @@ def predicted(model: Model, x: Tensor) -> Tensor:
     """The labels (N,) of images (N, C, H, W) in evaluation mode, on the processor."""
     device = device_of(model)
     with model.frozen(), torch.no_grad():
-        return torch.cat([model(x[i : i + _ROWS].to(device)).argmax(1).cpu() for i in range(0, len(x), _ROWS)])
+        passed = batches(lambda rows: model(rows.to(device)), x, _ROWS)
+        return torch.cat([logits.argmax(1).cpu() for _, logits in passed])
 
 
 def classes_of(model: Model, x: Tensor) -> int:
     """How many classes the model tells apart, from its answer to the first image."""
     with model.frozen(), torch.no_grad():
-        return int(model(x[:1].to(device_of(model))).shape[1])
+        _, logits = next(batches(model, x[:1].to(device_of(model)), 1))
+        return int(logits.shape[1])
 
 
 def robust_accuracy(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from epsball.errors import brief
 from epsball.verification import independent
 from epsball.verification.differences import differences
 
@@ -92,7 +93,9 @@ def _distances(
     outside = ~independent.inside_ball(np.maximum(distance[success], rows.distance[success]), eps)
     yield from (f"{place}, sample {i}: distance exceeds ε = {eps:g}" for i in ids[outside])
     beyond = ~independent.inside_box(x, context.low, context.high)
-    yield from (f"{place}, sample {i}: outside the box [{context.low}, {context.high}]" for i in ids[beyond])
+    yield from (
+        f"{place}, sample {i}: outside the box [{brief(context.low)}, {brief(context.high)}]" for i in ids[beyond]
+    )
     yield from differences(place, "distance", rows.id, rows.distance, distance, relative=independent.SAME)
     yield from differences(place, "relative", rows.id, rows.relative, relative, relative=independent.SAME)
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from epsball.errors import InputError
 from epsball.models.adapters.base import SCHEMES, Options, put_weights, split_weights
-from epsball.models.adapters.onnx_edit import cut_softmax, loosen_batch
+from epsball.models.adapters.onnx_edit import cut_softmax, loosen_batch, sides_of
+from epsball.models.fixed_batch import FixedBatch, needs_groups
 from epsball.models.wrap import wrap
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def read(rest: str, options: Options) -> Model:
     """Return the classifier in an ONNX file, in evaluation mode.
 
     A Softmax at the end is left out: attacks want logits. Where the file fixes the number of images in a batch, that is
-    loosened: reshapes that spell out this number keep the number they are given instead.
+    loosened: reshapes that spell out this number keep the number they are given instead. Where that does not help, images go
+    through the graph in groups of this number, row by row where it is 1.
 
     Args:
         rest: path of the file, which ends in .onnx; weights kept beside it are found, others stand behind an @.
@@ -107,7 +109,7 @@ def read(rest: str, options: Options) -> Model:
     return put_weights(wrap(read_graph(Path(name))), weights, f"onnx:{name}")
 
 
-def read_graph(path: Path) -> OnnxGraph:
+def read_graph(path: Path) -> OnnxGraph | FixedBatch:
     """Return the network in a file, in evaluation mode; errors are those of `read`."""
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:
@@ -126,8 +128,14 @@ def read_graph(path: Path) -> OnnxGraph:
             "expected one input, images, and one output, a score for each class"
         )
     cut_softmax(model)
+    size, *sides = sides_of(model, inputs[0]) or [0]
     loosen_batch(model, inputs[0])
-    return OnnxGraph(_converted(model, path)).eval()
+    net = OnnxGraph(_converted(model, path)).eval()
+    if not size or not all(sides):
+        return net
+    draws = torch.Generator().manual_seed(0)
+    images = torch.rand(2 * size + 1, *sides, generator=draws)
+    return FixedBatch(net, size).eval() if needs_groups(net, size, images) else net
 
 
 def _parsed(path: Path) -> ModelProto:

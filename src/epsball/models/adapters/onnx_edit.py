@@ -18,6 +18,12 @@ def cut_softmax(model: ModelProto) -> None:
             return
 
 
+def sides_of(model: ModelProto, images: str) -> list[int]:
+    """Return the shape of the input of that name, 0 where a side is free."""
+    given = next(value for value in model.graph.input if value.name == images).type.tensor_type.shape.dim
+    return [side.dim_value for side in given]
+
+
 def loosen_batch(model: ModelProto, images: str) -> None:
     """Let a graph that was written for batches of one size take any.
 
