@@ -54,7 +54,7 @@ def test_an_unfinished_run_is_checked_as_far_as_it_goes(tmp_path: Path) -> None:
         toy_run(tmp_path, progress=Interrupted(9))
     verified = verify(tmp_path, Affine())
     assert not verified.complete
-    assert verified.successes == sum(int(rows.success.sum()) for rows in read_run(tmp_path).attacks.values()) > 0
+    assert verified.successes > sum(int(rows.success.sum()) for rows in read_run(tmp_path).attacks.values()) > 0
     columns = read_table(tmp_path / FGSM, ATTACK_COLUMNS)
     forge(tmp_path, FGSM, table_bytes(columns | {"distance": alter(columns["distance"], 0)}))
     with pytest.raises(eb.UntrustworthyError, match="distance is"):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MANIFEST, INPUTS, SAMPLES = "run.json", "inputs.safetensors", "samples.parquet"
+MANIFEST, INPUTS, CLEAN, SAMPLES = "run.json", "inputs.safetensors", "clean.parquet", "samples.parquet"
 FORMAT: Literal[2] = 2
 
 FileName = Annotated[str, Meta(pattern=r"^(?!.*\.\.)[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*\Z")]
@@ -74,6 +74,11 @@ def attack_stages(plan: Plan) -> dict[str, str]:
     """Folder of each attack of the run, in order."""
     ordered = sorted(plan.attacks.items(), key=lambda item: item[1].position)
     return {name: stage_name("attacks", attack.position, name) for name, attack in ordered}
+
+
+def certificate_stages(plan: Plan) -> list[str]:
+    """Folder of each certificate of the run, in order."""
+    return [stage_name("certificates", position, name) for position, name in enumerate(plan.certifiers)]
 
 
 def chunk_files(manifest: Manifest, stage: str, ending: str) -> list[str]:

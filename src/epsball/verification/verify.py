@@ -13,9 +13,9 @@ from epsball.diagnostics.success_rate import stochastic
 from epsball.errors import UntrustworthyError
 from epsball.progress import Progress, shown
 from epsball.record import read_inputs
-from epsball.record.evaluation import SAMPLE_COLUMNS
+from epsball.record.evaluation import CLEAN_COLUMNS
 from epsball.record.files import read_table
-from epsball.record.manifest import SAMPLES, altered_files, read_manifest
+from epsball.record.manifest import CLEAN, SAMPLES, altered_files, read_manifest
 from epsball.verification import independent
 from epsball.verification.attack_rows import Context
 from epsball.verification.differences import differences
@@ -116,11 +116,12 @@ def _clean(
     batch_size = plan.batching.batch_size
     replayed = independent.replay(model, inputs, batch_size=batch_size)
     clean, problems = replayed.label[0], []
-    if (path / SAMPLES).is_file():
-        recorded = read_table(path / SAMPLES, SAMPLE_COLUMNS)
+    name = next((name for name in (SAMPLES, CLEAN) if (path / name).is_file()), None)
+    if name is not None:
+        recorded = read_table(path / name, CLEAN_COLUMNS, len(ids))
         if len(recorded["clean"]) == len(clean):
             if exact:
-                problems = list(differences(SAMPLES, "clean", ids, recorded["clean"], clean))
+                problems = list(differences(name, "clean", ids, recorded["clean"], clean))
             else:
                 clean = recorded["clean"]
     context = Context(
