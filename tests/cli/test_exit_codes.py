@@ -13,7 +13,14 @@ import pytest
 import epsball.diagnostics
 from cli.words import evaluate
 from epsball.cli.exit_codes import CODES, ExitCode, of_error, of_run
-from epsball.errors import FolderLostError, InputError, ModelError, OtherConfigurationError, UnfinishedError, UntrustworthyError
+from epsball.errors import (
+    FolderLostError,
+    InputError,
+    ModelError,
+    OtherConfigurationError,
+    UnfinishedError,
+    UntrustworthyError,
+)
 from epsball.record import Finding, RunFolder
 from toy import toy_run
 

@@ -52,7 +52,11 @@ def test_a_store_gives_back_what_was_written(store: Store) -> None:
         assert samples is not None
         assert first is not None
         assert lower is not None
-        assert {name: column.tolist() for name, column in samples.items()} == {"id": [3, 1, 2], "label": [0, 1, 1], "clean": [0, 1, 1]}
+        assert {name: column.tolist() for name, column in samples.items()} == {
+            "id": [3, 1, 2],
+            "label": [0, 1, 1],
+            "clean": [0, 1, 1],
+        }
         assert all(np.array_equal(first.columns()[name], column) for name, column in FIRST.columns().items())
         assert lower["lower"].tolist() == [1.0, 1.0, 1.0]
         assert (store.notes(STAGE, 0), store.notes(STAGE, 1)) == ({}, {"moved": [7]})

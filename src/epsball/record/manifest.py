@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MANIFEST, INPUTS, CLEAN, SAMPLES = "run.json", "inputs.safetensors", "clean.parquet", "samples.parquet"
-FORMAT: Literal[2] = 2
+FORMAT: Literal[3] = 3
 
 FileName = Annotated[str, Meta(pattern=r"^(?!.*\.\.)[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*\Z")]
 Seconds = Annotated[float, Meta(ge=0)]
@@ -36,7 +36,7 @@ class File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `run.json` says. `seconds` are spent by stage; `digest` is the SHA-256 of all the rest."""
 
-    format: Literal[2]
+    format: Literal[3]
     status: Literal["running", "complete"]
     plan: Plan
     files: dict[FileName, File]
@@ -121,7 +121,7 @@ def altered_files(folder: Path, manifest: Manifest) -> Iterator[str]:
     """One sentence for every file that is missing, altered, or there without being listed."""
     if manifest.digest != manifest.sealed().digest:
         yield f"{MANIFEST} is not as it was written: its digest differs"
-    needed = [INPUTS, SAMPLES] if manifest.complete else []
+    needed = [INPUTS, CLEAN, SAMPLES] if manifest.complete else []
     yield from (f"{MANIFEST} does not list {name}" for name in needed if name not in manifest.files)
     for name, entry in sorted(manifest.files.items()):
         file = folder / name

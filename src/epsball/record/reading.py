@@ -82,21 +82,19 @@ def _assemble(path: Path, manifest: Manifest) -> Evaluation:
     plan, complete = manifest.plan, manifest.complete
     _, label, ids = read_inputs(path)
     _agree(consistency.strange_files(manifest))
-    name, kinds = (SAMPLES, SAMPLE_COLUMNS) if complete else (CLEAN, CLEAN_COLUMNS)
-    samples = _table(path, manifest, name, kinds, len(ids))
+    samples = _table(path, manifest, CLEAN, CLEAN_COLUMNS, len(ids))
     _agree(consistency.strange_samples(manifest, label, ids, samples))
     attacks = {
         attack: _attack_rows(path, manifest, attack, stage, samples) for attack, stage in attack_stages(plan).items()
     }
     whole, problems = consistency.ended(samples, attacks, manifest)
     _agree(problems)
-    lower = _certified(path, manifest, ids)
+    columns = tabulate(ids, label, samples["clean"], _certified(path, manifest, ids), whole)
     if complete:
-        _agree(consistency.other_columns(samples, samples, lower, whole))
-    else:
-        samples = tabulate(ids, label, samples["clean"], lower, whole)
+        recorded = _table(path, manifest, SAMPLES, SAMPLE_COLUMNS, len(ids))
+        _agree(consistency.other_columns(recorded, columns))
     findings = [*(() if complete else (_unfinished(attacks, whole),)), *manifest.findings]
-    return Evaluation.of(plan, samples, whole, findings, float(sum(manifest.seconds.values())), complete=complete)
+    return Evaluation.of(plan, columns, whole, findings, float(sum(manifest.seconds.values())), complete=complete)
 
 
 def _attack_rows(

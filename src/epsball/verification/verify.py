@@ -15,7 +15,7 @@ from epsball.progress import Progress, shown
 from epsball.record import read_inputs
 from epsball.record.evaluation import CLEAN_COLUMNS
 from epsball.record.files import read_table
-from epsball.record.manifest import CLEAN, SAMPLES, altered_files, read_manifest
+from epsball.record.manifest import CLEAN, altered_files, read_manifest
 from epsball.verification import independent
 from epsball.verification.attack_rows import Context
 from epsball.verification.differences import differences
@@ -115,15 +115,17 @@ def _clean(
     inputs, x, label, ids = data
     batch_size = plan.batching.batch_size
     replayed = independent.replay(model, inputs, batch_size=batch_size)
-    clean, problems = replayed.label[0], []
-    name = next((name for name in (SAMPLES, CLEAN) if (path / name).is_file()), None)
-    if name is not None:
-        recorded = read_table(path / name, CLEAN_COLUMNS, len(ids))
-        if len(recorded["clean"]) == len(clean):
-            if exact:
-                problems = list(differences(name, "clean", ids, recorded["clean"], clean))
-            else:
-                clean = recorded["clean"]
+    clean, problems = replayed.label[0], list[str]()
+    if (path / CLEAN).is_file():
+        recorded = read_table(path / CLEAN, CLEAN_COLUMNS, len(ids))
+        expected = {"id": ids, "label": label, "clean": clean if exact else recorded["clean"]}
+        if any(len(recorded[name]) != len(ids) for name in expected):
+            problems = [f"{CLEAN} has {len(recorded['id'])} rows, expected {len(ids)}"]
+        else:
+            problems = [
+                each for name in expected for each in differences(CLEAN, name, ids, recorded[name], expected[name])
+            ]
+            clean = expected["clean"]
     context = Context(
         model=model,
         x=x,
