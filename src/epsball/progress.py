@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
+from epsball.terminal import printable
+
 Progress: TypeAlias = Callable[[str, int, int], object]
 """Called with the name of a stage, what is done of it and what there is to do: samples, steps, images."""
 
@@ -41,7 +43,7 @@ def _lines() -> Progress:
         spent = time.monotonic() - started
         if stage != last and spent > PATIENCE_OF_A_LOG:
             last = stage
-            sys.stderr.write(f"{stage}: {done:,} of {total:,} done, {spent:.0f} s since the start\n")
+            sys.stderr.write(f"{printable(stage)}: {done:,} of {total:,} done, {spent:.0f} s since the start\n")
             sys.stderr.flush()
 
     return step
@@ -60,7 +62,7 @@ def _bar() -> Iterator[Progress]:
     )
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -73,7 +75,7 @@ def _bar() -> Iterator[Progress]:
     def step(stage: str, done: int, total: int) -> None:
         nonlocal last
         if stage != last:  # the speed of another stage would spoil the estimate
-            bar.reset(task, description=stage, completed=done, total=total)
+            bar.reset(task, description=printable(stage), completed=done, total=total)
             last = stage
         bar.update(task, completed=done, total=total)
 

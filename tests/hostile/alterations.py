@@ -25,13 +25,6 @@ OTHERS: tuple[Any, ...] = (
 )
 
 
-def nested(depth: int = 3000) -> Any:
-    value: Any = 0
-    for _ in range(depth):
-        value = [value]
-    return value
-
-
 def alter(folder: Path, seed: int) -> str:
     """Alter one thing; what was altered."""
     random = np.random.default_rng(seed)

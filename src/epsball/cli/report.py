@@ -12,6 +12,7 @@ from epsball.cli.options import Json, RunFolder
 from epsball.cli.output import note, print_findings
 from epsball.record import read_run
 from epsball.report import write_report
+from epsball.terminal import printable
 
 
 def report(
@@ -29,7 +30,7 @@ def report(
     run = read_run(folder)
     path = write_report(run, folder, out)
     print_findings(run.findings)
-    sys.stdout.write(json.dumps({"report": str(path)}) + "\n" if as_json else f"{path}\n")
+    sys.stdout.write(json.dumps({"report": str(path)}) + "\n" if as_json else f"{printable(str(path))}\n")
     code = of_run(run)
     if code is not ExitCode.DONE:
         note(
