@@ -14,8 +14,8 @@ from epsball import diagnostics
 from epsball.certification.base import radii
 from epsball.errors import InputError, ModelError, UntrustworthyError
 from epsball.evaluation.replay_check import check_successes
-from epsball.record.columns import tabulate
-from epsball.record.evaluation import AttackRows, Evaluation, Finding
+from epsball.record.columns import tabulate, to_attack
+from epsball.record.evaluation import CERTIFICATE_COLUMNS, AttackRows, Evaluation, Finding
 from epsball.record.manifest import stage_name
 from epsball.threat import Threat, replace_eps
 from epsball.verification import independent
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from epsball.evaluation.samples import Samples
     from epsball.record.plan import Plan
     from epsball.record.store import Notes, Store
-
-CERTIFICATE: dict[str, type[np.generic]] = {"id": np.int64, "lower": np.float64}
 
 
 class Run:
@@ -72,9 +70,9 @@ class Run:
             self._passes = independent.PASSES
         self._store.write_inputs(x, samples.label, samples.ids)
         self._store.write_findings(self._findings)
-        earlier = self._store.read_samples()
+        earlier = self._store.read_clean()
         if earlier is None:
-            self._keep()
+            self._store.write_clean(self._table())
             return
         if not np.array_equal(earlier["id"], samples.ids):
             raise InputError(
@@ -95,7 +93,7 @@ class Run:
         """Raise the lower bounds of the correctly classified samples."""
         stage = stage_name("certificates", position, name)
         for number, at in self._chunks(name, self._samples.right):
-            stored = self._store.read_columns(stage, number, CERTIFICATE)
+            stored = self._store.read_columns(stage, number, CERTIFICATE_COLUMNS)
             if stored is None:
                 started = time.perf_counter()
                 x, y, _ = self._samples.rows(at)
@@ -103,7 +101,6 @@ class Run:
                 stored = {"id": self._samples.ids[at], "lower": lower}
                 self._store.write_columns(stage, number, stored, time.perf_counter() - started)
             self._lower[at] = np.maximum(self._lower[at], stored["lower"])
-        self._keep()
 
     def attack(self, position: int, name: str, attack: Attack) -> None:
         """Lower the upper bounds of the samples that the attack is to be run on.
@@ -113,9 +110,8 @@ class Run:
         """
         stage = stage_name("attacks", position, name)
         everyone = attack.minimum_norm or self._plan.every_sample
-        robust = self._table()["upper"] > float(self._threat.eps)
-        chunks = []
-        for number, at in self._chunks(name, self._samples.right & (robust | everyone)):
+        wanted, chunks = to_attack(self._table(), float(self._threat.eps), everyone=everyone), []
+        for number, at in self._chunks(name, wanted):
             rows = self._store.read_chunk(stage, number)
             if rows is None:
                 with _own_errors(attack, foreign=bool(self._plan.attacks[name].code)):
@@ -124,7 +120,6 @@ class Run:
             chunks.append(rows)
             self._remember(name, self._store.notes(stage, number))
         self._rows[name] = AttackRows.join(chunks)
-        self._keep()
 
     def _attack_chunk(self, stage: str, number: int, attack: Attack, at: NDArray[np.int64]) -> AttackRows:
         started = time.perf_counter()
@@ -179,9 +174,6 @@ class Run:
     def _table(self) -> dict[str, NDArray[Any]]:
         samples = self._samples
         return tabulate(samples.ids, samples.label, samples.clean, self._lower, self._rows)
-
-    def _keep(self) -> None:
-        self._store.write_samples(self._table())
 
     def finish(self) -> Evaluation:
         """Judge the rows, and mark the run complete."""
