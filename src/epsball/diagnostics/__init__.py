@@ -22,6 +22,7 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     success_rate,
     unconfirmed,
     vanishing_gradient,
+    wrong_gradient,
 )
 from epsball.diagnostics.base import CHECKS, Check, Observation, check, findings
 from epsball.diagnostics.outcome import Outcome, Traits

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
+
+from epsball.threat import Threat
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +31,7 @@ class Preflight:
         y: labels (n,).
         clean: labels predicted on the inputs (n,).
         classes: how many the model tells apart.
+        threat: norm, budget and box of the attacks to come.
     """
 
     when: ClassVar[str] = "preflight"
@@ -38,6 +41,7 @@ class Preflight:
     y: Tensor
     clean: NDArray[np.int64]
     classes: int
+    threat: Threat = field(default_factory=lambda: Threat("linf"))
 
     @property
     def probe(self) -> tuple[Tensor, Tensor]:

@@ -55,7 +55,9 @@ class Run:
         """Check the model, and store the inputs x (n, …) or take up what an earlier call found."""
         samples = self._samples
         self._progress("checks", 0, len(samples))
-        context = diagnostics.Preflight(samples.model, samples.x, samples.y, samples.clean, samples.classes)
+        context = diagnostics.Preflight(
+            samples.model, samples.x, samples.y, samples.clean, samples.classes, self._threat
+        )
         self._findings = diagnostics.preflight(context)
         if any(finding.id == "D02" for finding in self._findings):
             self._passes = independent.PASSES
