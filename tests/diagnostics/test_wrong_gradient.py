@@ -41,6 +41,11 @@ HONEST = Network(convolutional=True).eval()
 PLAIN = Network().eval()
 
 
+def honest(x: Tensor) -> Tensor:
+    answer: Tensor = HONEST(x)
+    return answer
+
+
 class Replaced(torch.autograd.Function):
     """The identity with another backward."""
 
@@ -55,7 +60,7 @@ class Replaced(torch.autograd.Function):
 
 
 def replaced(backward: Callable[[Tensor, Tensor], Tensor]) -> Net:
-    return lambda x: HONEST(Replaced.apply(x, backward))
+    return lambda x: honest(Replaced.apply(x, backward))
 
 
 def seeded_noise(x: Tensor, g: Tensor) -> Tensor:
@@ -66,21 +71,21 @@ def seeded_noise(x: Tensor, g: Tensor) -> Tensor:
 
 
 def half_detached(x: Tensor) -> Tensor:
-    return HONEST(torch.cat((x[..., : SIDE // 2], x[..., SIDE // 2 :].detach()), -1))
+    return honest(torch.cat((x[..., : SIDE // 2], x[..., SIDE // 2 :].detach()), -1))
 
 
 def tiny_linear_term(x: Tensor) -> Tensor:
     slope = torch.randn(SIDE**2, 5, generator=torch.Generator().manual_seed(3))
-    return HONEST(x.detach()) + 1e-4 * x.flatten(1) @ slope
+    return honest(x.detach()) + 1e-4 * x.flatten(1) @ slope
 
 
 def half_quantised(x: Tensor) -> Tensor:
-    return HONEST(torch.cat((x[..., : SIDE // 2], (x[..., SIDE // 2 :] * 255).round() / 255), -1))
+    return honest(torch.cat((x[..., : SIDE // 2], (x[..., SIDE // 2 :] * 255).round() / 255), -1))
 
 
 def tilted_steps(x: Tensor) -> Tensor:
     """Steps upwards whose treads lead downwards."""
-    return HONEST(x - 4 * (x - (255 * x).floor() / 255))
+    return honest(x - 4 * (x - (255 * x).floor() / 255))
 
 
 def half_detached_in_bfloat16(x: Tensor) -> Tensor:
@@ -102,21 +107,21 @@ LIES: dict[str, Net] = {
 
 def in_bfloat16(x: Tensor) -> Tensor:
     with torch.autocast("cpu", torch.bfloat16):
-        return HONEST(x)
+        return honest(x)
 
 
 def median(x: Tensor) -> Tensor:
     around = F.unfold(F.pad(x, (1, 1, 1, 1), mode="reflect"), 3).reshape(len(x), 9, SIDE, SIDE)
-    return HONEST(around.median(1, keepdim=True).values)
+    return honest(around.median(1, keepdim=True).values)
 
 
 def sawtooth(x: Tensor) -> Tensor:
     """Its gradient is its derivative, which is steeper than what longer steps see."""
-    return HONEST(x + 0.9 * (x - (255 * x).floor() / 255))
+    return honest(x + 0.9 * (x - (255 * x).floor() / 255))
 
 
 def coarse_sawtooth(x: Tensor) -> Tensor:
-    return HONEST(x + 0.5 * (x - (16 * x).floor() / 16))
+    return honest(x + 0.5 * (x - (16 * x).floor() / 16))
 
 
 HONEST_NETS: dict[str, Net] = {
@@ -188,7 +193,7 @@ def test_a_run_with_such_a_gradient_is_not_trusted() -> None:
     run = eb.evaluate(half_detached, (x, HONEST(x).argmax(1)), eb.Threat("linf", 0.05), suite=[eb.FGSM()])
     assert not run.trusted
     assert run.findings[0].id == "D05"
-    assert "directions at each of 8 samples" in run.findings[0].evidence
+    assert "8 in random directions at each of 8 samples" in run.findings[0].evidence
 
 
 def test_it_costs_nine_passes_over_the_probe() -> None:
@@ -196,7 +201,7 @@ def test_it_costs_nine_passes_over_the_probe() -> None:
 
     def net(x: Tensor) -> Tensor:
         rows.append(len(x))
-        return HONEST(x)
+        return honest(x)
 
     found(net, images(64), eb.Threat("linf", 0.1))
     before = 2 + 5 + 1 + 8 + 1  # the labels here, D02, the reversed batch and single inputs of D03, D04

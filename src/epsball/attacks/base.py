@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 import torch
 
 from epsball.attacks.call import Call
-from epsball.errors import InputError
+from epsball.errors import InputError, ModelError
 from epsball.oracle.access import Access
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Found:
         relative: distance / |x0|, the paper's ρ of one sample, float64 `(N,)`.
         queries: model passes spent on the sample, `(N,)`.
         gradients: gradients taken for it, `(N,)`.
+        undefined: entries of these gradients that were NaN or infinite, and taken as 0, `(N,)`.
     """
 
     x: Tensor
@@ -46,6 +47,28 @@ class Found:
     relative: Tensor
     queries: Tensor
     gradients: Tensor
+    undefined: Tensor
+
+    @property
+    def blind(self) -> Tensor:
+        """Whether every entry of every gradient taken for the sample was NaN or infinite, `(N,)`."""
+        return (self.gradients > 0) & (self.undefined == self.gradients * self.x[0].numel())
+
+
+class UndefinedGradientError(ModelError):
+    """No gradient that was taken holds a single number.
+
+    Args:
+        found: what was found nevertheless.
+    """
+
+    def __init__(self, found: Found) -> None:
+        super().__init__(
+            f"every gradient of the model is NaN or infinite in all of its entries, at {int(found.blind.sum())} samples, while its "
+            "logits are finite; expected gradients to follow: look for a root, a norm or a logarithm at 0, a division or an overflow, "
+            "or use an attack that asks for scores or labels only"
+        )
+        self.found = found
 
 
 @dataclass(frozen=True)
@@ -130,7 +153,8 @@ class Attack(ABC):
 
         Raises:
             InputError: arguments that cannot be used; the sentence says what was expected and how to get there.
-            ModelError: the model raised or answered nonsense. It is given back as it was, here too.
+            ModelError: the model raised, answered nonsense, or has no gradient that is a number anywhere. It is given back as it
+                was, here too.
         """
         call = Call.prepare(
             self, model, x, y, threat, seed=seed, ids=ids, queries=queries, start=start, batching=batching
@@ -138,6 +162,8 @@ class Attack(ABC):
         with call.frozen():
             found = [_search(self, ask) for ask in call.oracles(remember=True)]
         whole = Found(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+        if bool(whole.blind.any()) and bool((whole.blind | (whole.gradients == 0)).all()):
+            raise UndefinedGradientError(whole)
         there = whole.distance == 0
         if call.goal.targeted and len(there) > 1 and there.double().mean().item() > _PROBABLY_LABELS:
             raise InputError(
@@ -174,12 +200,12 @@ class Attack(ABC):
             return torch.cat([self.run(ask) for ask in call.oracles(remember=False)]).detach()
 
 
-def _search(attack: Attack, ask: Oracle) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+def _search(attack: Attack, ask: Oracle) -> tuple[Tensor, ...]:
     """The fields of `Found` for one block of rows."""
     x0, threat = ask.x0, ask.threat
     if not attack.starts_at_input:
         ask.check_inputs()
     ask.finish(attack.run(ask))
-    x, distance, queries, gradients = ask.found()
+    x, distance, *counts = ask.found()
     relative = torch.where(distance == 0, distance, distance / threat.norm(x0.double()))
-    return x, distance.isfinite(), distance, relative, queries, gradients
+    return x, distance.isfinite(), distance, relative, *counts

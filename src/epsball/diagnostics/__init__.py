@@ -11,6 +11,7 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     baseline,
     batch_coupling,
     black_box,
+    no_gradient_left,
     no_query,
     noise,
     nothing_found,
@@ -21,6 +22,7 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     step_reach,
     success_rate,
     unconfirmed,
+    undefined_gradient,
     vanishing_gradient,
     wrong_gradient,
 )

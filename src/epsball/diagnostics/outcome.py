@@ -99,6 +99,8 @@ class Outcome:
         dropped: ids of reported successes that do not count, by attack and reason ("moved", "label").
         success_rates: of every success that counts, the fraction of repeated passes in which it held (k,).
         passes: how many passes that were.
+        undefined: of every sample whose gradients held NaN or infinite entries, how many, by attack.
+        blind: ids of samples for which some attack's gradients held nothing else.
     """
 
     when: ClassVar[str] = "after"
@@ -113,6 +115,8 @@ class Outcome:
     dropped: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
     success_rates: NDArray[np.float64] = field(default_factory=lambda: np.ones(0))
     passes: int = 1
+    undefined: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    blind: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def group(self, belongs: Callable[[Traits], bool]) -> Group:
         """The attacks whose traits say so, together."""

@@ -21,7 +21,7 @@ SEED = 20180201
 ROWS = 8
 DIRECTIONS = 8
 NOISE = 1 / 8
-"""How far the points of the test lie from the samples, as a fraction of the box: a plain background holds ties, which have no derivative."""
+"""How far from the samples the points of the test lie, as a fraction of the box: a plain background has ties and no derivative."""
 STEPS = (2.0**-11, 2.0**-8, 2.0**-6, 2.0**-5)
 """Lengths of the differences, as fractions of the box: float32 rounds little at the first, bfloat16 at the last."""
 WRONG = 0.12
@@ -46,7 +46,7 @@ def wrong_gradient(given: Preflight) -> Iterator[Observation]:
     L is the lead of the label over the next class at a point near a sample, d a vector of random signs. The odd change
     (L(x + h d) - L(x - h d)) / 2 must be proportional to <∇L, h d> over the directions of a sample. The even change
     (L(x + h d) + L(x - h d)) / 2 - L(x), which no derivative explains, is what bends, jumps and rounding leave at this h;
-    1.5 times its square is allowed to be unexplained among the odd ones as well, which is more than those leave there. The worst h counts.
+    1.5 times its square may be unexplained among the odd ones too, which is more than those leave there. The worst h counts.
     """
     try:
         points = _points(given)
@@ -57,8 +57,8 @@ def wrong_gradient(given: Preflight) -> Iterator[Observation]:
     if float(found[step].mean()) > WRONG:
         yield Observation(
             "The gradient is not the derivative of the model's answers, so attacks that follow it are misled",
-            f"{float(found[step].mean()):.0%} of what steps of {step:.1g} of the range change, {DIRECTIONS} in random directions at each of "
-            f"{len(found[step])} samples, is not explained by it",
+            f"{float(found[step].mean()):.0%} of what steps of {step:.1g} of the range change is not explained by it, "
+            f"{DIRECTIONS} in random directions at each of {len(found[step])} samples",
         )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsball import diagnostics
+from epsball.attacks.base import UndefinedGradientError
 from epsball.certification.base import radii
 from epsball.errors import InputError, UntrustworthyError
 from epsball.evaluation.replay_check import check_successes
@@ -48,6 +49,8 @@ class Run:
         self._rows: dict[str, AttackRows] = {}
         self._dropped: dict[str, dict[str, list[int]]] = {}
         self._success_rates: list[float] = []
+        self._undefined: dict[str, list[int]] = {}
+        self._blind: set[int] = set()
         self._findings: list[Finding] = []
         self._passes = 1
 
@@ -111,9 +114,14 @@ class Run:
         started = time.perf_counter()
         threat = replace_eps(self._threat, np.inf) if attack.minimum_norm else self._threat
         x, y, ids = self._samples.rows(at)
-        found = attack(
-            self._samples.model, x, y, threat, seed=self._plan.seed, ids=ids, batching=self._samples.batching
-        )
+        try:
+            found = attack(
+                self._samples.model, x, y, threat, seed=self._plan.seed, ids=ids, batching=self._samples.batching
+            )
+        except (
+            UndefinedGradientError
+        ) as error:  # of these samples; that is for the checks to say, beside what is known of others
+            found = error.found
         checked = check_successes(self._samples, at, found, threat, self._passes)
         seconds = time.perf_counter() - started
         self._store.write_chunk(stage, number, checked.rows, checked.examples, seconds, checked.notes)
@@ -138,6 +146,8 @@ class Run:
         dropped = self._dropped.setdefault(name, {"moved": [], "label": []})
         for reason in dropped:
             dropped[reason] += notes.get(reason, [])
+        self._undefined.setdefault(name, []).extend(notes.get("undefined", []))
+        self._blind.update(notes.get("blind", []))
 
     def _chunks(self, name: str, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """Number and places of every chunk of the wanted samples."""
@@ -168,6 +178,8 @@ class Run:
             dropped=self._dropped,
             success_rates=np.array(self._success_rates),
             passes=self._passes,
+            undefined=self._undefined,
+            blind=np.array(sorted(self._blind), np.int64),
         )
         findings = [*self._findings, *diagnostics.after(outcome)]
         self._store.finish(table, findings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, TypeAlias
@@ -29,9 +30,14 @@ class Local:
         self.logits = logits
         self.goal = goal
         self._gradients = gradients
+        self.undefined: Tensor | None = None
+        """How many entries of each row's gradients were NaN or infinite, `(n,)`; None where all were numbers."""
 
     def gradient(self, values: Tensor, needed: Tensor | None = None, *, again: bool = False) -> Tensor:
-        """Return the gradient of `values` `(n,)` to the inputs, `(n, …)`; `needed` `(n,)` marks the rows it is counted for."""
+        """Return the gradient of `values` `(n,)` to the inputs, `(n, …)`; `needed` `(n,)` marks the rows it is counted for.
+
+        Entries that are NaN or infinite, as those of a square root at 0 are, become 0 and are counted.
+        """
         gradient = (
             torch.autograd.grad(values.sum(), self.x, retain_graph=again, allow_unused=True)[0]
             if values.requires_grad
@@ -43,7 +49,13 @@ class Local:
                 "remove that, or use an attack that needs scores or labels only"
             )
         self._gradients += 1 if needed is None else needed
-        return gradient
+        return gradient if math.isfinite(gradient.sum().item()) else self._defined(gradient, needed)
+
+    def _defined(self, gradient: Tensor, needed: Tensor | None) -> Tensor:
+        finite = gradient.isfinite()
+        missing = (~finite).flatten(1).sum(1) * (1 if needed is None else needed)
+        self.undefined = missing if self.undefined is None else self.undefined + missing
+        return gradient.where(finite, torch.zeros_like(gradient))
 
 
 Answer: TypeAlias = Callable[..., "tuple[Tensor, ...]"]
