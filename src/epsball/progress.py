@@ -48,7 +48,9 @@ def _lines() -> Progress:
         if stage != last and now - started > PATIENCE_OF_A_LOG:
             last = stage
             coming = "" if rest is None else f", about {rest:.0f} s left"
-            sys.stderr.write(f"{printable(stage)}: {done:,} of {total:,} done, {now - started:.0f} s since the start{coming}\n")
+            sys.stderr.write(
+                f"{printable(stage)}: {done:,} of {total:,} done, {now - started:.0f} s since the start{coming}\n"
+            )
             sys.stderr.flush()
 
     return step

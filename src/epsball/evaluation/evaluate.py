@@ -104,6 +104,7 @@ def evaluate(
             threat,
             source=source,
             split=split,
+            class_names=class_names,
             suite=suite if isinstance(suite, str) else "custom",
             suite_version=SUITE_VERSION if isinstance(suite, str) else 0,
             attacks=attacks,

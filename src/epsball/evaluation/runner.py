@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsball import diagnostics
+from epsball.attacks.base import UndefinedGradientError
 from epsball.certification.base import radii
 from epsball.errors import InputError, ModelError, UntrustworthyError
 from epsball.evaluation.replay_check import check_successes
@@ -48,6 +49,8 @@ class Run:
         self._rows: dict[str, AttackRows] = {}
         self._dropped: dict[str, dict[str, list[int]]] = {}
         self._success_rates: list[float] = []
+        self._undefined: dict[str, list[int]] = {}
+        self._blind: set[int] = set()
         self._findings: list[Finding] = []
         self._passes = 1
 
@@ -62,6 +65,7 @@ class Run:
             samples.y,
             samples.clean,
             samples.classes,
+            self._threat,
             samples.batching.batch_size,
             self._plan.data.names,
         )
@@ -125,16 +129,21 @@ class Run:
         started = time.perf_counter()
         threat = replace_eps(self._threat, np.inf) if attack.minimum_norm else self._threat
         x, y, ids = self._samples.rows(at)
-        found = attack(
-            self._samples.model,
-            x,
-            y,
-            threat,
-            seed=self._plan.seed,
-            ids=ids,
-            batching=self._samples.batching,
-            tick=self._meter.tick,
-        )
+        try:
+            found = attack(
+                self._samples.model,
+                x,
+                y,
+                threat,
+                seed=self._plan.seed,
+                ids=ids,
+                batching=self._samples.batching,
+                tick=self._meter.tick,
+            )
+        except (
+            UndefinedGradientError
+        ) as error:  # of these samples; that is for the checks to say, beside what is known of others
+            found = error.found
         checked = check_successes(self._samples, at, found, threat, self._passes)
         seconds = time.perf_counter() - started
         self._store.write_chunk(stage, number, checked.rows, checked.examples, seconds, checked.notes)
@@ -159,6 +168,8 @@ class Run:
         dropped = self._dropped.setdefault(name, {"moved": [], "label": []})
         for reason in dropped:
             dropped[reason] += notes.get(reason, [])
+        self._undefined.setdefault(name, []).extend(notes.get("undefined", []))
+        self._blind.update(notes.get("blind", []))
 
     def _chunks(self, name: str, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """Number and places of every chunk of the wanted samples."""
@@ -190,6 +201,8 @@ class Run:
             success_rates=np.array(self._success_rates),
             passes=self._passes,
             left_out=samples.left_out,
+            undefined=self._undefined,
+            blind=np.array(sorted(self._blind), np.int64),
         )
         findings = [*self._findings, *diagnostics.after(outcome)]
         self._meter.finish()
