@@ -11,7 +11,7 @@ unexport PYTHONPATH PYTHONHOME PIP_USER
 demo: .venv/installed
 	$(BIN)/epsball demo
 
-# Two workers of one thread each: the tests' tensors are too small to share between cores.
+# Every law, and each attack on one network a norm. Two workers of one thread each: the tests' tensors are too small to share between cores.
 test: export OMP_NUM_THREADS = 1
 test: .venv/developer
 	$(BIN)/ruff check .
@@ -21,7 +21,7 @@ test: .venv/developer
 
 check: test types
 
-# What takes minutes, in addition.
+# In addition: every attack x norm x dtype x goal, and what else takes minutes (marked `thorough`).
 test-all: export OMP_NUM_THREADS = 1
 test-all: .venv/developer
 	$(BIN)/python -m pytest --numprocesses 2 -m thorough

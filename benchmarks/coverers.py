@@ -155,4 +155,7 @@ def measure(copies: Sequence[Path], tests: Sequence[str], files: Sequence[str], 
         print(f"measured {missing[job]} in {seconds:.0f} s", flush=True)
         if status != 0:
             raise RuntimeError(f"{missing[job]} could not be measured (exit status {status}); run it with pytest alone")
-    return Coverers([kept[test] for test in tests])
+    found = Coverers([kept[test] for test in tests])
+    if found.left_out:
+        print(f"{len(found.left_out)} tests fail on the unchanged tree and are left out: {', '.join(found.left_out)}")
+    return found

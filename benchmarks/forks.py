@@ -130,9 +130,11 @@ def session(root: Path, arguments: Sequence[str], plugin: object = None) -> int:
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     hypothesis.settings.load_profile("mutate")
+    base = root.parent / "of-pytest" / root.name
+    base.parent.mkdir(exist_ok=True)
     return int(
         pytest.main(
-            [*_OPTIONS, f"--basetemp={root.parent / 'of-pytest' / root.name}", *arguments],
+            [*_OPTIONS, f"--basetemp={base}", *arguments],
             plugins=[plugin] if plugin else [],
         )
     )

@@ -14,14 +14,14 @@ from mutants import shortened
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from coverers import Coverers
     from mutants import Mutant
 
 WANTED = 0.85
-EQUIVALENT = HERE / "results" / "mutants_equivalent.json"
-"""The survivors that no test can kill, each with its reason: [{"file", "function", "source", "column", "change", "reason"}]."""
+SURVIVED = HERE / "results" / "mutants_survived.json"
+"""What was said of survivors: [{"file", "function", "source", "column", "change", "equivalent": no test can kill it, "word"}]."""
 _WHERE = ("file", "function", "source", "column", "change")
 
 _HEAD = """# Mutants
@@ -34,12 +34,12 @@ of the second.
 | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"""
 
 
-def judged() -> dict[tuple[Any, ...], str]:
-    """The reason for every mutant on the list of equivalent ones, by where it is and what it changes."""
-    if not EQUIVALENT.exists():
+def judged() -> dict[tuple[Any, ...], tuple[bool, str]]:
+    """Whether a survivor is equivalent, and a word on it, by where it is and what it changes."""
+    if not SURVIVED.exists():
         return {}
-    listed = json.loads(EQUIVALENT.read_text(encoding="utf-8"))
-    return {tuple(entry[key] for key in _WHERE): entry["reason"] for entry in listed}
+    listed = json.loads(SURVIVED.read_text(encoding="utf-8"))
+    return {tuple(entry[key] for key in _WHERE): (entry["equivalent"], entry["word"]) for entry in listed}
 
 
 def where(mutant: Mutant) -> tuple[Any, ...]:
@@ -47,7 +47,7 @@ def where(mutant: Mutant) -> tuple[Any, ...]:
     return tuple(getattr(mutant, key) for key in _WHERE)
 
 
-def count(some: Sequence[Mutant], ends: Mapping[str, dict[str, Any]], equal: Mapping[str, str]) -> dict[str, Any]:
+def count(some: Sequence[Mutant], ends: Mapping[str, dict[str, Any]], equal: Container[str]) -> dict[str, Any]:
     """What became of the mutants of one seed; those that no test covers have survived."""
     by = Counter(ends[mutant.key]["end"] for mutant in some if mutant.key in ends)
     killed, ran = by["killed"] + by["timeout"], sum(by.values())
@@ -74,12 +74,14 @@ def publish(
     seconds: float,
 ) -> int:
     """Write `mutate.json` and `mutate.md`; 1 where a seed has killed less than wanted, a control failed or a mutant was not run."""
-    reasons = judged()
+    said = judged()
     chosen = {mutant.key: mutant for some in drawn.values() for mutant in some}
     left = [mutant for mutant in chosen.values() if ends.get(mutant.key, {}).get("end") == "survived"]
-    equal = {m.key: reasons[where(m)] for m in left if where(m) in reasons}
+    equal = {m.key for m in left if said.get(where(m), (False, ""))[0]}
     wrong = [
-        m for m in chosen.values() if where(m) in reasons and ends.get(m.key, {}).get("end") in {"killed", "timeout"}
+        m
+        for m in chosen.values()
+        if said.get(where(m), (False, ""))[0] and ends.get(m.key, {}).get("end") in {"killed", "timeout"}
     ]
     seeds = {str(seed): count(some, ends, equal) for seed, some in drawn.items()}
     controls = [end["end"] for key, end in ends.items() if key.startswith("control ")]
@@ -87,7 +89,8 @@ def publish(
     survivors = [
         {"line": m.line, "tests": ends[m.key]["tests"]}
         | dict(zip(_WHERE, where(m), strict=True))
-        | {"equivalent": equal.get(m.key, ""), "seeds": [seed for seed, some in drawn.items() if m in some]}
+        | {"equivalent": m.key in equal, "word": said.get(where(m), (False, ""))[1]}
+        | {"seeds": [seed for seed, some in drawn.items() if m in some]}
         for m in sorted(left, key=lambda m: (m.file, m.line))
     ]
     result = {
@@ -138,9 +141,10 @@ def page(result: Mapping[str, Any]) -> str:
         f"**Listed as equivalent and yet killed: {_code(one)}.**"
         for one in result["listed as equivalent and yet killed"]
     ]
-    table = ["| place | function | change | equivalent, because |", "| --- | --- | --- | --- |"]
+    table = ["| place | function | change | why |", "| --- | --- | --- | --- |"]
     table += [
-        f"| {s['file'].removeprefix('src/epsball/')}:{s['line']} | {s['function']} | {_code(s['change'])} | {s['equivalent']} |"
+        f"| {s['file'].removeprefix('src/epsball/')}:{s['line']} | {s['function']} | {_code(s['change'])} "
+        f"| {'equivalent: ' * s['equivalent']}{s['word']} |"
         for s in result["survivors"]
     ]
     return "\n".join([_HEAD, *rows, "", *(f"- {fact}" for fact in facts), "", "## Survivors", "", *table, ""])

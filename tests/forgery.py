@@ -38,11 +38,11 @@ def altered(document: Any) -> Iterator[tuple[str, Any]]:
     """Copies of a document with one value each of another type, out of range or taken out, and what was altered."""
     for path in list(_paths(document)):
         *before, last = path
-        value = _at(document, path)
+        value = place_of(document, path)
         for other in (None, "inf", "x", -1, 10**400, 0.5, [], ["x"], {"x": 1}, TAKEN_OUT):
             if other != value:
                 copied = copy.deepcopy(document)
-                place = _at(copied, before)
+                place = place_of(copied, before)
                 if other is TAKEN_OUT:
                     del place[last]
                 else:
@@ -60,7 +60,8 @@ def _paths(value: Any, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]
         yield from _paths(value[key], (*before, key))
 
 
-def _at(value: Any, path: Sequence[Any]) -> Any:
+def place_of(value: Any, path: Sequence[Any]) -> Any:
+    """What stands at a path of keys."""
     for key in path:
         value = value[key]
     return value

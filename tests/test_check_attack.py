@@ -14,7 +14,8 @@ from torch import Tensor
 import epsball as eb
 from epsball.attacks.base import Attack
 from epsball.losses import cross_entropy
-from epsball.testing import check_attack, draws_from_the_seed_alone
+from epsball.testing import check_attack
+from epsball.testing.contract import draws_from_the_seed_alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable

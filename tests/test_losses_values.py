@@ -84,10 +84,12 @@ def test_the_sharpened_cross_entropy_is_a_softmax_at_the_labels_lead(logits: lis
         assert slope == pytest.approx([-sign, *(sign * share for share in shares)])
 
 
-def test_a_tie_is_finite_for_the_sharpened_cross_entropy() -> None:
-    value, slope = graded(sharpened_cross_entropy, torch.tensor([[1.0, 1.0, 0.0]], dtype=torch.float64), 0)
+@pytest.mark.parametrize("loss", [sharpened_cross_entropy, margin])
+def test_a_tie_is_finite_and_heads_for_the_class_that_ties_and_the_next(loss: Loss) -> None:
+    value, slope = graded(loss, torch.tensor([[1.0, 1.0, 0.0]], dtype=torch.float64), 0)
     assert value == 0
-    assert slope == [-1.0, 1.0, 0.0]
+    assert slope == [-2.0, 1.0, 1.0]
+    assert graded(loss, torch.tensor([[1.0, 1.0]], dtype=torch.float64), 0) == (0.0, [-1.0, 1.0])
 
 
 def test_how_clear_a_decision_must_be_is_eight_roundings_of_the_largest_logit() -> None:

@@ -4,6 +4,7 @@ Exception
 ├── ValueError
 │   └── InputError                      something the user gave cannot be used
 │       ├── OtherConfigurationError     a folder or checkpoint belongs to other settings
+│       ├── UnfinishedError             a run folder has no results yet
 │       └── FolderLostError             a run folder went away while it was written
 └── RuntimeError
     ├── ModelError                      the user's model failed
@@ -21,6 +22,10 @@ class InputError(ValueError):
 
 class OtherConfigurationError(InputError):
     """A folder or checkpoint belongs to another configuration than the one asked for."""
+
+
+class UnfinishedError(InputError):
+    """A run folder holds no results yet."""
 
 
 class FolderLostError(InputError):

@@ -11,7 +11,9 @@ from torch import Tensor
 from epsball.errors import InputError
 
 _SURE = 8
-"""Rounding errors of the largest logit by which a decision must be clear, so that no batch-mate and no repetition can undo it."""
+"""Roundings of the logits that compete by which a decision is clear, so that no batch-mate and no repetition can undo it."""
+_SURE_IN_HALF = 1
+"""The same where logits have 16 bits, which sums of 32 bits are rounded to once."""
 
 
 @dataclass(frozen=True)
@@ -64,5 +66,25 @@ class Goal:
         return rest - own if self.targeted else own - rest
 
     def rounding(self, logits: Tensor) -> Tensor:
-        """Return the margin that a decision on `logits` `(N, K)` needs to stand above rounding, `(N,)`."""
-        return _SURE * torch.finfo(logits.dtype).eps * logits.detach().abs().amax(1)
+        """Return the margin that a decision on `logits` `(N, K)` needs to stand above rounding, `(N,)`.
+
+        It goes by the larger of the two logits that compete; another one, such as a masked class at -10⁹, says nothing about them.
+        """
+        logits = logits.detach()
+        own = logits.gather(1, self.labels[:, None]).squeeze(1)
+        rest = logits.scatter(1, self.labels[:, None], -math.inf).amax(1)
+        return unit(logits.dtype) * torch.maximum(own.abs(), rest.abs())
+
+    def tied(self, logits: Tensor) -> Tensor:
+        """Return which classes have the same logit as the goal's label but for rounding, itself among them, `(N, K)`.
+
+        A copy of the class ties with it everywhere: it is no class to head for, and no lead over it can be gained.
+        """
+        logits = logits.detach()
+        own = logits.gather(1, self.labels[:, None])
+        return (logits - own).abs() <= unit(logits.dtype) * own.abs()
+
+
+def unit(dtype: torch.dtype) -> float:
+    """Return what a decision needs to be clear, as a fraction of the logits that compete."""
+    return (_SURE if torch.finfo(dtype).bits > 16 else _SURE_IN_HALF) * torch.finfo(dtype).eps  # noqa: PLR2004 - bits

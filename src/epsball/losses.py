@@ -1,9 +1,14 @@
-"""What an attack ascends: functions (logits `(N, K)`, goal) -> `(N,)`, larger when the goal is nearer."""
+"""What an attack ascends: functions (logits `(N, K)`, goal) -> `(N,)`, larger when the goal is nearer.
+
+Their values are the textbooks'. Their gradients leave out classes that tie with the goal's label, as copies of it do, as long as others
+are left: what such a class gains, the label gains too. A tie that is none everywhere counts with its difference.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -14,17 +19,53 @@ from epsball.goal import Goal
 Loss: TypeAlias = Callable[[Tensor, Goal], Tensor]
 
 
+class _Sides(NamedTuple):
+    """The label's logit `(N, 1)`, those of the classes against it, -inf elsewhere `(N, K)`, and what ties lead by together, `(N,)`.
+
+    `all` are those against it with the ties among them; None where no class ties.
+    """
+
+    own: Tensor
+    others: Tensor
+    ties: Tensor | float = 0.0
+    all: Tensor | None = None
+
+
+def _sides(logits: Tensor, goal: Goal) -> _Sides:
+    """Tell the label from what competes with it. Differences of 16-bit logits are taken in 32 bits."""
+    tied = goal.tied(logits)
+    logits = logits.float() if torch.finfo(logits.dtype).bits <= 16 else logits  # noqa: PLR2004 - bits
+    label = goal.labels[:, None]
+    own, against = logits.gather(1, label), logits.scatter(1, label, -math.inf)
+    hidden = tied & ~tied.all(1, keepdim=True)
+    copies = hidden.scatter(1, label, value=False)
+    if not bool(copies.any()):
+        return _Sides(own, against)
+    return _Sides(own, against.masked_fill(hidden, -math.inf), ((logits - own) * copies).sum(1), against)
+
+
+def _judged(formula: Callable[[Tensor, Tensor], Tensor], sides: _Sides, goal: Goal) -> Tensor:
+    """Return the loss of a formula (own, others) -> `(N,)`: its value with the ties, its gradient without them."""
+    loss = formula(sides.own, sides.others) + sides.ties
+    if sides.all is not None:
+        loss = loss + (formula(sides.own, sides.all) - loss).detach()
+    return -loss if goal.targeted else loss
+
+
 def cross_entropy(logits: Tensor, goal: Goal) -> Tensor:
     """Return J(x, y) = -log p_y, or log p_t for a target t. Source: Goodfellow et al. 2014, arXiv:1412.6572.
 
     Deviations: the gradient is that of the log odds, log((1 - p_y) / p_y), which is the gradient of J divided by 1 - p_y. Its
     direction is the same, but it does not vanish where a confident p_y rounds to 1. Steps that a norm scales do not see the factor.
     """
-    own = logits.gather(1, goal.labels[:, None])
-    odds = logits.scatter(1, goal.labels[:, None], -torch.inf).logsumexp(1) - own.squeeze(1)
+    return _judged(_cross_entropy, _sides(logits, goal), goal)
+
+
+def _cross_entropy(own: Tensor, others: Tensor) -> Tensor:
+    top = others.amax(1, keepdim=True).detach()  # differences of large logits are exact, exponents of them are not
+    odds = (others - top).logsumexp(1) + (top - own).squeeze(1)
     fixed = odds.detach()
-    loss = odds + (F.softplus(fixed) - fixed)
-    return -loss if goal.targeted else loss
+    return odds + (F.softplus(fixed) - fixed)
 
 
 def sharpened_cross_entropy(logits: Tensor, goal: Goal) -> Tensor:
@@ -34,17 +75,22 @@ def sharpened_cross_entropy(logits: Tensor, goal: Goal) -> Tensor:
     that is `cross_entropy` in direction; near it, the softmax is sharpened as the label's lead shrinks, so that the last
     steps head for the nearest boundary and not for a mixture of all. Source: none; docs/decisions/cross-entropy.md.
     """
-    own = logits.gather(1, goal.labels[:, None])
-    others = logits.scatter(1, goal.labels[:, None], -torch.inf)
-    lead = (own - others.amax(1, keepdim=True)).detach().abs()
-    heat = lead.clamp(torch.finfo(logits.dtype).eps, 1)
-    loss = ((others / heat).logsumexp(1, keepdim=True) * heat - own).squeeze(1)
-    return -loss if goal.targeted else loss
+    return _judged(_sharpened, _sides(logits, goal), goal)
+
+
+def _sharpened(own: Tensor, others: Tensor) -> Tensor:
+    top = others.amax(1, keepdim=True).detach()
+    heat = (top - own).detach().abs().clamp(torch.finfo(own.dtype).eps, 1)
+    return (((others - top) / heat).logsumexp(1, keepdim=True) * heat + (top - own)).squeeze(1)
 
 
 def margin(logits: Tensor, goal: Goal) -> Tensor:
     """Return max_{k != y} z_k - z_y, or z_t - max_{k != t} z_k. Source: Carlini and Wagner 2016, arXiv:1608.04644, f_6."""
-    return -goal.margin(logits)
+    return _judged(_margin, _sides(logits, goal), goal)
+
+
+def _margin(own: Tensor, others: Tensor) -> Tensor:
+    return others.amax(1) - own.squeeze(1)
 
 
 def dlr(logits: Tensor, goal: Goal) -> Tensor:
@@ -52,12 +98,27 @@ def dlr(logits: Tensor, goal: Goal) -> Tensor:
 
     Untargeted: -(z_y - max_{k != y} z_k) / (z_1 - z_3). Targeted: -(z_max - z_t) / (z_1 - (z_3 + z_4) / 2), with
     z_1 >= z_2 >= … Source: Croce and Hein 2020, arXiv:2003.01690, eqs. 6 and 7.
-    Deviations: with fewer than three (four) classes the last ones there are stand in, and with two the divisor is a constant, for the
-    ratio has no slope; the targeted numerator takes the largest logit other than the target, so that it keeps its sign once
-    the target is reached.
+    Deviations: the order counts equal logits once; with fewer than three (four) of them the last ones there are stand in and the
+    divisor is a constant, for the ratio may have no slope; the targeted numerator takes the largest logit other than the target, so
+    that it keeps its sign once the target is reached.
     """
-    order = logits.sort(1, descending=True).values
-    last = order.shape[1] - 1
-    low = (order[:, min(2, last)] + order[:, min(3, last)]) / 2 if goal.targeted else order[:, min(2, last)]
-    spread = (order[:, 0] - low).clamp_min(torch.finfo(logits.dtype).tiny)
-    return -goal.margin(logits) / (spread.detach() if last == 1 else spread)
+    sides = _sides(logits, goal)
+    spread = _spread(sides, 4 if goal.targeted else 3)
+    return _judged(_margin, sides, goal) / spread.clamp_min(torch.finfo(spread.dtype).tiny)
+
+
+def _spread(sides: _Sides, places: int) -> Tensor:
+    """Return z_1 - z_3, or z_1 - (z_3 + z_4) / 2 for four places, among the different logits; constant where there are fewer."""
+    order = torch.cat((sides.own, sides.others), 1).sort(1, descending=True).values
+    order = order[:, :-1]  # the label's own place among the others
+    new = F.pad(order[:, 1:] != order[:, :-1], (1, 0), value=True) & order.isfinite()
+    rank = new.cumsum(1)
+    count = rank[:, -1:]
+    third, last = (
+        order.gather(
+            1, (rank == torch.minimum(count, torch.full_like(count, place))).int().argmax(1, keepdim=True)
+        ).squeeze(1)
+        for place in (3, places)
+    )
+    spread = order[:, 0] - (third + last) / 2
+    return torch.where(count.squeeze(1) < places, spread.detach(), spread)

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeAlias
 
+from epsball.terminal import printable
+
 Progress: TypeAlias = Callable[[str, int, int], object]
 """Called with the name of a stage, what is done and what there is to do: passes, steps, images; the latter may be an estimate."""
 
@@ -46,7 +48,9 @@ def _lines() -> Progress:
         if stage != last and now - started > PATIENCE_OF_A_LOG:
             last = stage
             coming = "" if rest is None else f", about {rest:.0f} s left"
-            sys.stderr.write(f"{stage}: {done:,} of {total:,} done, {now - started:.0f} s since the start{coming}\n")
+            sys.stderr.write(
+                f"{printable(stage)}: {done:,} of {total:,} done, {now - started:.0f} s since the start{coming}\n"
+            )
             sys.stderr.flush()
 
     return step
@@ -87,7 +91,7 @@ def _bar() -> Iterator[Progress]:
     )
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -100,7 +104,7 @@ def _bar() -> Iterator[Progress]:
         nonlocal known
         rest = pace.left(done, total)
         known = known if rest is None else str(timedelta(seconds=round(rest)))
-        bar.update(task, description=stage, completed=done, total=total, left=known)
+        bar.update(task, description=printable(stage), completed=done, total=total, left=known)
 
     # A timer draws the bar, because a single chunk of the work may take longer than the patience.
     timer = threading.Timer(PATIENCE, bar.start)

@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from epsball.errors import InputError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Entry = TypeVar("Entry")
 
@@ -59,6 +57,10 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     def register(self, name: str) -> Callable[[Entry], Entry]:
         """Return a decorator that registers what it decorates."""
         return lambda entry: self.add(name, entry)
+
+    def is_own(self, name: str) -> bool:
+        """Whether an entry is the library's own or was looked up before, so that looking it up loads nothing."""
+        return name in self._own
 
     def __getitem__(self, name: str) -> Entry:
         if name in self._own:
@@ -122,6 +124,17 @@ def neighbours(path: Path) -> Iterator[None]:
     """Let the file import what lies beside it, as it may when Python runs it."""
     entry = str(path.parent.resolve())
     sys.path.insert(0, entry)
+    try:
+        yield
+    finally:
+        sys.path.remove(entry)
+
+
+@contextmanager
+def working_folder() -> Iterator[None]:
+    """Let a module that the user named be found in the folder where he stands, after all that is installed."""
+    entry = str(Path.cwd())
+    sys.path.append(entry)
     try:
         yield
     finally:

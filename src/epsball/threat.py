@@ -146,11 +146,14 @@ class Threat:
         return bool(torch.as_tensor(self.eps).isfinite().all())
 
     def budget(self, x0: Tensor, eps: float | Tensor | None = None) -> float | Tensor:
-        """Return `eps` less the distance that rounding a point in the type of `x0` can add; a number or `(N,)`."""
+        """Return `eps` less the distance that rounding a point in the type of `x0` can add; a number or `(N,)`.
+
+        16 bits would leave little of it: there points are rounded towards `x0`, which adds none.
+        """
         eps = self.eps if eps is None else eps
         scale = max(float(torch.as_tensor(bound).abs().max()) for bound in (self.low, self.high))
         rounding = self.norm.rounding(x0[0].numel()) if len(x0) else 0.0
-        loss = torch.finfo(x0.dtype).eps * scale * rounding
+        loss = 0.0 if _is_half(x0) else torch.finfo(x0.dtype).eps * scale * rounding
         wide = torch.float64 if x0.dtype == torch.float64 else torch.float32
         summed = rounding > 0 and not self.norm.separable
         relative = 16 * torch.finfo(wide).eps if summed else 0.0
@@ -219,7 +222,8 @@ class Threat:
 
     def _point(self, x: Tensor, x0: Tensor) -> Tensor:
         """Return to the type of x0; a sum such as x0 + (high - x0) may round to more than high and is clipped."""
-        return (x if self.norm.separable and x.dtype == x0.dtype else self.clip(x)).to(x0.dtype)
+        x = x if self.norm.separable and x.dtype == x0.dtype else self.clip(x)
+        return _rounded_towards(x0, x) if _is_half(x0) else x.to(x0.dtype)
 
 
 def replace_eps(threat: Threat, eps: float | Tensor) -> Threat:
@@ -238,4 +242,14 @@ def _broadcasts(bound: Tensor, x: Tensor) -> bool:
 
 def _wide(x: Tensor) -> Tensor:
     """Half precision is too coarse for lengths: compute in float32."""
-    return x.float() if x.dtype in {torch.float16, torch.bfloat16} else x
+    return x.float() if _is_half(x) else x
+
+
+def _is_half(x: Tensor) -> bool:
+    return x.dtype in {torch.float16, torch.bfloat16}
+
+
+def _rounded_towards(x0: Tensor, x: Tensor) -> Tensor:
+    """Return `x` in the type of `x0`, no coordinate farther from `x0` than it was."""
+    near = x.to(x0.dtype)
+    return torch.where((near - x0.to(x.dtype)).abs() > (x - x0).abs(), torch.nextafter(near, x0), near)

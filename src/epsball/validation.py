@@ -269,20 +269,27 @@ def checked_logits(logits: Tensor, goal: Goal) -> None:
         )
 
 
-def finite_logits(logits: Tensor, ids: Tensor, rows: Tensor | slice = slice(None)) -> None:
+def finite_logits(logits: Tensor, ids: Tensor, rows: Tensor | slice = slice(None), x: Tensor | None = None) -> None:
     """Check that an answer `(n, K)` is a number everywhere.
 
     Args:
         logits: the answer.
         ids: of the samples.
         rows: which of the samples were asked about, `(n,)`.
+        x: the points that an attack asked about, `(n, …)`.
 
     Raises:
+        InputError: the attack asked about points that hold NaN or infinite values.
         ModelError: NaN or infinite logits.
     """
     if math.isfinite(logits.sum().item()) or bool(logits.isfinite().all()):
         return
     bad = (~logits.isfinite()).any(1)
+    if x is not None and not bool(x[bad].isfinite().all()):
+        raise InputError(
+            f"the attack asked about points with NaN or infinite values, of sample {int(ids[rows][bad][0])} for one; "
+            "expected points in the box: check the attack's arithmetic"
+        )
     raise ModelError(
         f"the model returned NaN or infinite logits for {int(bad.sum())} of {len(logits)} inputs, "
         f"sample {int(ids[rows][bad][0])} among them; expected finite logits: check the weights and the model's arithmetic there"

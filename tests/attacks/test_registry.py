@@ -52,3 +52,8 @@ def test_what_cannot_be_imported_is_said_with_its_reason(name: str, reason: str)
     with pytest.raises(eb.InputError, match=rf"the attack '{name}' could not be imported: .*{reason}") as caught:
         maker(name)
     assert isinstance(caught.value.__cause__, ImportError | AttributeError)
+
+
+def test_an_unknown_name_is_told_what_else_there_is() -> None:
+    with pytest.raises(eb.InputError, match=r"module:Class or file\.py:Class"):
+        make_attack("pdg")

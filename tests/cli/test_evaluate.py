@@ -29,7 +29,7 @@ def attack(name: str, *words: str, norm: str = "linf") -> list[str]:
 
 def test_a_run_is_kept_and_can_be_verified_and_reported(call: Call) -> None:
     assert call(*evaluate(*FULL)).exit_code == 0
-    verified = call("verify", "run")
+    verified = call("verify", "run", "--trust-source")
     assert verified.exit_code == 0, verified.stderr
     assert "40" in verified.stdout
     reported = call("report", "run", "--out", "page.html")
@@ -96,9 +96,9 @@ def test_normalisation_is_part_of_the_model_and_of_the_record(call: Call) -> Non
     centred = json.loads(call(*words).stdout)
     assert centred["robust_accuracy"] == plain["robust_accuracy"]
     assert centred["model"]["mean"] == [0.5]
-    assert call("verify", "run").exit_code == 0
+    assert call("verify", "run", "--trust-source").exit_code == 0
     Path("nets.py").rename("moved.py")
-    assert call("verify", "run").exit_code == 2
+    assert call("verify", "run", "--trust-source").exit_code == 2
     assert call("verify", "run", "--model", "moved.py:centred").exit_code == 0
     assert call("verify", "run", "--model", "moved.py:probabilities").exit_code == 3
 
@@ -155,7 +155,7 @@ def test_a_target_leaves_out_its_own_samples_and_says_so(call: Call) -> None:
     assert rows.success.any()
     assert set(rows.after[rows.success]) == {1}
     assert set(run.ids) == set(np.flatnonzero(np.load("data.npz")["y"] != 1))
-    assert call("verify", "run").exit_code == 0
+    assert call("verify", "run", "--trust-source").exit_code == 0
 
 
 def test_a_third_partys_attack_needs_no_registration(

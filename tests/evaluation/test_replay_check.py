@@ -79,14 +79,17 @@ def test_one_false_report_leaves_the_others() -> None:
 
 
 def test_a_success_outside_the_ball_does_not_count() -> None:
-    class Bold(Liar):
+    class Bold(eb.PGD):
         minimum_norm = False
+
+        def run(self, ask: Oracle) -> Tensor:
+            return eb.DeepFool().run(ask)
 
     def bold(attack: Bold, model: Any, x: Tensor, y: Tensor, threat: eb.Threat, **settings: Any) -> Found:
         return eb.Attack.__call__(attack, model, x, y, eb.Threat(threat.norm, 0.3), **settings)
 
     setattr(Bold, "__call__", bold)  # noqa: B010 - as above
-    run = toy_run(suite={"bold": Bold(lambda found, _: found)})
+    run = toy_run(suite={"bold": Bold()})
     rows = run.attacks["bold"]
     assert not (rows.distance[rows.success] > EPS).any()
     assert any(finding.id == "D14" for finding in run.findings)

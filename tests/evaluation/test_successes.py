@@ -34,8 +34,9 @@ def found(**changes: Tensor) -> Found:
     """The first three samples moved by 0.4, 0.3 and 0.2; nothing found for the last."""
     distance = torch.tensor([0.4, 0.3, 0.2, torch.inf], dtype=torch.float64)
     moved = X + torch.stack((distance.masked_fill(distance.isinf(), 0), torch.zeros(4)), 1)
+    queries, gradients = torch.tensor([5, 6, 7, 8]), torch.tensor([1, 2, 3, 4])
     made = Found(
-        moved, distance.isfinite(), distance, distance / 0.5, torch.tensor([5, 6, 7, 8]), torch.tensor([1, 2, 3, 4])
+        moved, distance.isfinite(), distance, distance / 0.5, queries, gradients, undefined=torch.zeros(4).long()
     )
     return replace(made, **changes)
 

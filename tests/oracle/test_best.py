@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
 from torch import Tensor
 
 import epsball as eb
 
+if TYPE_CHECKING:
+    from epsball.oracle.oracle import Oracle
+
 GREY = torch.full((3, 4), 0.5)
 RIGHT = torch.zeros(3).long()
 
 
-@pytest.mark.parametrize(("roundings", "counts"), [(-5.0, False), (4.0, False), (8.0, False), (9.0, True)])
-def test_an_error_counts_once_it_is_clear_of_rounding(roundings: float, counts: bool) -> None:  # noqa: FBT001 - parametrised
+@pytest.mark.parametrize(("roundings", "counts"), [(-5.0, False), (0.0, False), (1.0, True), (8.0, True), (9.0, True)])
+def test_an_error_counts_however_close_and_costs_a_query_more_within_rounding(roundings: float, counts: bool) -> None:  # noqa: FBT001 - parametrised
     lift = 1 - roundings * torch.finfo(torch.float32).eps
 
     def net(x: Tensor) -> Tensor:
@@ -25,6 +30,54 @@ def test_an_error_counts_once_it_is_clear_of_rounding(roundings: float, counts: 
     assert found.success.tolist() == [counts] * 3
     assert found.distance.isfinite().tolist() == [counts] * 3
     assert torch.equal(found.x, GREY) is not counts
+    assert (
+        found.queries.tolist() == [2 if roundings > 8 else 4 if counts else 3] * 3
+    )  # the input, one draw or two, one again
+
+
+def test_an_error_within_rounding_that_is_not_seen_again_does_not_count() -> None:
+    leads = iter([2.0, -4 * torch.finfo(torch.float32).eps, 1.0, 1.0])
+
+    def net(x: Tensor) -> Tensor:
+        """Right but for the first draw, and that by rounding."""
+        return torch.stack((0 * x.sum(1) + 1 + next(leads), 0 * x.sum(1) + 1), 1)
+
+    found = eb.AdditiveNoise(draws=2)(net, GREY, RIGHT, eb.Threat("linf", 0.1))
+    assert found.success.tolist() == [False] * 3
+    assert found.queries.tolist() == [4] * 3
+
+
+def test_a_budget_that_is_spent_leaves_no_second_query() -> None:
+    leads = iter([2.0, -4 * torch.finfo(torch.float32).eps])
+
+    def net(x: Tensor) -> Tensor:
+        """Wrong by rounding at the last point that is asked about."""
+        return torch.stack((0 * x.sum(1) + 1 + next(leads), 0 * x.sum(1) + 1), 1)
+
+    found = eb.AdditiveNoise(draws=2)(net, GREY, RIGHT, eb.Threat("linf", 0.1), queries=2)
+    assert found.success.tolist() == [True] * 3
+    assert found.queries.tolist() == [2] * 3
+
+
+def test_of_a_minimum_norm_search_a_clear_error_counts_before_a_nearer_one_within_rounding() -> None:
+    def net(x: Tensor) -> Tensor:
+        """Class 1 by one rounding at first, and clearly farther on."""
+        moved = (x - 0.5).abs().amax(1)
+        lead = torch.where(moved < 0.05, 1.0 + 0 * moved, torch.where(moved < 0.2, -4 * torch.finfo(x.dtype).eps, -1.0))
+        return torch.stack((1 + lead, 1 + 0 * x.sum(1)), 1)
+
+    class Walk(eb.Attack):
+        """Three points in a row."""
+
+        minimum_norm = True
+
+        def run(self, ask: Oracle) -> Tensor:
+            for step in (0.1, 0.3, 0.12):
+                ask.met(ask.x0 + step)
+            return ask.x0
+
+    found = Walk()(net, GREY, RIGHT, eb.Threat("linf"))
+    assert found.distance.tolist() == pytest.approx([0.3] * 3)
 
 
 def test_a_clean_input_that_is_wrong_counts_however_close_the_call() -> None:

@@ -284,6 +284,40 @@ def test_a_last_point_that_was_changed_in_place_is_asked_again() -> None:
     assert bool(found.success[expected].all())
 
 
+def test_the_margin_is_asked_without_gradients_and_of_some_rows() -> None:
+    asked: list[Tensor] = []
+    some = torch.arange(28) % 3 == 0
+
+    def script(ask: Oracle) -> Tensor:
+        asked.extend((ask.margin(ask.x0), ask.margin(ask.x0, where=some)))
+        return ask.x0
+
+    found = attacked(script)
+    expected = eb.Goal(Y).margin(MODEL(X)).detach()
+    assert torch.equal(asked[0], expected)
+    assert torch.equal(asked[1], expected * some)
+    assert not bool(found.gradients.any())
+
+
+def test_of_two_errors_of_a_sample_in_one_question_the_nearer_is_kept() -> None:
+    model = Affine((1, 4, 4), 2)
+    y = model(X).argmax(1).detach()
+    step = closed_form(model, X, y, eb.l2)
+    normal = (model.weight[1] - model.weight[0]).detach().reshape(1, 1, 4, 4)
+    towards = normal / normal.norm() * (1 - 2 * y)[:, None, None, None]
+
+    def script(ask: Oracle) -> Tensor:
+        two = torch.stack([ask.x0 + c * step[:, None, None, None] * towards for c in (1.5, 1.2)], 1)
+        assert bool(ask.met(two).all())
+        return ask.x0
+
+    inside = ((X + 1.5 * step[:, None, None, None] * towards - 0.5).abs() <= 0.5).flatten(1).all(1)
+    x, y, step, towards = X[inside], y[inside], step[inside], towards[inside]
+    found = Scripted(script)(model, x, y, eb.Threat("l2", 9.0))
+    assert len(x) > 3
+    torch.testing.assert_close(found.distance, 1.2 * step)
+
+
 @pytest.mark.parametrize(
     ("rows", "words"),
     [

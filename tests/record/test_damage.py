@@ -47,7 +47,7 @@ def test_a_missing_column_is_named(name: str, column: str, tmp_path: Path) -> No
     columns = table(FIRST, SECOND) if name.startswith("samples") else SECOND.columns()
     del columns[column]
     forge(tmp_path, name, table_bytes(columns))
-    with pytest.raises(InputError, match=rf"{name} has no column '{column}' \(it has id, "):
+    with pytest.raises(InputError, match=rf"{name} has no column '{column}' \(it has 'id', "):
         read_run(tmp_path)
 
 

@@ -35,8 +35,11 @@ pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 
 def rows(ids: list[int], distance: list[float]) -> AttackRows:
     columns: dict[str, Any] = {name: np.ones(len(ids)) for name in ATTACK_COLUMNS}
+    success, before = np.isfinite(distance), LABEL[positions(IDS, np.array(ids))]
     return AttackRows.of(
-        columns | {"id": np.array(ids), "distance": np.array(distance), "success": np.isfinite(distance)}
+        columns
+        | {"id": np.array(ids), "distance": np.array(distance), "relative": np.array(distance), "success": success}
+        | {"before": before, "after": before + success}
     )
 
 
@@ -54,7 +57,7 @@ def table(*chunks: AttackRows) -> dict[str, Any]:
 
 STEPS: list[Callable[[Store], None]] = [
     lambda store: store.write_inputs(X, LABEL, IDS),
-    lambda store: store.write_samples(table()),
+    lambda store: store.write_clean(table()),
     lambda store: chunk(store, 0, FIRST),
     lambda store: chunk(store, 1, SECOND),
     lambda store: store.finish(table(FIRST, SECOND), []),
@@ -87,11 +90,22 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert examples.tolist() == X[[0, 2]].tolist()
 
 
-def test_an_unfinished_run_is_read_from_its_finished_chunks(tmp_path: Path) -> None:
+def test_of_an_unfinished_run_the_attacks_that_have_ended_are_read(tmp_path: Path) -> None:
     write(tmp_path, 3)
     run = read_run(tmp_path)
-    assert run.upper.tolist() == [0.05, np.inf, np.inf]
-    assert len(run.attacks["pgd"]) == 2
+    assert not run.complete
+    assert not run.trusted
+    assert run.upper.tolist() == [np.inf] * 3
+    assert run.attacks == {}
+    assert [(finding.id, finding.severity) for finding in run.findings] == [("unfinished", "FAIL")]
+    assert run.findings[0].evidence == "ended: none; still to come: pgd; pgd has begun (2 samples)"
+    write(tmp_path, 4)
+    run = read_run(tmp_path)
+    assert run.upper.tolist() == [0.05, np.inf, 0.1]
+    assert run.findings[0].evidence == "ended: pgd; the last checks are still to come"
+    assert not run.trusted
+    write(tmp_path)
+    assert read_run(tmp_path).trusted
 
 
 def test_no_success_gives_no_examples_of_the_right_shape(tmp_path: Path) -> None:
@@ -123,10 +137,10 @@ def test_a_kill_at_any_moment_leaves_a_readable_folder(
                 pass
         with closing(RunFolder.open(path / "run", PLAN)) as again:
             kept = [again.read_chunk(STAGE, number) is not None for number in (0, 1)]
-            samples = again.read_samples()
+            samples = again.read_clean()
         assert kept in ([False, False], [True, False], [True, True])
         if samples is not None:
-            assert np.isfinite(read_run(path / "run").upper).sum() == sum(kept)
+            assert np.isfinite(read_run(path / "run").upper).sum() == 2 * all(kept)
         assert write(path / "run").complete
         assert read_run(path / "run").upper.tolist() == [0.05, np.inf, 0.1]
         assert [file.name for file in path.rglob(".*")] == [LOCK]

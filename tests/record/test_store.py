@@ -35,7 +35,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
 
 def test_a_store_gives_back_what_was_written(store: Store) -> None:
     with closing(store):
-        assert store.read_samples() is None
+        assert store.read_clean() is None
         assert store.read_chunk(STAGE, 0) is None
         assert store.read_columns(CERTIFICATE, 0, KINDS) is None
         store.write_inputs(X, LABEL, IDS)
@@ -43,16 +43,20 @@ def test_a_store_gives_back_what_was_written(store: Store) -> None:
         chunk(store, 0, FIRST)
         store.write_chunk(STAGE, 1, SECOND, (np.array([2]), X[:1]), 2.0, {"moved": [7], "label": []})
         store.write_columns(CERTIFICATE, 0, {"id": IDS, "lower": np.ones(3)}, 0.25)
-        store.write_samples(table(FIRST))
+        store.write_clean(table(FIRST))
         samples, first, lower = (
-            store.read_samples(),
+            store.read_clean(),
             store.read_chunk(STAGE, 0),
             store.read_columns(CERTIFICATE, 0, KINDS),
         )
         assert samples is not None
         assert first is not None
         assert lower is not None
-        assert samples["upper"].tolist() == [0.05, np.inf, np.inf]
+        assert {name: column.tolist() for name, column in samples.items()} == {
+            "id": [3, 1, 2],
+            "label": [0, 1, 1],
+            "clean": [0, 1, 1],
+        }
         assert all(np.array_equal(first.columns()[name], column) for name, column in FIRST.columns().items())
         assert lower["lower"].tolist() == [1.0, 1.0, 1.0]
         assert (store.notes(STAGE, 0), store.notes(STAGE, 1)) == ({}, {"moved": [7]})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 import torch
 
 from epsball.attacks.call import Call
-from epsball.errors import InputError
+from epsball.errors import InputError, ModelError
 from epsball.oracle.access import Access
 from epsball.rho import Rho
 
@@ -40,6 +40,7 @@ class Found:
         relative: distance / |x0|, the paper's ρ of one sample, float64 `(N,)`.
         queries: model passes spent on the sample, `(N,)`.
         gradients: gradients taken for it, `(N,)`.
+        undefined: entries of these gradients that were NaN or infinite, and taken as 0, `(N,)`.
     """
 
     x: Tensor
@@ -48,12 +49,34 @@ class Found:
     relative: Tensor
     queries: Tensor
     gradients: Tensor
+    undefined: Tensor
+
+    @property
+    def blind(self) -> Tensor:
+        """Whether every entry of every gradient taken for the sample was NaN or infinite, `(N,)`."""
+        return (self.gradients > 0) & (self.undefined == self.gradients * self.x[0].numel())
 
     @property
     def rho(self) -> Rho:
         """The paper's ρ over these samples, with counts of those that are left out of the mean."""
         relative, distance, success = (t.cpu().numpy() for t in (self.relative, self.distance, self.success))
         return Rho.of(relative, distance > 0, success)
+
+
+class UndefinedGradientError(ModelError):
+    """No gradient that was taken holds a single number.
+
+    Args:
+        found: what was found nevertheless.
+    """
+
+    def __init__(self, found: Found) -> None:
+        super().__init__(
+            f"every gradient of the model is NaN or infinite in all of its entries, at {int(found.blind.sum())} samples, while its "
+            "logits are finite; expected gradients to follow: look for a root, a norm or a logarithm at 0, a division or an overflow, "
+            "or use an attack that asks for scores or labels only"
+        )
+        self.found = found
 
 
 @dataclass(frozen=True)
@@ -150,7 +173,8 @@ class Attack(ABC):
 
         Raises:
             InputError: arguments that cannot be used; the sentence says what was expected and how to get there.
-            ModelError: the model raised or answered nonsense. It is given back as it was, here too.
+            ModelError: the model raised, answered nonsense, or has no gradient that is a number anywhere. It is given back as it
+                was, here too.
         """
         call = Call.prepare(
             self, model, x, y, threat, seed=seed, ids=ids, queries=queries, start=start, batching=batching, tick=tick
@@ -158,6 +182,8 @@ class Attack(ABC):
         with call.frozen():
             found = [_search(self, ask) for ask in call.oracles(remember=True)]
         whole = Found(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+        if bool(whole.blind.any()) and bool((whole.blind | (whole.gradients == 0)).all()):
+            raise UndefinedGradientError(whole)
         there = whole.distance == 0
         if call.goal.targeted and len(there) > 1 and there.double().mean().item() > _PROBABLY_LABELS:
             raise InputError(
@@ -194,12 +220,12 @@ class Attack(ABC):
             return torch.cat([self.run(ask) for ask in call.oracles(remember=False)]).detach()
 
 
-def _search(attack: Attack, ask: Oracle) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+def _search(attack: Attack, ask: Oracle) -> tuple[Tensor, ...]:
     """The fields of `Found` for one block of rows."""
     x0, threat = ask.x0, ask.threat
     if not attack.starts_at_input:
         ask.check_inputs()
     ask.finish(attack.run(ask))
-    x, distance, queries, gradients = ask.found()
+    x, distance, *counts = ask.found()
     relative = torch.where(distance == 0, distance, distance / threat.norm(x0.double()))
-    return x, distance.isfinite(), distance, relative, queries, gradients
+    return x, distance.isfinite(), distance, relative, *counts

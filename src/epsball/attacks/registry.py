@@ -13,7 +13,7 @@ from epsball import attacks
 from epsball.attacks.base import Attack
 from epsball.attacks.combine import Wrapper
 from epsball.errors import InputError
-from epsball.registry import Registry, attribute_of
+from epsball.registry import Registry, attribute_of, working_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,8 +61,15 @@ def make_attack(name: str, **settings: Any) -> Attack:
 
 def maker(name: str) -> Callable[..., Attack]:
     """Return what makes the attack called `name`; arguments and errors are those of `make_attack`."""
-    if ":" not in name:
-        return registry()[name]
+    return attack_class(name) if ":" in name else registry()[name]
+
+
+def attack_class(name: str) -> type[Attack]:
+    """Return the class at "module:Class" or "path/to/file.py:Class"; its module is imported, its file run.
+
+    Raises:
+        InputError: there is none, or it is no attack.
+    """
     home, _, attribute = name.rpartition(":")
     found = attribute_of(Path(home), attribute) if home.endswith(".py") else _imported(name, home, attribute)
     if not (inspect.isclass(found) and issubclass(found, Attack)) or inspect.isabstract(found):
@@ -73,7 +80,8 @@ def maker(name: str) -> Callable[..., Attack]:
 
 def _imported(name: str, module: str, attribute: str) -> Any:
     try:
-        return getattr(importlib.import_module(module), attribute)
+        with working_folder():
+            return getattr(importlib.import_module(module), attribute)
     except Exception as error:
         raise InputError(
             f"the attack {name!r} could not be imported: {error}; expected module:Class on the path"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from epsball.errors import FolderLostError, InputError, ModelError, UntrustworthyError
+from epsball.errors import FolderLostError, InputError, ModelError, UnfinishedError, UntrustworthyError
 
 if TYPE_CHECKING:
     from epsball.record import Evaluation
@@ -26,6 +26,7 @@ class ExitCode(IntEnum):
 CODES: dict[type[Exception], ExitCode] = {
     UntrustworthyError: ExitCode.NO_NUMBER,
     FolderLostError: ExitCode.NO_NUMBER,
+    UnfinishedError: ExitCode.NO_NUMBER,
     InputError: ExitCode.UNUSABLE,
     ModelError: ExitCode.UNUSABLE,
     OSError: ExitCode.UNUSABLE,
@@ -38,14 +39,13 @@ def of_error(error: Exception) -> ExitCode:
     return next(code for kind, code in CODES.items() if isinstance(error, kind))
 
 
-def of_run(run: Evaluation, *, complete: bool = True, gate: float | None = None) -> ExitCode:
+def of_run(run: Evaluation, *, gate: float | None = None) -> ExitCode:
     """The exit code of a command that shows a run.
 
     Args:
-        run: the run.
-        complete: whether every attack of its suite has ended.
+        run: the run; an unfinished one is not trusted.
         gate: the least robust accuracy at the run's ε that passes; anything passes when left out.
     """
-    if not complete or not run.trusted:
+    if not run.trusted:
         return ExitCode.NO_NUMBER
     return ExitCode.DONE if gate is None or run.robust_accuracy() >= gate else ExitCode.GATE_FAILED

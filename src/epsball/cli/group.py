@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from epsball.cli.commands import COMMANDS
 from epsball.cli.exit_codes import CODES, ExitCode, of_error
+from epsball.terminal import printable
 
 TRACEBACK = "--traceback"
 
@@ -35,7 +36,8 @@ class Group(TyperGroup):
         except tuple(CODES) as error:
             if getattr(error, "errno", None) == errno.EPIPE:
                 raise
-            typer.echo(format_exc() if ctx.params.get("traceback") else f"Error: {_sentence(error)}", err=True)
+            said = format_exc() if ctx.params.get("traceback") else f"Error: {_sentence(error)}"
+            typer.echo(printable(said), err=True)
             raise typer.Exit(of_error(error)) from error
         except KeyboardInterrupt as stop:
             typer.echo("Interrupted.", err=True)

@@ -18,6 +18,7 @@ from epsball.record.statistics import wilson
 from epsball.report.budget import budget
 from epsball.report.target import left_out, target
 from epsball.report.text import NORMS, count, epsilon, number, percent
+from epsball.terminal import printable
 
 
 def console(*, stderr: bool) -> Console:
@@ -27,13 +28,20 @@ def console(*, stderr: bool) -> Console:
 
 def note(text: str) -> None:
     """One line on stderr."""
-    typer.echo(text, err=True)
+    typer.echo(printable(text), err=True)
+
+
+class _Safe(Table):
+    """A table whose cells are no instructions to the terminal."""
+
+    def add_row(self, *cells: Any, **settings: Any) -> None:
+        super().add_row(*(printable(cell) if isinstance(cell, str) else cell for cell in cells), **settings)
 
 
 def table(title: str, *columns: str, numeric: bool = True) -> Table:
     """An empty table; all columns but the first are aligned as numbers if `numeric`."""
-    made = Table(
-        title=title,
+    made = _Safe(
+        title=printable(title),
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
@@ -52,12 +60,14 @@ def print_result(shown: Table, document: dict[str, Any], *, as_json: bool) -> No
     """Print the table on stdout; with ``--json`` the document instead, and the table on stderr."""
     console(stderr=as_json).print(shown)
     if as_json:
-        sys.stdout.write(json.dumps(finite(document), indent=2, ensure_ascii=not _is_unicode(), allow_nan=False) + "\n")
+        sys.stdout.write(_json(finite(document)) + "\n")
 
 
-def _is_unicode() -> bool:
-    """Whether stdout can write any text; where not, JSON has escapes for what it lacks."""
-    return (sys.stdout.encoding or "").lower().startswith("utf")
+def _json(value: Any) -> str:
+    """JSON with its letters as they are, unless stdout lacks one of them or one is an instruction to the terminal."""
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    text = json.dumps(value, indent=2, ensure_ascii=not unicode, allow_nan=False)
+    return text if printable(text) == text else json.dumps(value, indent=2, allow_nan=False)
 
 
 def finite(value: Any) -> Any:

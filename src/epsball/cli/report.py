@@ -9,10 +9,10 @@ import typer
 
 from epsball.cli.exit_codes import ExitCode, of_run
 from epsball.cli.options import Json, RunFolder
-from epsball.cli.output import note
+from epsball.cli.output import note, print_findings
 from epsball.record import read_run
-from epsball.record.manifest import read_manifest
 from epsball.report import write_report
+from epsball.terminal import printable
 
 
 def report(
@@ -29,8 +29,11 @@ def report(
     """
     run = read_run(folder)
     path = write_report(run, folder, out)
-    sys.stdout.write(json.dumps({"report": str(path)}) + "\n" if as_json else f"{path}\n")
-    code = of_run(run, complete=read_manifest(folder).complete)
+    print_findings(run.findings)
+    sys.stdout.write(json.dumps({"report": str(path)}) + "\n" if as_json else f"{printable(str(path))}\n")
+    code = of_run(run)
     if code is not ExitCode.DONE:
-        note("Error: the run is unfinished or a check failed, see the report; do not quote it.")
+        note(
+            f"Error: {'a check failed' if run.complete else 'the run is unfinished'}, see the report; do not quote it."
+        )
         raise typer.Exit(code)

@@ -12,6 +12,7 @@ from epsball.errors import InputError
 from epsball.record import Evaluation
 from epsball.report.text import percent
 from epsball.units import parse_number
+from epsball.verification.identity import runs_nothing
 
 
 @contextmanager
@@ -57,7 +58,8 @@ def conclude(
     print_findings(run.findings)
     print_result(results(run, title), document(run, out), as_json=as_json)
     if out is not None:
-        note(f"Run folder: {out}\nNext:       epsball report {out}   epsball verify {out}")
+        trust = "" if runs_nothing(run.plan.model.source) else " --trust-source"
+        note(f"Run folder: {out}\nNext:       epsball report {out}   epsball verify {out}{trust}")
     end(run, gate=gate)
 
 

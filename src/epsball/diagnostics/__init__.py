@@ -13,6 +13,7 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     black_box,
     class_order,
     groups,
+    no_gradient_left,
     no_query,
     noise,
     nothing_found,
@@ -25,8 +26,10 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     success_rate,
     targets,
     unconfirmed,
+    undefined_gradient,
     untrained,
     vanishing_gradient,
+    wrong_gradient,
 )
 from epsball.diagnostics.base import CHECKS, Check, Observation, check, findings
 from epsball.diagnostics.outcome import Outcome, Traits

@@ -103,6 +103,8 @@ class Outcome:
         success_rates: of every success that counts, the fraction of repeated passes in which it held (k,).
         passes: how many passes that were.
         left_out: how many samples were given beside these and have the target of all attacks as their label.
+        undefined: of every sample whose gradients held NaN or infinite entries, how many, by attack.
+        blind: ids of samples for which some attack's gradients held nothing else.
     """
 
     when: ClassVar[str] = "after"
@@ -118,6 +120,8 @@ class Outcome:
     success_rates: NDArray[np.float64] = field(default_factory=lambda: np.ones(0))
     passes: int = 1
     left_out: int = 0
+    undefined: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    blind: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def group(self, belongs: Callable[[Traits], bool]) -> Group:
         """The attacks whose traits say so, together."""

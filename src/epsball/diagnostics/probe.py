@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
 from epsball.models.memory import is_out_of_memory
+from epsball.threat import Threat
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +34,7 @@ class Preflight:
         classes: how many the model tells apart.
         batch_size: inputs for which memory suffices in a pass without gradients.
         names: of the classes in the order of the labels; empty where they are not known.
+        threat: norm, budget and box of the attacks to come.
     """
 
     when: ClassVar[str] = "preflight"
@@ -42,6 +44,7 @@ class Preflight:
     y: Tensor
     clean: NDArray[np.int64]
     classes: int
+    threat: Threat = field(default_factory=lambda: Threat("linf"))
     batch_size: int = SAMPLES
     names: tuple[str, ...] = ()
 

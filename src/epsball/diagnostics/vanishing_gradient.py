@@ -50,6 +50,7 @@ def _loss_gradient(given: Preflight) -> tuple[Tensor | None, Tensor]:
             logits = given.model(leaf)
             right = logits.argmax(1) == y
             loss = cross_entropy(logits, Goal(y)).sum()
-            return torch.autograd.grad(loss, leaf, allow_unused=True)[0], right
+            gradient = torch.autograd.grad(loss, leaf, allow_unused=True)[0]
+            return None if gradient is None else gradient.nan_to_num(0, 0, 0), right
         except (ModelError, RuntimeError):  # an attack that needs gradients will say so, others never meet this
             return None, torch.zeros_like(y, dtype=torch.bool)

@@ -9,7 +9,7 @@ import math
 import os
 import platform
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -38,6 +38,7 @@ from epsball.record.plan import (
     data_fingerprint,
 )
 from epsball.registry import USER_MODULE
+from epsball.verification.identity import AttackSource
 
 if TYPE_CHECKING:
     from epsball.attacks.base import Attack
@@ -93,13 +94,23 @@ def attack_plan(attack: Attack, position: int) -> AttackPlan:
         longest_step=_rounded(attack.longest_step),
         settings=_fields(attack),
         only_towards=tuple(attack.only_towards),
-        code=_code(attack),
+        code=_code(_own(attack)),
     )
 
 
-def _code(attack: Attack) -> dict[str, str]:
-    """SHA-256 of the source of an attack, its members, losses and rules, as far as they are not the library's own."""
-    own = list(_own(attack))
+def attack_source(kind: type[Attack]) -> AttackSource:
+    """What a class of attacks is called in plans, its source's digests, and those of its traits that no setting decides."""
+    traits = {name: getattr(kind, name) for name in ("minimum_norm", "single_step", "noise_only")}
+    return AttackSource(
+        kind=_name(kind),
+        code=_code(each for each in kind.__mro__ if _is_foreign(each)),
+        traits={name: value for name, value in traits.items() if isinstance(value, bool)},
+    )
+
+
+def _code(things: Iterable[Any]) -> dict[str, str]:
+    """SHA-256 of the source of classes and functions, by file or by name."""
+    own = list(things)
     files = {Path(inspect.getfile(each)) for each in own if each.__module__.startswith(USER_MODULE)}
     digests = [code.of_files(file) for file in sorted(files)]
     return dict(
@@ -108,6 +119,7 @@ def _code(attack: Attack) -> dict[str, str]:
 
 
 def _own(value: Any) -> Iterator[Any]:
+    """The classes and functions of an attack, its members, losses and rules, as far as they are not the library's own."""
     if isinstance(value, tuple | list):
         for each in value:
             yield from _own(each)

@@ -27,7 +27,8 @@ class Checked:
     """The rows of one chunk, its adversarial examples (ids and inputs), and notes about them.
 
     The notes are the ids of reported successes that do not count, by reason ("moved", "label"), and where a pass did not show
-    all of the others again, the fraction of passes in which each did ("success_rate").
+    all of the others again, the fraction of passes in which each did ("success_rate"). Where gradients held NaN or infinite
+    entries, their number for each such sample ("undefined"), and the ids of samples with nothing else ("blind").
     """
 
     rows: AttackRows
@@ -63,6 +64,7 @@ def check_successes(samples: Samples, at: NDArray[np.int64], found: Found, threa
         "moved": moved.tolist(),
         "label": ids[tried[~again]].tolist(),
         "success_rate": rate[again].tolist() if (rate[again] < 1).any() else [],
+        **_gradient_notes(found, ids),
     }
     distance = np.where(success, np.minimum(distance, float(threat.eps)), np.inf)
     after, confidence = samples.clean[at], samples.confidence[at]
@@ -84,6 +86,11 @@ def check_successes(samples: Samples, at: NDArray[np.int64], found: Found, threa
         }
     )
     return Checked(rows, (ids[success], x[success]), notes)
+
+
+def _gradient_notes(found: Found, ids: NDArray[np.int64]) -> Notes:
+    undefined, blind = numpy_of(found.undefined), numpy_of(found.blind)
+    return {"undefined": undefined[undefined > 0].tolist(), "blind": ids[blind].tolist()} if undefined.any() else {}
 
 
 def _in_place(

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsball import diagnostics
+from epsball.attacks.base import UndefinedGradientError
 from epsball.certification.base import radii
 from epsball.errors import InputError, ModelError, UntrustworthyError
 from epsball.evaluation.replay_check import check_successes
-from epsball.record.columns import tabulate
-from epsball.record.evaluation import AttackRows, Evaluation, Finding
+from epsball.record.columns import tabulate, to_attack
+from epsball.record.evaluation import CERTIFICATE_COLUMNS, AttackRows, Evaluation, Finding
 from epsball.record.manifest import stage_name
 from epsball.threat import Threat, replace_eps
 from epsball.verification import independent
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from epsball.evaluation.samples import Samples
     from epsball.record.plan import Plan
     from epsball.record.store import Notes, Store
-
-CERTIFICATE: dict[str, type[np.generic]] = {"id": np.int64, "lower": np.float64}
 
 
 class Run:
@@ -50,6 +49,8 @@ class Run:
         self._rows: dict[str, AttackRows] = {}
         self._dropped: dict[str, dict[str, list[int]]] = {}
         self._success_rates: list[float] = []
+        self._undefined: dict[str, list[int]] = {}
+        self._blind: set[int] = set()
         self._findings: list[Finding] = []
         self._passes = 1
 
@@ -64,6 +65,7 @@ class Run:
             samples.y,
             samples.clean,
             samples.classes,
+            self._threat,
             samples.batching.batch_size,
             self._plan.data.names,
         )
@@ -72,9 +74,9 @@ class Run:
             self._passes = independent.PASSES
         self._store.write_inputs(x, samples.label, samples.ids)
         self._store.write_findings(self._findings)
-        earlier = self._store.read_samples()
+        earlier = self._store.read_clean()
         if earlier is None:
-            self._keep()
+            self._store.write_clean(self._table())
             return
         if not np.array_equal(earlier["id"], samples.ids):
             raise InputError(
@@ -95,7 +97,7 @@ class Run:
         """Raise the lower bounds of the correctly classified samples."""
         stage = stage_name("certificates", position, name)
         for number, at in self._chunks(name, self._samples.right):
-            stored = self._store.read_columns(stage, number, CERTIFICATE)
+            stored = self._store.read_columns(stage, number, CERTIFICATE_COLUMNS)
             if stored is None:
                 started = time.perf_counter()
                 x, y, _ = self._samples.rows(at)
@@ -103,7 +105,6 @@ class Run:
                 stored = {"id": self._samples.ids[at], "lower": lower}
                 self._store.write_columns(stage, number, stored, time.perf_counter() - started)
             self._lower[at] = np.maximum(self._lower[at], stored["lower"])
-        self._keep()
 
     def attack(self, position: int, name: str, attack: Attack) -> None:
         """Lower the upper bounds of the samples that the attack is to be run on.
@@ -113,9 +114,8 @@ class Run:
         """
         stage = stage_name("attacks", position, name)
         everyone = attack.minimum_norm or self._plan.every_sample
-        robust = self._table()["upper"] > float(self._threat.eps)
-        chunks = []
-        for number, at in self._chunks(name, self._samples.right & (robust | everyone)):
+        wanted, chunks = to_attack(self._table(), float(self._threat.eps), everyone=everyone), []
+        for number, at in self._chunks(name, wanted):
             rows = self._store.read_chunk(stage, number)
             if rows is None:
                 with _own_errors(attack, foreign=bool(self._plan.attacks[name].code)):
@@ -124,22 +124,26 @@ class Run:
             chunks.append(rows)
             self._remember(name, self._store.notes(stage, number))
         self._rows[name] = AttackRows.join(chunks)
-        self._keep()
 
     def _attack_chunk(self, stage: str, number: int, attack: Attack, at: NDArray[np.int64]) -> AttackRows:
         started = time.perf_counter()
         threat = replace_eps(self._threat, np.inf) if attack.minimum_norm else self._threat
         x, y, ids = self._samples.rows(at)
-        found = attack(
-            self._samples.model,
-            x,
-            y,
-            threat,
-            seed=self._plan.seed,
-            ids=ids,
-            batching=self._samples.batching,
-            tick=self._meter.tick,
-        )
+        try:
+            found = attack(
+                self._samples.model,
+                x,
+                y,
+                threat,
+                seed=self._plan.seed,
+                ids=ids,
+                batching=self._samples.batching,
+                tick=self._meter.tick,
+            )
+        except (
+            UndefinedGradientError
+        ) as error:  # of these samples; that is for the checks to say, beside what is known of others
+            found = error.found
         checked = check_successes(self._samples, at, found, threat, self._passes)
         seconds = time.perf_counter() - started
         self._store.write_chunk(stage, number, checked.rows, checked.examples, seconds, checked.notes)
@@ -164,6 +168,8 @@ class Run:
         dropped = self._dropped.setdefault(name, {"moved": [], "label": []})
         for reason in dropped:
             dropped[reason] += notes.get(reason, [])
+        self._undefined.setdefault(name, []).extend(notes.get("undefined", []))
+        self._blind.update(notes.get("blind", []))
 
     def _chunks(self, name: str, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """Number and places of every chunk of the wanted samples."""
@@ -180,9 +186,6 @@ class Run:
         samples = self._samples
         return tabulate(samples.ids, samples.label, samples.clean, self._lower, self._rows)
 
-    def _keep(self) -> None:
-        self._store.write_samples(self._table())
-
     def finish(self) -> Evaluation:
         """Judge the rows, and mark the run complete."""
         table, eps, samples = self._table(), float(self._threat.eps), self._samples
@@ -198,6 +201,8 @@ class Run:
             success_rates=np.array(self._success_rates),
             passes=self._passes,
             left_out=samples.left_out,
+            undefined=self._undefined,
+            blind=np.array(sorted(self._blind), np.int64),
         )
         findings = [*self._findings, *diagnostics.after(outcome)]
         self._meter.finish()

@@ -48,6 +48,7 @@ class Best:
         self.distance: Tensor = torch.full((n,), torch.inf, dtype=torch.float64, device=device)
         self.success: Tensor = torch.zeros(n, dtype=torch.bool, device=device)
         self.alive: Tensor = torch.ones(n, dtype=torch.bool, device=device)
+        self.close: dict[str, Tensor] = {}
 
     def revive(self) -> None:
         """Make all rows live again that another search may improve."""
@@ -87,7 +88,10 @@ class Best:
         distance = threat.distance(x, x0)
         unmoved = distance == 0
         clear = (goal.margin(logits) < -goal.rounding(logits)) | unmoved
-        valid = clear & threat.contains(x, x0, distance)
+        inside = threat.contains(x, x0, distance)
+        valid = clear & inside
+        if bool((close := inside & ~clear).any()):
+            self._remember(x[close], samples[close], distance[close])
         nearer = valid & (distance < self.distance[samples])
         successes = clear if self.minimise else valid
         if distinct:
@@ -104,6 +108,27 @@ class Best:
             return Recorded(at[successes])
         moved, slightly = self._just_outside(x[outside], samples[outside])
         return Recorded(at[successes], at[outside][slightly], moved[slightly])
+
+    def _remember(self, x: Tensor, samples: Tensor, distance: Tensor) -> None:
+        """Keep the nearest of the points whose decision is within rounding, which count if nothing clearer is found."""
+        if not self.close:
+            self.close = {"x": self.x0.clone(), "distance": torch.full_like(self.distance, torch.inf)}
+        nearer = _nearest_of_each(distance < self.close["distance"][samples], samples, distance, len(self.x0))
+        self.close["x"][samples[nearer]] = x[nearer]
+        self.close["distance"][samples[nearer]] = distance[nearer]
+
+    def undecided(self) -> Tensor:
+        """Return the samples `(k,)` that have no success but a point whose decision is one within rounding."""
+        if not self.close:
+            return torch.zeros(0, dtype=torch.int64, device=self.x0.device)
+        return (self.close["distance"].isfinite() & self.distance.isinf()).nonzero().squeeze(1)
+
+    def decide(self, accepted: Tensor) -> None:
+        """Count the points of the `accepted` samples `(k,)` as successes, and forget the others."""
+        self.x[accepted], self.distance[accepted] = self.close["x"][accepted], self.close["distance"][accepted]
+        if not self.minimise:
+            self.alive[accepted] = False
+        self.close = {}
 
     def _just_outside(self, x: Tensor, samples: Tensor) -> tuple[Tensor, Tensor]:
         """Return the points put back into the threat, and which of them rounding alone had moved out of it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, TypeAlias
@@ -52,9 +53,13 @@ class Local:
         self._again = again
         self._movable = movable
         self._used = False
+        self.undefined: Tensor | None = None
+        """How many entries of each row's gradients were NaN or infinite, `(n,)`; None where all were numbers."""
 
     def gradient(self, values: Tensor, needed: Tensor | None = None, *, again: bool = False) -> Tensor:
         """Return the gradient of `values` `(n,)` to the inputs, `(n, …)`.
+
+        Entries that are NaN or infinite, as those of a square root at 0 are, become 0 and are counted.
 
         Args:
             values: computed from the logits.
@@ -71,7 +76,9 @@ class Local:
                 "remove that, or use an attack that needs scores or labels only"
             )
         self._gradients += 1 if needed is None else needed
-        return gradient if self._movable is None else gradient.masked_fill(~self._movable, 0)
+        if self._movable is not None:
+            gradient = gradient.masked_fill(~self._movable, 0)
+        return gradient if math.isfinite(gradient.sum().item()) else self._defined(gradient, needed)
 
     def _gradient(self, values: Tensor, *, retain: bool) -> Tensor | None:
         try:
@@ -84,6 +91,12 @@ class Local:
             raise gradient_failure(error) from error
         self._used = True
         return gradient
+
+    def _defined(self, gradient: Tensor, needed: Tensor | None) -> Tensor:
+        finite = gradient.isfinite()
+        missing = (~finite).flatten(1).sum(1) * (1 if needed is None else needed)
+        self.undefined = missing if self.undefined is None else self.undefined + missing
+        return gradient.where(finite, torch.zeros_like(gradient))
 
     def _afresh(self, values: Tensor, reason: Exception) -> Tensor | None:
         """The same through another forward pass: what was compiled frees its memory in the backward pass, which runs once."""

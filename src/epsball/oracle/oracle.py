@@ -229,6 +229,7 @@ class Oracle:
         if self._terms.remember:
             if self._finished is not x:
                 self._queries.settle(x, self._held, self.goal)
+                self._queries.confirm(self._goal)
             self._finished = x
             return x
         loss = self._queries.ask(x, self._held, self.goal, plain_loss, (), differentiate=False)[0]
@@ -240,9 +241,13 @@ class Oracle:
         self._worst = (x, loss)
         return x
 
-    def found(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return of all samples the best points, their distances, queries and gradients; inputs and infinity where none was found."""
-        return self._queries.best.x, self._queries.best.distance, self._queries.queries, self._queries.gradients
+    def found(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Return of all samples the best points, their distances, queries, gradients and undefined entries of these.
+
+        Where nothing was found, these are the inputs and infinity.
+        """
+        queries = self._queries
+        return queries.best.x, queries.best.distance, queries.queries, queries.gradients, queries.undefined
 
     def _lead(self, x: Tensor) -> int:
         return 1 + x.ndim - self.x0.ndim

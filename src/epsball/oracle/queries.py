@@ -50,6 +50,7 @@ class Queries:
         self.best: Best = Best(x0, threat, minimise=terms.minimise)
         self.queries: Tensor = torch.zeros(len(x0), dtype=torch.int64, device=x0.device)
         self.gradients: Tensor = torch.zeros_like(self.queries)
+        self.undefined: Tensor = torch.zeros_like(self.queries)
         self.classes: int = 0
         self._last: _Last | None = None
 
@@ -71,7 +72,29 @@ class Queries:
         ):
             known = last.queried & (last.x == x).flatten(1).all(1)
         self.decisions(x, held, goal, ~known)
-        self._last = _Last(x, _version(x), held, goal, known | (self.live(held) & ~known))
+
+    def confirm(self, goal: Goal) -> None:
+        """End a search: a success within rounding counts if nothing clearer was found and a second query shows it again.
+
+        Args:
+            goal: of all samples.
+        """
+        best = self.best
+        undecided = best.undecided()
+        if not len(undecided):
+            return
+        affordable = torch.ones_like(undecided, dtype=torch.bool)
+        if self._terms.queries is not None:
+            affordable = self.queries[undecided] < self._terms.queries
+        again = undecided[affordable]
+
+        def one(at: Tensor | slice) -> tuple[Tensor, ...]:
+            rows = again[at]
+            points = best.close["x"][rows]
+            return self._pass(points, rows, goal[rows], _decision, (), 1, differentiate=False)
+
+        shown = self._batches.gather(None, len(again), one, None)
+        best.decide(torch.cat((undecided[~affordable], again[shown[0]] if shown else again)))
 
     def decisions(self, x: Tensor, held: Tensor, goal: Goal, where: Tensor | None) -> Tensor:
         """Whether each point `x` `(n, …)` or `(n, m, …)` is a success, of the same lead; arguments are those of `ask`."""
@@ -192,7 +215,7 @@ class Queries:
         gradients = torch.zeros(len(x) if differentiate else 0, dtype=torch.int64, device=x.device)
         with forward(self._model, x, self._batches.batching, differentiate=differentiate) as passed:
             leaf, logits, again = passed
-            self._check(logits.detach(), samples, goal)
+            self._check(x, logits.detach(), samples, goal)
             movable = None if self._movable is None else self._movable[samples]
             local = Local(leaf, logits, goal, gradients, again, movable)
             reply = answer(local, *row_tensors) if answer is not None else ()
@@ -201,6 +224,8 @@ class Queries:
         if differentiate:
             _add(self.gradients, samples, gradients)
         self._tell(len(x), gradients)
+        if local.undefined is not None:
+            _add(self.undefined, samples, local.undefined)
         sure = not (differentiate and self._batches.batching.bfloat16)
         if not self._terms.remember:
             return tuple(t.detach() for t in reply) if answer is not None else (goal.met(logits),)
@@ -243,11 +268,15 @@ class Queries:
         earlier = (samples[:, None] == samples[None, :]).tril(-1).sum(1)
         return self.queries[samples] + earlier < self._terms.queries
 
-    def _check(self, logits: Tensor, samples: Tensor | slice, goal: Goal) -> None:
-        finite_logits(logits, self._terms.ids, samples)
+    def _check(self, x: Tensor, logits: Tensor, samples: Tensor | slice, goal: Goal) -> None:
+        finite_logits(logits, self._terms.ids, samples, x)
         if not self.classes:
             checked_logits(logits, goal)
             self.classes = logits.shape[1]
+
+
+def _decision(local: Local) -> tuple[Tensor, ...]:
+    return (local.goal.met(local.logits),)
 
 
 def _add(counts: Tensor, samples: Tensor | slice, more: Tensor) -> None:

@@ -29,6 +29,12 @@ def positions(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.i
     return found.astype(np.int64)
 
 
+def to_attack(so_far: Mapping[str, NDArray[Any]], eps: float, *, everyone: bool) -> NDArray[np.bool_]:
+    """Which samples the next attack is run on: those robust at ε so far, or everyone; never those that are wrong already."""
+    right: NDArray[np.bool_] = so_far["clean"] == so_far["label"]
+    return right & (everyone | (so_far["upper"] > eps))
+
+
 def tabulate(
     ids: NDArray[np.int64],
     label: NDArray[np.int64],

@@ -84,7 +84,8 @@ class Evaluation:
     All columns have n rows. `clean` is the label predicted on the clean input; where it is wrong, lower = upper = 0.
     `upper` is inf where nothing was found; `by` names the attack it comes from ("clean" where the clean input is
     wrong, "" where nothing was found). `queries` and `gradients` add up the passes of all attacks. `reused` says that the
-    result was read from a run folder that was finished already, and nothing was computed.
+    result was read from a run folder that was finished already, and nothing was computed. `complete` says that every attack of
+    the plan has ended; of an unfinished run, `attacks` holds those that have, and the first finding says so.
     """
 
     plan: Plan
@@ -100,6 +101,7 @@ class Evaluation:
     findings: list[Finding]
     attacks: dict[str, AttackRows]
     reused: bool = False
+    complete: bool = True
 
     @classmethod
     def of(
@@ -109,10 +111,12 @@ class Evaluation:
         attacks: dict[str, AttackRows],
         findings: list[Finding],
         seconds: float,
+        *,
+        complete: bool = True,
     ) -> Evaluation:
         """Build the evaluation from the columns of its samples."""
-        named = {"ids" if name == "id" else name: columns[name] for name in SAMPLE_COLUMNS}
-        return cls(plan=plan, seconds=seconds, findings=findings, attacks=attacks, **named)  # type: ignore[arg-type] # by name
+        named: dict[str, Any] = {"ids" if name == "id" else name: columns[name] for name in SAMPLE_COLUMNS}
+        return cls(plan=plan, seconds=seconds, findings=findings, attacks=attacks, complete=complete, **named)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -146,8 +150,8 @@ class Evaluation:
 
     @property
     def trusted(self) -> bool:
-        """Whether no finding is a FAIL."""
-        return not any(finding.severity == "FAIL" for finding in self.findings)
+        """Whether the run is finished and no finding is a FAIL."""
+        return self.complete and not any(finding.severity == "FAIL" for finding in self.findings)
 
 
 ATTACK_COLUMNS: dict[str, type[np.generic]] = {
@@ -162,6 +166,10 @@ ATTACK_COLUMNS: dict[str, type[np.generic]] = {
     "confidence_before": np.float64,
     "confidence_after": np.float64,
 }
+
+CLEAN_COLUMNS: dict[str, type[np.generic]] = {"id": np.int64, "label": np.int64, "clean": np.int64}
+
+CERTIFICATE_COLUMNS: dict[str, type[np.generic]] = {"id": np.int64, "lower": np.float64}
 
 SAMPLE_COLUMNS: dict[str, type[np.generic]] = {
     "id": np.int64,

@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TEMPORARY = ".part"
+ARROW: dict[type[np.generic], str] = {
+    np.int64: "int64",
+    np.float64: "double",
+    np.bool_: "bool",
+    np.str_: "dictionary<values=string, indices=int32, ordered=0>",
+}
+"""How the columns of tables are stored."""
+LONGEST_TEXT = 1000
+PLAIN = {"SNAPPY", "UNCOMPRESSED"}
+"""Compressions that hardly shrink anything to less than a twentieth."""
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -130,38 +140,66 @@ def _plain(column: NDArray[Any]) -> Any:
     return column.tolist() if column.dtype.kind in "UO" else column
 
 
-def read_table(path: Path, kinds: Mapping[str, type[np.generic]]) -> dict[str, NDArray[Any]]:
-    """Read the named columns of a Parquet file, each in its own type.
+def read_table(path: Path, kinds: Mapping[str, type[np.generic]], most: int | None = None) -> dict[str, NDArray[Any]]:
+    """Read the named columns of a Parquet file, each of its own type.
+
+    Args:
+        path: of the file.
+        kinds: the type of each column.
+        most: rows that it may have; a few bytes can stand for any number of equal ones.
 
     Raises:
-        InputError: the file is missing, damaged or lacks a column.
+        InputError: the file is missing, damaged, lacks a column, or holds more rows or other types than epsball writes.
     """
     import pyarrow as pa  # noqa: PLC0415 (a heavy import, only for those who read)
     from pyarrow import parquet  # noqa: PLC0415 (the same)
 
     content = read_bytes(path)
     try:
-        table = parquet.read_table(pa.BufferReader(content))
-    except (pa.ArrowException, OSError) as error:
+        texts = [name for name, kind in kinds.items() if kind is np.str_]
+        file = parquet.ParquetFile(pa.BufferReader(content), read_dictionary=texts)
+        columns = file.schema_arrow.names
+    except Exception as error:  # a damaged file makes pyarrow raise errors of many kinds
         raise damaged(path, "Parquet", len(content)) from error
-    missing = [name for name in kinds if name not in table.column_names]
+    missing = [name for name in kinds if name not in columns]
     if missing:
         raise InputError(
-            f"{path} has no column {missing[0]!r} (it has {', '.join(table.column_names)}); "
+            f"{path} has no column {missing[0]!r} (it has {', '.join(map(repr, columns))}); "
             "it is not a file epsball wrote: restore it, or evaluate again into another folder"
         )
     try:
+        _refuse_expansion(file.metadata, most)
+        table = file.read(columns=list(kinds))
         return {name: _column(table.column(name), kind) for name, kind in kinds.items()}
-    except (pa.ArrowException, ValueError, TypeError) as error:
+    except Exception as error:
         raise damaged(path, "epsball", len(content)) from error
 
 
+def _refuse_expansion(about: Any, most: int | None) -> None:
+    """Refuse what could grow in memory: more rows than there can be, or a compression stronger than our own."""
+    if most is not None and about.num_rows > most:
+        raise ValueError(f"{about.num_rows} rows, at most {most}")
+    for group in range(about.num_row_groups):
+        for column in range(about.num_columns):
+            if about.row_group(group).column(column).compression not in PLAIN:
+                raise ValueError("another compression")
+
+
 def _column(column: Any, kind: type[np.generic]) -> NDArray[Any]:
-    if column.null_count:
-        raise ValueError("a missing value")
-    if kind is np.str_:
-        return np.asarray(column.to_pylist(), dtype=np.str_)
-    return np.array(column.to_numpy(), dtype=kind)
+    if column.null_count or str(column.type) != ARROW[kind]:
+        raise ValueError(f"{column.null_count} missing values, type {column.type}")
+    return _texts(column) if kind is np.str_ else np.array(column.to_numpy(), dtype=kind)
+
+
+def _texts(column: Any) -> NDArray[Any]:
+    """The texts of a column, each different one read once, however often it stands there."""
+    parts = [np.empty(0, np.str_)]
+    for chunk in column.chunks:
+        names = chunk.dictionary.to_pylist()
+        if any(len(name) > LONGEST_TEXT for name in names):
+            raise ValueError("a text that is too long for a name")
+        parts.append(np.asarray(names, np.str_)[chunk.indices.to_numpy()] if names else parts[0])
+    return np.concatenate(parts)
 
 
 def damaged(path: Path, kind: str, size: int) -> InputError:
@@ -181,17 +219,25 @@ def array_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def read_arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
-    """Read the named arrays of a safetensors file.
+    """Read the named arrays of a safetensors file: `x` of numbers (n, …), all others of whole numbers (n,).
 
     Raises:
-        InputError: the file is missing, damaged or lacks an array.
+        InputError: the file is missing, damaged, lacks an array or holds another one.
     """
-    from safetensors import SafetensorError  # noqa: PLC0415 (only for those who read)
-    from safetensors.numpy import load  # noqa: PLC0415 (the same)
+    from safetensors.numpy import load  # noqa: PLC0415 (only for those who read)
 
     content = read_bytes(path)
     try:
-        arrays: dict[str, NDArray[Any]] = load(content)
-        return {name: arrays[name] for name in names}
-    except (SafetensorError, KeyError, ValueError) as error:
+        loaded: dict[str, NDArray[Any]] = load(content)
+        arrays = {name: loaded[name] for name in names}
+        for name, array in arrays.items():
+            _refuse_strange(name, array, len(arrays[names[0]]))
+    except Exception as error:  # a damaged file makes safetensors raise errors of many kinds
         raise damaged(path, "safetensors", len(content)) from error
+    return arrays
+
+
+def _refuse_strange(name: str, array: NDArray[Any], rows: int) -> None:
+    fits = array.dtype.kind == "f" and array.ndim > 1 if name == "x" else array.dtype == np.int64 and array.ndim == 1
+    if not fits or (name != "x" and len(array) != rows):
+        raise ValueError(f"{name} has shape {array.shape} and type {array.dtype}")

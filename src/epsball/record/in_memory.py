@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from epsball.record.evaluation import AttackRows
+from epsball.record.evaluation import CLEAN_COLUMNS, AttackRows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ class InMemory:
         self.complete: bool = False
         self.seconds: dict[str, float] = {}
         self.findings: tuple[Finding, ...] = ()
-        self._samples: dict[str, NDArray[Any]] | None = None
+        self._clean: dict[str, NDArray[Any]] | None = None
         self._columns: dict[tuple[str, int], dict[str, NDArray[Any]]] = {}
         self._notes: dict[tuple[str, int], Notes] = {}
 
@@ -35,13 +35,13 @@ class InMemory:
     def write_inputs(self, x: NDArray[Any], y: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
         """Leave the inputs with the caller."""
 
-    def read_samples(self) -> Mapping[str, NDArray[Any]] | None:
-        """The columns of the samples as they were written last."""
-        return self._samples
+    def read_clean(self) -> Mapping[str, NDArray[Any]] | None:
+        """Ids, labels and predictions of the clean inputs."""
+        return self._clean
 
-    def write_samples(self, columns: Mapping[str, NDArray[Any]]) -> None:
-        """Store the columns of the samples as they are now."""
-        self._samples = dict(columns)
+    def write_clean(self, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Store ids, labels and predictions of the clean inputs, once."""
+        self._clean = {name: columns[name] for name in CLEAN_COLUMNS}
 
     def write_findings(self, findings: Sequence[Finding]) -> None:
         """Store what is known before the first attack."""
@@ -83,7 +83,7 @@ class InMemory:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
     def finish(self, columns: Mapping[str, NDArray[Any]], findings: Sequence[Finding]) -> None:
-        """Store the final columns of the samples and the findings, and mark the run complete."""
-        self.write_samples(columns)
+        """Store the findings and mark the run complete; the columns stay with the caller."""
+        del columns
         self.write_findings(findings)
         self.complete = True

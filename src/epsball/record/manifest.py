@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MANIFEST, INPUTS, SAMPLES = "run.json", "inputs.safetensors", "samples.parquet"
-FORMAT: Literal[2] = 2
+MANIFEST, INPUTS, CLEAN, SAMPLES = "run.json", "inputs.safetensors", "clean.parquet", "samples.parquet"
+FORMAT: Literal[3] = 3
 
 FileName = Annotated[str, Meta(pattern=r"^(?!.*\.\.)[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*\Z")]
 Seconds = Annotated[float, Meta(ge=0)]
@@ -36,7 +36,7 @@ class File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `run.json` says. `seconds` are spent by stage; `digest` is the SHA-256 of all the rest."""
 
-    format: Literal[2]
+    format: Literal[3]
     status: Literal["running", "complete"]
     plan: Plan
     files: dict[FileName, File]
@@ -74,6 +74,11 @@ def attack_stages(plan: Plan) -> dict[str, str]:
     """Folder of each attack of the run, in order."""
     ordered = sorted(plan.attacks.items(), key=lambda item: item[1].position)
     return {name: stage_name("attacks", attack.position, name) for name, attack in ordered}
+
+
+def certificate_stages(plan: Plan) -> list[str]:
+    """Folder of each certificate of the run, in order."""
+    return [stage_name("certificates", position, name) for position, name in enumerate(plan.certifiers)]
 
 
 def chunk_files(manifest: Manifest, stage: str, ending: str) -> list[str]:
@@ -116,7 +121,7 @@ def altered_files(folder: Path, manifest: Manifest) -> Iterator[str]:
     """One sentence for every file that is missing, altered, or there without being listed."""
     if manifest.digest != manifest.sealed().digest:
         yield f"{MANIFEST} is not as it was written: its digest differs"
-    needed = [INPUTS, SAMPLES] if manifest.complete else []
+    needed = [INPUTS, CLEAN, SAMPLES] if manifest.complete else []
     yield from (f"{MANIFEST} does not list {name}" for name in needed if name not in manifest.files)
     for name, entry in sorted(manifest.files.items()):
         file = folder / name

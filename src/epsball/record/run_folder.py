@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from epsball.errors import InputError, OtherConfigurationError
-from epsball.record.evaluation import ATTACK_COLUMNS, SAMPLE_COLUMNS, AttackRows
+from epsball.record.evaluation import ATTACK_COLUMNS, CLEAN_COLUMNS, AttackRows
 from epsball.record.files import TEMPORARY, array_bytes, read_bytes, read_table, sha256, table_bytes, write_whole
 from epsball.record.manifest import (
+    CLEAN,
     INPUTS,
     MANIFEST,
     SAMPLES,
@@ -106,9 +107,8 @@ class RunFolder:
         self._owner.check()
         try:
             write_whole(self.path / name, content)
-        except InputError:
-            self._owner.check()
-            raise
+        finally:
+            self._owner.check()  # moved or deleted meanwhile: what was written lies in another folder of the same name
 
     def _commit(self, **changes: Any) -> None:
         manifest = replace(self.manifest, **changes).sealed()
@@ -179,27 +179,30 @@ class RunFolder:
         Raises:
             InputError: the file was altered since it was written.
         """
-        name = f"{chunk_name(stage, number)}.parquet"
+        return self._read(f"{chunk_name(stage, number)}.parquet", kinds)
+
+    def _read(self, name: str, kinds: Mapping[str, type[np.generic]]) -> Mapping[str, NDArray[Any]] | None:
         if name not in self.manifest.files:
             return None
         if sha256(read_bytes(self.path / name)) != self.manifest.files[name].sha256:
             raise InputError(f"{self.path / name} was altered since it was written; restore it, or use another folder")
-        return read_table(self.path / name, kinds)
+        return read_table(self.path / name, kinds, self.manifest.plan.data.n)
 
     def _spent(self, stage: str, seconds: float) -> dict[str, float]:
         return self.manifest.seconds | {stage: self.manifest.seconds.get(stage, 0.0) + seconds}
 
-    def read_samples(self) -> Mapping[str, NDArray[Any]] | None:
-        """The columns of the samples as they were written last, or None where none were."""
-        return read_table(self.path / SAMPLES, SAMPLE_COLUMNS) if (self.path / SAMPLES).exists() else None
+    def read_clean(self) -> Mapping[str, NDArray[Any]] | None:
+        """Ids, labels and predictions of the clean inputs, or None where they are still to be written."""
+        return self._read(CLEAN, CLEAN_COLUMNS)
+
+    def write_clean(self, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Store ids, labels and predictions of the clean inputs, once: on a model that draws, another pass gives others."""
+        kept = {name: columns[name] for name in CLEAN_COLUMNS}
+        self._commit(files=self.manifest.files | self._write(CLEAN, table_bytes(kept), len(kept["id"])))
 
     def write_findings(self, findings: Sequence[Finding]) -> None:
         """Store what is known before the first attack."""
         self._commit(findings=tuple(findings))
-
-    def write_samples(self, columns: Mapping[str, NDArray[Any]]) -> None:
-        """Store the columns of the samples as they are now; listed with a digest only once the run is complete."""
-        self._put(SAMPLES, table_bytes(columns))
 
     def finish(self, columns: Mapping[str, NDArray[Any]], findings: Sequence[Finding]) -> None:
         """Store the final columns of the samples and the findings, and mark the run complete."""

@@ -36,11 +36,11 @@ class Store(Protocol):
     def write_inputs(self, x: NDArray[Any], y: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
         """Store the clean inputs (n, C, H, W), their labels and ids, once."""
 
-    def read_samples(self) -> Mapping[str, NDArray[Any]] | None:
-        """The columns of the samples as they were written last."""
+    def read_clean(self) -> Mapping[str, NDArray[Any]] | None:
+        """Ids, labels and predictions of the clean inputs."""
 
-    def write_samples(self, columns: Mapping[str, NDArray[Any]]) -> None:
-        """Store the columns of the samples as they are now."""
+    def write_clean(self, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Store ids, labels and predictions of the clean inputs, once."""
 
     def write_findings(self, findings: Sequence[Finding]) -> None:
         """Store what is known before the first attack."""

@@ -36,7 +36,7 @@ def gallery(run: Evaluation, folder: Path) -> list[dict[str, Any]]:
         if len(source.get_shape()) != 4 or source.get_shape()[1] not in CHANNELS:  # noqa: PLR2004 (N, C, H, W)
             return []
         for attack, wanted in choose(run).items():
-            for identity, adversarial in _rows(folder, attack, wanted):
+            for identity, adversarial in _rows(folder, attack, wanted, source.get_shape()[1:]):
                 clean = source[place[identity] : place[identity] + 1][0]
                 pictures = triptych(clean, adversarial, *_range(threat))
                 shown.append({"pictures": pictures, **_caption(run, attack, identity)})
@@ -69,11 +69,13 @@ def choose(run: Evaluation) -> dict[str, list[int]]:
     return {name: chosen[name] for name in run.attacks if name in chosen}
 
 
-def _rows(folder: Path, attack: str, wanted: list[int]) -> Iterator[tuple[int, NDArray[Any]]]:
+def _rows(folder: Path, attack: str, wanted: list[int], shape: list[int]) -> Iterator[tuple[int, NDArray[Any]]]:
     manifest = read_manifest(folder)
     for file in chunk_files(manifest, attack_stages(manifest.plan)[attack], ".safetensors"):
         with _open(folder / file) as chunk:
-            ids = chunk.get_tensor("ids").tolist()
+            ids, given = chunk.get_tensor("ids").tolist(), chunk.get_slice("x").get_shape()
+            if given != [len(ids), *shape]:
+                raise damaged(folder / file, "epsball", (folder / file).stat().st_size)
             for identity in wanted:
                 if identity in ids:
                     row = ids.index(identity)

@@ -22,13 +22,19 @@ def verdict(run: Evaluation) -> dict[str, str]:
     """Badge, headline and meaning of the result."""
     failed = sum(finding.severity == "FAIL" for finding in run.findings)
     warned = sum(finding.severity == "WARN" for finding in run.findings)
-    if failed:
+    if not run.complete:
+        badge, tone = f"Unfinished: {_ended(run)}; no figure here is a result", "bad"
+    elif failed:
         badge, tone = f"Not trusted: {_checks(failed)} failed, see the findings", "bad"
     elif warned:
         badge, tone = f"Trusted, with {warned} warning{'s' * (warned > 1)}", "warn"
     else:
         badge, tone = "Trusted: every reported error was checked again", ""
     return {"badge": badge, "tone": tone, "headline": _headline(run), "meaning": _meaning(run)}
+
+
+def _ended(run: Evaluation) -> str:
+    return f"{len(run.attacks)} of {len(run.plan.attacks)} attacks ended"
 
 
 def _checks(number_of_checks: int) -> str:

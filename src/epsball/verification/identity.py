@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from msgspec.structs import asdict
 
-from epsball.errors import InputError
+from epsball.errors import InputError, UntrustworthyError
+from epsball.models import code
+from epsball.models.adapters.python_file import factory_file
 from epsball.models.forward import numpy_of
 from epsball.models.identify import identify
 from epsball.models.identity import ModelIdentity, differences
 from epsball.models.load import load_model
+from epsball.models.networks.catalogue import NETWORKS
 from epsball.models.wrap import wrap
 from epsball.record.plan import data_fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -28,13 +33,15 @@ if TYPE_CHECKING:
     from epsball.record import Plan
 
 
-def model_of(plan: Plan, model: Callable[[Tensor], Any] | Model | None) -> Model:
+def model_of(plan: Plan, model: Callable[[Tensor], Any] | Model | None, *, trust_source: bool = False) -> Model:
     """The model handed in, or the one that the run names; with the run's normalisation if it has none of its own.
 
     Raises:
-        InputError: the run was made with a live object and none was handed in, or the recorded one cannot be loaded.
+        InputError: none was handed in, and the run was made with a live object, names code that nobody said to trust, or names
+            a model that cannot be loaded.
+        UntrustworthyError: code that the run names is not as it was when the run was made.
     """
-    given = _loaded(plan) if model is None else wrap(model)
+    given = _recorded(plan, trusted=trust_source) if model is None else wrap(model)
     if given.mean is not None or given.std is not None or given.outputs != "logits":
         return given
     recorded = plan.model
@@ -42,15 +49,65 @@ def model_of(plan: Plan, model: Callable[[Tensor], Any] | Model | None) -> Model
     return replace(given, mean=mean, std=std, outputs=recorded.outputs)
 
 
-def _loaded(plan: Plan) -> Model:
-    source, shape = plan.model.source, plan.data.shape
+def load_for(plan: Plan, source: str) -> Model:
+    """The model of that name; a network of the zoo is made for the run's images and classes."""
+    shape = plan.data.shape
+    if source.startswith("zoo:") and len(shape) == 3:  # noqa: PLR2004 (C, H, W)
+        return load_model(source, shape=shape, classes=plan.data.classes)
+    return load_model(source)
+
+
+def named_source(plan: Plan) -> str:
+    """The name of the model that the run records, with path and SHA-256 of each file in it."""
+    source = plan.model.source
+    before, _, weights = source.partition("@")
+    places = (factory_file(source) or Path(before.partition(":")[2]), Path(weights))
+    shown = [f"{place.resolve()}, SHA-256 {_digest(place)}" for place in places if place.is_file()]
+    return f"{source!r} ({'; '.join(shown) or 'no file of that name is here'})"
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _recorded(plan: Plan, *, trusted: bool) -> Model:
+    """The model that the run names. What a stranger's folder names is not run: a name is no proof of what lies behind it."""
+    source = plan.model.source
     if not source:
         raise InputError(
             "the run was made with a live model, which a folder cannot hold; expected the model: verify(run_folder, model=net)"
         )
-    if source.startswith("zoo:") and len(shape) == 3:  # noqa: PLR2004 (C, H, W)
-        return load_model(source, shape=shape, classes=plan.data.classes)
-    return load_model(source)
+    if trusted:
+        _refuse_changed_code(plan)
+    elif not runs_nothing(source):
+        raise InputError(
+            f"the run names its model as {named_source(plan)}, and nothing that a folder names is run or imported; name the model "
+            "yourself with --model, or give --trust-source if this name is your own choice"
+        )
+    return load_for(plan, source)
+
+
+def runs_nothing(source: str) -> bool:
+    """Whether it is a network of this library, whose weights are read as numbers."""
+    return source.startswith("zoo:") and NETWORKS.is_own(source.removeprefix("zoo:").partition("@")[0])
+
+
+def _refuse_changed_code(plan: Plan) -> None:
+    file = factory_file(plan.model.source)
+    if file is None or not file.is_file():
+        return
+    there = {name: digest for name, digest in plan.model.code.items() if name.endswith(".py")}
+    here = code.of_files(file)
+    changed = sorted(name for name in there.keys() | here.keys() if there.get(name) != here.get(name))
+    if changed:
+        raise UntrustworthyError(
+            f"{changed[0]} beside {file} is not as it was when the run was made, so it was not run; "
+            "name the model yourself with --model if you know what changed"
+        )
 
 
 def device_of(plan: Plan, model: Model) -> torch.device:
@@ -71,6 +128,35 @@ def other_model(plan: Plan, model: Model, x: Tensor) -> Iterator[str]:
     given = identify(model, x, low=low, high=high)
     recorded = replace(ModelIdentity(**asdict(plan.model)), code=given.code)
     yield from (f"it is another model than that of the run: {reason}" for reason in differences(recorded, given))
+
+
+@dataclass(frozen=True)
+class AttackSource:
+    """An attack that the verifier named: its class as records name it, its source's digests, and its traits by name."""
+
+    kind: str
+    code: Mapping[str, str]
+    traits: Mapping[str, object]
+
+
+def other_attacks(plan: Plan, attacks: Mapping[str, AttackSource]) -> Iterator[str]:
+    """A sentence for every way in which an attack is not the one that the run records under its name.
+
+    Raises:
+        InputError: the run has no attack of that name.
+    """
+    for name, given in attacks.items():
+        if name not in plan.attacks:
+            raise InputError(f"the run has no attack {name!r}; it has {', '.join(plan.attacks) or 'none'}")
+        recorded = asdict(plan.attacks[name])
+        if given.kind != recorded["kind"]:
+            yield f"the attack {name} is {recorded['kind']}, not {given.kind}"
+        for place in sorted(given.code):
+            if given.code[place] != recorded["code"].get(place):
+                yield f"the attack {name} was made with another source of {place}"
+        for trait, value in given.traits.items():
+            if recorded[trait] != value:
+                yield f"the attack {name} is recorded with {trait} = {recorded[trait]}, its class has {value}"
 
 
 def other_data(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from epsball.record.evaluation import ATTACK_COLUMNS, SAMPLE_COLUMNS, AttackRows
+from epsball.record.evaluation import ATTACK_COLUMNS, CERTIFICATE_COLUMNS, SAMPLE_COLUMNS, AttackRows
 from epsball.record.files import read_arrays, read_table
 from epsball.record.manifest import SAMPLES, Manifest, attack_stages, chunk_files
 from epsball.verification.attack_rows import Context, check_rows
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from epsball.progress import Progress
-
-CERTIFICATE: dict[str, type[np.generic]] = {"id": np.int64, "lower": np.float64}
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +43,7 @@ def check_stages(
         attacked = expected.attacked(eps, everyone=attack.minimum_norm or manifest.plan.every_sample)
         for file in chunk_files(manifest, stage, ".parquet"):
             progress(f"{name} (check)", start, len(attacked))
-            rows = AttackRows.of(read_table(path / file, ATTACK_COLUMNS))
+            rows = AttackRows.of(read_table(path / file, ATTACK_COLUMNS, len(ids)))
             at, start = attacked[start : start + len(rows)], start + len(rows)
             if not np.array_equal(rows.id, ids[at]):
                 odd = rows.id[~np.isin(rows.id, ids[at])]
@@ -63,7 +61,7 @@ def check_stages(
             problems.append(f"{stage} holds {start} rows, expected {len(attacked)}")
         problems += expected.add_attack(name, AttackRows.join(collected))
     if manifest.complete:
-        problems += expected.compare(SAMPLES, read_table(path / SAMPLES, SAMPLE_COLUMNS))
+        problems += expected.compare(SAMPLES, read_table(path / SAMPLES, SAMPLE_COLUMNS, len(ids)))
     return Outcome(problems, np.concatenate(rates))
 
 
@@ -79,7 +77,7 @@ def _counts(place: str, rows: AttackRows) -> Iterator[str]:
 
 def _certificates(path: Path, manifest: Manifest, expected: ExpectedColumns) -> Iterator[str]:
     for file in chunk_files(manifest, "certificates", ".parquet"):
-        columns = read_table(path / file, CERTIFICATE)
+        columns = read_table(path / file, CERTIFICATE_COLUMNS, len(expected.ids))
         strange = [i for i in columns["id"].tolist() if i not in expected.place]
         if strange:
             yield f"{file}: there is no sample {strange[0]}"

@@ -13,17 +13,17 @@ from epsball.diagnostics.success_rate import stochastic
 from epsball.errors import UntrustworthyError
 from epsball.progress import Progress, shown
 from epsball.record import read_inputs
-from epsball.record.evaluation import SAMPLE_COLUMNS
+from epsball.record.evaluation import CLEAN_COLUMNS
 from epsball.record.files import read_table
-from epsball.record.manifest import SAMPLES, altered_files, read_manifest
+from epsball.record.manifest import CLEAN, altered_files, read_manifest
 from epsball.verification import independent
 from epsball.verification.attack_rows import Context
 from epsball.verification.differences import differences
-from epsball.verification.identity import device_of, model_of, other_data, other_model
+from epsball.verification.identity import AttackSource, device_of, model_of, other_attacks, other_data, other_model
 from epsball.verification.stages import check_stages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -52,6 +52,8 @@ def verify(
     *,
     passes: int | None = None,
     progress: Progress | None = None,
+    trust_source: bool = False,
+    attacks: Mapping[str, AttackSource] | None = None,
 ) -> Verified:
     """Check every file, every row and every reported success of a run folder again.
 
@@ -60,12 +62,17 @@ def verify(
     certificates every column of the samples. A success on a model that draws random numbers is refused if no pass shows it
     again; how many do is reported as D22.
 
+    Nothing that the folder names is run or imported, unless `trust_source` says so: the model is handed in, or is a network of this
+    library, and attacks are known from their rows.
+
     Args:
         run_folder: what `evaluate` wrote, finished or not.
-        model: the model, when it cannot be loaded by the name that the run recorded.
+        model: the model; may be left out where the run's is a network of this library (`zoo:…`).
         data: the inputs and labels that the run should be about; those it stored when left out.
         passes: fresh passes per success; 1, or 20 if the run found the model to be random (D02).
         progress: called with (stage, done, total); a bar on a terminal when left out.
+        trust_source: load the model by the name that the run recorded, although that may run code.
+        attacks: what the attacks of these names should be.
 
     Raises:
         UntrustworthyError: something is not as recorded; the sentence names the first few of them.
@@ -76,7 +83,8 @@ def verify(
     manifest = read_manifest(path)
     _refuse(path, altered_files(path, manifest))
     x, label, ids = read_inputs(path)
-    plan, given = manifest.plan, model_of(manifest.plan, model)
+    _refuse(path, other_attacks(manifest.plan, attacks or {}))
+    plan, given = manifest.plan, model_of(manifest.plan, model, trust_source=trust_source)
     _refuse(path, other_data(plan, x, label, ids, data))
     inputs = torch.tensor(x, dtype=getattr(torch, plan.data.dtype), device=device_of(plan, given))
     _refuse(path, other_model(plan, given, inputs))
@@ -107,14 +115,17 @@ def _clean(
     inputs, x, label, ids = data
     batch_size = plan.batching.batch_size
     replayed = independent.replay(model, inputs, batch_size=batch_size)
-    clean, problems = replayed.label[0], []
-    if (path / SAMPLES).is_file():
-        recorded = read_table(path / SAMPLES, SAMPLE_COLUMNS)
-        if len(recorded["clean"]) == len(clean):
-            if exact:
-                problems = list(differences(SAMPLES, "clean", ids, recorded["clean"], clean))
-            else:
-                clean = recorded["clean"]
+    clean, problems = replayed.label[0], list[str]()
+    if (path / CLEAN).is_file():
+        recorded = read_table(path / CLEAN, CLEAN_COLUMNS, len(ids))
+        expected = {"id": ids, "label": label, "clean": clean if exact else recorded["clean"]}
+        if any(len(recorded[name]) != len(ids) for name in expected):
+            problems = [f"{CLEAN} has {len(recorded['id'])} rows, expected {len(ids)}"]
+        else:
+            problems = [
+                each for name in expected for each in differences(CLEAN, name, ids, recorded[name], expected[name])
+            ]
+            clean = expected["clean"]
     context = Context(
         model=model,
         x=x,

@@ -1,128 +1,39 @@
-"""The contract that every attack keeps, for the library's own and for anybody's: `check_attack(MyAttack())`."""
+"""The laws that every attack keeps, each a function of an attack, a norm and a device."""
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
-from epsball.errors import InputError
-from epsball.geometry import NORMS, Norm
-from epsball.goal import Goal
-from epsball.models.wrap import wrap
+from epsball.geometry import NORMS
 from epsball.oracle.access import Access
 from epsball.oracle.batching import Batching
+from epsball.testing.problems import Affine, Curved, Recorder, another, goal_for, problem, threat_for
 from epsball.threat import Threat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from epsball.attacks.base import Attack
 
-Check: TypeAlias = Callable[["Attack", str], None]
-"""(attack, name of a norm) -> nothing, or an AssertionError that says what the attack did."""
+Check: TypeAlias = Callable[["Attack", str, torch.device], None]
+"""(attack, name of a norm, device) -> nothing, or an AssertionError that says what the attack did."""
 
-Net = TypeVar("Net", bound=nn.Module)
-
-_SHAPE, _CLASSES, _N = (1, 6, 6), 4, 12
+CPU = torch.device("cpu")
 _SAME_POINT = 1e-6
 _NEAR = 1.25
 """On an affine model, an attack must find what lies within this factor of the exact distance."""
 
 
-def check_attack(attack: Attack, norms: Iterable[str] | None = None) -> None:
-    """Hold an attack to the contract in every norm that it names.
-
-    Args:
-        attack: with settings that are cheap enough for a test.
-        norms: the norms to check; those of the attack when left out.
-
-    Raises:
-        AssertionError: it breaks the contract; the sentence says how.
-        InputError: no norms.
-    """
-    chosen = tuple(attack.norms if norms is None else norms)
-    if not chosen:
-        raise InputError(
-            f"{type(attack).__name__} was to be checked in no norm at all; name one, such as norms=['linf']"
-        )
-    for norm in chosen:
-        for check in CHECKS.values():
-            check(attack, norm)
-
-
-class Affine(nn.Module):
-    """Logits W (x - 1/2) + b in float64, whose nearest boundaries are known exactly."""
-
-    def __init__(self, classes: int = _CLASSES, seed: int = 0) -> None:
-        super().__init__()
-        generator, size = torch.Generator().manual_seed(seed), math.prod(_SHAPE)
-        weight = 20 * torch.randn(classes, size, generator=generator, dtype=torch.float64) / size
-        self.weight: nn.Parameter = nn.Parameter(weight)
-        self.bias: nn.Parameter = nn.Parameter(0.02 * torch.randn(classes, generator=generator, dtype=torch.float64))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the logits of x `(N, 1, 6, 6)`."""
-        return (x.flatten(1) - 0.5).to(self.weight) @ self.weight.T + self.bias
-
-    def distance(self, x: Tensor, y: Tensor, norm: Norm) -> Tensor:
-        """Return the distance of each input to its nearest boundary where nothing is clipped, `(N,)`."""
-        z = self(x).detach()
-        gaps = z.gather(1, y[:, None]) - z
-        slopes = torch.stack([norm.dual(self.weight.detach()[y] - row) for row in self.weight.detach()], 1)
-        ratio = torch.where(slopes > 0, gaps / slopes.clamp_min(torch.finfo(z.dtype).tiny), torch.inf)
-        return ratio.scatter(1, y[:, None], torch.inf).amin(1)
-
-
-class Curved(nn.Module):
-    """Two layers with batch norm and dropout: all that a careless attack disturbs."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0)
-            size = math.prod(_SHAPE)
-            self.net: nn.Module = nn.Sequential(
-                nn.Flatten(),
-                nn.Linear(size, 24),
-                nn.BatchNorm1d(24),
-                nn.ReLU(),
-                nn.Dropout(0.5),
-                nn.Linear(24, _CLASSES),
-            ).double()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the logits of x `(N, 1, 6, 6)`."""
-        out: Tensor = 8 * self.net(x.double())
-        return out
-
-
-class _Recorder(nn.Module):
-    """A network that keeps every input it was asked about."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-        self.points: list[Tensor] = []
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.points.append(x.detach().clone())
-        out: Tensor = self.net(x)
-        return out
-
-
-def stays_in_the_threat(attack: Attack, norm: str) -> None:
+def stays_in_the_threat(attack: Attack, norm: str, at: torch.device = CPU) -> None:
     """Successes are errors inside ball and box at the distance stated; failures are the input itself; types are kept."""
     for targeted in (False,) if attack.aims_at else (False, True):
         for dtype in (torch.float32, torch.float64):
-            model, x, y = _problem(attack, Affine(), dtype)
-            y[0] = _another(y[0], attack)
-            goal, threat = _goal(y, targeted=targeted), _threat(attack, norm)
+            model, x, y = problem(attack, Affine(), at, dtype)
+            y[0] = another(y[0], attack)
+            goal, threat = goal_for(y, targeted=targeted), threat_for(attack, norm)
             found = attack(model, x, goal, threat)
             length = threat.norm(found.x.double() - x.double())
             _demand(
@@ -143,11 +54,11 @@ def stays_in_the_threat(attack: Attack, norm: str) -> None:
             _demand(unmoved, attack, norm, "moves an input that is wrong already")
 
 
-def keeps_to_the_exact_distance(attack: Attack, norm: str) -> None:
+def keeps_to_the_exact_distance(attack: Attack, norm: str, at: torch.device = CPU) -> None:
     """On an affine model nothing nearer than the exact distance is found, and what lies within 1.25 times of it is."""
     if norm == "l0" or attack.measures not in {"", norm} or any(target > 1 for target in attack.aims_at):
         return  # the exact distance in l0 is a combinatorial one, another norm's optimum is none in this one; there are 2 classes
-    model, x, y = _problem(attack, Affine(classes=2), torch.float64, middle=True)
+    model, x, y = problem(attack, Affine(classes=2), at, middle=True)
     exact = model.distance(x, y, NORMS[norm])
     found = attack(model, x, y, Threat(norm) if attack.minimum_norm else Threat(norm, exact * _NEAR))
     _demand(bool((found.distance >= exact * (1 - 1e-6)).all()), attack, norm, "finds errors where none can be")
@@ -157,16 +68,16 @@ def keeps_to_the_exact_distance(attack: Attack, norm: str) -> None:
         _demand(bool(near[reachable].all()), attack, norm, "misses errors within 1.25 times the exact distance")
 
 
-def fares_alike_in_any_company(attack: Attack, norm: str) -> None:
+def fares_alike_in_any_company(attack: Attack, norm: str, at: torch.device = CPU) -> None:
     """A sample's result depends on the sample, its id and the seed, not on its batch or on how the batch is cut."""
-    model, x, y = _problem(attack, Curved().eval(), torch.float64)
-    ids = torch.arange(50, 50 + len(x))
-    whole = attack(model, x, y, _threat(attack, norm), ids=ids)
-    every = torch.arange(len(x))
+    model, x, y = problem(attack, Curved().eval(), at)
+    ids = torch.arange(50, 50 + len(x), device=at)
+    whole = attack(model, x, y, threat_for(attack, norm), ids=ids)
+    every = torch.arange(len(x), device=at)
     cuts = (Batching(size, channels_last=False, block_size=block) for size, block in ((3, 1000), (2, 5)))
     parts = [(every[3:4], None), (every.flip(0), None), *((every, cut) for cut in cuts)]
     for rows, batching in parts:
-        part = attack(model, x[rows], y[rows], _threat(attack, norm), ids=ids[rows], batching=batching)
+        part = attack(model, x[rows], y[rows], threat_for(attack, norm), ids=ids[rows], batching=batching)
         same = torch.equal(part.success, whole.success[rows]) and torch.allclose(
             part.x, whole.x[rows], rtol=0, atol=1e-9
         )
@@ -174,10 +85,10 @@ def fares_alike_in_any_company(attack: Attack, norm: str) -> None:
         _demand(torch.equal(part.queries, whole.queries[rows]), attack, norm, "spends other queries in another batch")
 
 
-def draws_from_the_seed_alone(attack: Attack, norm: str) -> None:
+def draws_from_the_seed_alone(attack: Attack, norm: str, at: torch.device = CPU) -> None:
     """What is asked does not depend on the random states of Python, NumPy and PyTorch, which are given back as they were."""
     states = random.getstate(), np.random.get_state()  # noqa: NPY002 - the state of others, which an attack must not use
-    inner, x, y = _problem(attack, Curved().eval(), torch.float64)
+    inner, x, y = problem(attack, Curved().eval(), at)
     asked = []
     try:
         for seed in (1, 2):
@@ -185,8 +96,8 @@ def draws_from_the_seed_alone(attack: Attack, norm: str) -> None:
             np.random.seed(seed)  # noqa: NPY002 - as above
             with torch.random.fork_rng(devices=[]):
                 torch.default_generator.manual_seed(seed)
-                model = _Recorder(inner)
-                attack(model, x, y, _threat(attack, norm))
+                model = Recorder(inner)
+                attack(model, x, y, threat_for(attack, norm))
                 asked.append(torch.cat(model.points))
     finally:
         random.setstate(states[0])
@@ -194,48 +105,48 @@ def draws_from_the_seed_alone(attack: Attack, norm: str) -> None:
     _demand(torch.equal(*asked), attack, norm, "draws global random numbers")
 
 
-def begins_where_it_is_told(attack: Attack, norm: str) -> None:
+def begins_where_it_is_told(attack: Attack, norm: str, at: torch.device = CPU) -> None:
     """An attack that accepts starting points asks about them, put into the threat."""
     if not attack.accepts_start:
         return
-    inner, x, y = _problem(attack, Affine(), torch.float64)
-    threat, model = _threat(attack, norm), _Recorder(inner)
+    inner, x, y = problem(attack, Affine(), at)
+    threat, model = threat_for(attack, norm), Recorder(inner)
     start = threat.project(torch.rand(x.shape, generator=torch.Generator().manual_seed(2), dtype=x.dtype), x)
     attack(model, x, y, threat, start=start)
     nearest = torch.cdist(start.flatten(1), torch.cat([points.flatten(1) for points in model.points])).amin(1)
     _demand(bool((nearest < _SAME_POINT).all()), attack, norm, "accepts starting points and never asks about them")
 
 
-def finds_nothing_without_a_budget(attack: Attack, norm: str) -> None:
+def finds_nothing_without_a_budget(attack: Attack, norm: str, at: torch.device = CPU) -> None:
     """With ε = 0 only inputs that are wrong already are successes, and nothing moves."""
-    model, x, y = _problem(attack, Affine(), torch.float64)
-    y[0] = _another(y[0], attack)
+    model, x, y = problem(attack, Affine(), at)
+    y[0] = another(y[0], attack)
     found = attack(model, x, y, Threat(norm, 0.0))
     wrong = [not attack.aims_at] + [False] * (len(x) - 1)
     _demand(torch.equal(found.x, x), attack, norm, "moves inputs at ε = 0")
     _demand(found.success.tolist() == wrong, attack, norm, "counts other successes at ε = 0")
 
 
-def counts_what_it_spends(attack: Attack, norm: str) -> None:
+def counts_what_it_spends(attack: Attack, norm: str, at: torch.device = CPU) -> None:
     """Queries are the rows that the model saw; a budget of queries is never exceeded."""
-    inner, x, y = _problem(attack, Affine(), torch.float64)
+    inner, x, y = problem(attack, Affine(), at)
     for budget in (None, 1, 3):
-        model = _Recorder(inner)
-        found = attack(model, x, y, _threat(attack, norm), queries=budget)
+        model = Recorder(inner)
+        found = attack(model, x, y, threat_for(attack, norm), queries=budget)
         stated, spent = int(found.queries.sum()), sum(map(len, model.points))
         _demand(stated == spent, attack, norm, f"states {stated} queries and spent {spent}")
         within = budget is None or int(found.queries.max()) <= budget
         _demand(within, attack, norm, f"spends {int(found.queries.max())} queries a sample with a budget of {budget}")
 
 
-def leaves_everything_as_it_was(attack: Attack, norm: str) -> None:
+def leaves_everything_as_it_was(attack: Attack, norm: str, at: torch.device = CPU) -> None:
     """Weights, gradients, modes, buffers, inputs and PyTorch's random state are as before."""
-    net, x, y = _problem(attack, Curved().train(), torch.float64)
+    net, x, y = problem(attack, Curved().train(), at)
     net(x).sum().backward()
     before = {name: value.clone() for name, value in net.state_dict().items()}
     slopes = [weight.grad.clone() for weight in net.parameters() if weight.grad is not None]
     kept, state = x.clone(), torch.get_rng_state()
-    attack(net, x, y, _threat(attack, norm))
+    attack(net, x, y, threat_for(attack, norm))
     _demand(
         all(torch.equal(value, before[n]) for n, value in net.state_dict().items()), attack, norm, "changes the model"
     )
@@ -262,30 +173,6 @@ CHECKS: dict[str, Check] = {
     )
 }
 """The contract, check by check."""
-
-
-def _problem(attack: Attack, model: Net, dtype: torch.dtype, *, middle: bool = False) -> tuple[Net, Tensor, Tensor]:
-    """A model, inputs `(N, 1, 6, 6)` and its decisions, none of which is a class that the attack aims at."""
-    unit = torch.rand(4 * _N, *_SHAPE, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    x = (0.45 + 0.1 * unit if middle else unit).to(dtype)
-    with torch.no_grad():
-        y = wrap(model)(x).argmax(1)
-    kept = torch.tensor([label not in attack.aims_at for label in y.tolist()]).nonzero().squeeze(1)[:_N]
-    return model, x[kept], y[kept]
-
-
-def _another(label: Tensor, attack: Attack) -> int:
-    return next(k for k in range(_CLASSES) if k != int(label) and k not in attack.aims_at)
-
-
-def _goal(y: Tensor, *, targeted: bool) -> Goal:
-    return Goal((y + 1) % _CLASSES, targeted=True) if targeted else Goal(y)
-
-
-def _threat(attack: Attack, norm: str) -> Threat:
-    size = math.prod(_SHAPE)
-    budgets = {"linf": 0.1, "l2": 0.09 * size**0.5, "l1": 0.08 * size, "l0": max(1.0, size // 8)}
-    return Threat(norm) if attack.minimum_norm else Threat(norm, budgets[norm])
 
 
 def _demand(kept: object, attack: Attack, norm: str, broken: str) -> None:

@@ -1,0 +1,125 @@
+"""D05."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+import torch.nn.functional as F
+
+from epsball.diagnostics.base import Observation, check
+from epsball.diagnostics.probe import Preflight
+from epsball.errors import ModelError
+from epsball.randomness import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+SEED = 20180201
+ROWS = 8
+DIRECTIONS = 8
+NOISE = 1 / 8
+"""How far from the samples the points of the test lie, as a fraction of the box: a plain background has ties and no derivative."""
+STEPS = (2.0**-11, 2.0**-8, 2.0**-6, 2.0**-5)
+"""Lengths of the differences, as fractions of the box: float32 rounds little at the first, bfloat16 at the last."""
+WRONG = 0.12
+"""Fraction of the change that may be left unexplained beyond its even part: 0.05 in honest networks, 0.2 where a third is detached."""
+EVEN = 1.5
+ROUNDING = 8
+BLOCK = 4
+IMAGE_DIMENSIONS = 4
+
+
+@check(
+    "D05",
+    "FAIL",
+    Preflight,
+    remedy="attack a model whose gradient is its own: without the detach, quantiser or backward of its own, or with a differentiable "
+    "stand-in there",
+    unless=("D02", "D03", "D04"),
+)
+def wrong_gradient(given: Preflight) -> Iterator[Observation]:
+    """The gradient must be the derivative, as central differences along random directions show it.
+
+    L is the lead of the label over the next class at a point near a sample, d a vector of random signs. The odd change
+    (L(x + h d) - L(x - h d)) / 2 must be proportional to <∇L, h d> over the directions of a sample. The even change
+    (L(x + h d) + L(x - h d)) / 2 - L(x), which no derivative explains, is what bends, jumps and rounding leave at this h;
+    1.5 times its square may be unexplained among the odd ones too, which is more than those leave there. The worst h counts.
+    """
+    try:
+        points = _points(given)
+    except (ModelError, RuntimeError):  # an attack that needs gradients will say so, others never meet this
+        return
+    found = {step: _unexplained(given, points, step) for step in STEPS}
+    step = max(found, key=lambda length: float(found[length].mean()))
+    if float(found[step].mean()) > WRONG:
+        yield Observation(
+            "The gradient is not the derivative of the model's answers, so attacks that follow it are misled",
+            f"{float(found[step].mean()):.0%} of what steps of {step:.1g} of the range change is not explained by it, "
+            f"{DIRECTIONS} in random directions at each of {len(found[step])} samples",
+        )
+
+
+class _Points(NamedTuple):
+    """Points near samples, several for each in a row, `(n, …)`: label and rival there, their lead, its gradient, and directions."""
+
+    x: Tensor
+    label: Tensor
+    rival: Tensor
+    lead: Tensor
+    gradient: Tensor
+    direction: Tensor
+    rounding: Tensor
+
+
+def _points(given: Preflight) -> _Points:
+    """A point of its own for every direction, so that what happens at one of them does not count several times."""
+    x, label = given.probe
+    right = torch.from_numpy(given.clean[: len(x)]).to(label.device) == label
+    chosen = (right if bool(right.any()) else ~right).nonzero().squeeze(1)[:ROWS].repeat_interleave(DIRECTIONS)
+    label, low, high = label[chosen], given.threat.low, given.threat.high
+    draw = Stream(SEED, torch.arange(len(chosen), device=x.device), 0).uniform(2 * x[0].numel())
+    noise, signs = ((2 * half - 1).reshape(len(chosen), *x.shape[1:]).to(x) for half in draw.chunk(2, dim=1))
+    at = given.threat.clip(x[chosen] + NOISE * ((low + high) - 2 * x[chosen] + (high - low) * noise))
+    with torch.enable_grad():
+        leaf = at.clone().requires_grad_()
+        logits = given.model(leaf)
+        own = logits.gather(1, label[:, None])
+        rounding = ROUNDING * torch.finfo(logits.dtype).eps * own.detach().abs()
+        tied = (logits.detach() - own.detach()).abs() <= rounding  # a copy of the class, which it never leads
+        rival = logits.detach().masked_fill(tied, -torch.inf).argmax(1)
+        lead = _lead(logits, label, rival)
+        gradient = torch.autograd.grad(lead.sum(), leaf)[0].nan_to_num(0, 0, 0)
+    return _Points(at, label, rival, lead.detach(), gradient.double(), _directions(signs.sign()), rounding.double())
+
+
+def _directions(signs: Tensor) -> Tensor:
+    """Random signs `(n, …)`; in every second image the same ones in blocks of 4 × 4 pixels, which convolutions answer more to."""
+    if signs.ndim != IMAGE_DIMENSIONS:
+        return signs
+    height, width = signs.shape[2:]
+    blocks = F.interpolate(signs[1::2, :, : -(-height // BLOCK), : -(-width // BLOCK)].float(), size=(height, width))
+    return signs.index_copy(0, torch.arange(1, len(signs), 2, device=signs.device), blocks.to(signs))
+
+
+def _unexplained(given: Preflight, at: _Points, step: float) -> Tensor:
+    """The fraction of the odd change's square that the gradient leaves unexplained, less the even part's, for each sample `(rows,)`."""
+    span = (given.threat.high - given.threat.low) * step
+    ahead, behind = given.threat.clip(at.x + span * at.direction), given.threat.clip(at.x - span * at.direction)
+    with torch.no_grad():
+        forth, back = (_lead(given.model(x), at.label, at.rival) for x in (ahead, behind))
+    odd, even = (forth - back) / 2, ((forth + back) / 2 - at.lead).abs() + at.rounding.squeeze(1) / ROUNDING
+    foretold = (at.gradient * (ahead.double() - behind.double()) / 2).flatten(1).sum(1)
+    odd, even, foretold = (values.reshape(-1, DIRECTIONS) for values in (odd, even, foretold))
+    tiny = torch.finfo(torch.float64).tiny
+    change, norm = odd.square().sum(1).clamp_min(tiny), foretold.square().sum(1).clamp_min(tiny)
+    explained = (odd * foretold).sum(1).clamp_min(0).square() / norm / change
+    return 1 - explained - EVEN * (even.square().sum(1) / change).clamp_max(1)
+
+
+def _lead(logits: Tensor, label: Tensor, rival: Tensor) -> Tensor:
+    """By how much the label is ahead of the rival, `(n,)`, without rounding of its own."""
+    chosen = logits.gather(1, torch.stack((label, rival), 1)).double()
+    return chosen[:, 0] - chosen[:, 1]
