@@ -71,7 +71,7 @@ def source(
     x, y = load_data(data, split, n)
     place = checked_device(device)
     loaded = _model(model, x, y, place, mean, std, outputs)
-    return Source(loaded, x.to(place), y.to(place), split if has_splits(data) else "")
+    return Source(loaded, x.to(place), y.to(place), split if has_splits(data, split) else "")
 
 
 def model_for(spec: str, x: Tensor, *, classes: int | None = None, seed: int = 0) -> Model:

@@ -55,9 +55,9 @@ def load_data(
     return x.contiguous(), torch.from_numpy(source.labels[rows])
 
 
-def has_splits(name: str) -> bool:
-    """Whether a set is divided into images to train on and images to test with; where not, both are all of its images."""
-    return not any(_find(name, split, None).whole for split in SPLITS)
+def has_splits(name: str, split: str = "test") -> bool:
+    """Whether a set has a part of its own for a split; where not, that is all of its images."""
+    return not _find(name, split, None).whole
 
 
 def _find(name: str, split: str, size: int | None) -> Source:
