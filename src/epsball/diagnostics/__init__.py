@@ -18,6 +18,7 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     noise,
     nothing_found,
     one_step,
+    one_step_only,
     outside_threat,
     overfitting,
     random_model,

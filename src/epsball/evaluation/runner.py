@@ -13,6 +13,7 @@ import numpy as np
 from epsball import diagnostics
 from epsball.attacks.base import UndefinedGradientError
 from epsball.certification.base import radii
+from epsball.diagnostics.base import CHECKS
 from epsball.errors import InputError, ModelError, UntrustworthyError
 from epsball.evaluation.replay_check import check_successes
 from epsball.record.columns import tabulate, to_attack
@@ -87,7 +88,7 @@ class Run:
     @property
     def pointless(self) -> bool:
         """Whether a check before the first attack says that attacks would show nothing."""
-        return any(diagnostics.CHECKS[finding.id].ends for finding in self._findings)
+        return any(finding.id in CHECKS and CHECKS[finding.id].ends for finding in self._findings)
 
     def stopped(self) -> Evaluation:
         """What is known so far; the run stays incomplete, and the same call goes on with it once it is wanted anyway."""

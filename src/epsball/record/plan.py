@@ -60,7 +60,7 @@ class DataPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     shape: tuple[Size, ...]
     classes: Size
     dtype: Literal["float16", "bfloat16", "float32", "float64"]
-    left_out: Count = 0
+    left_out: Count
     names: tuple[str, ...] = ()
 
 
@@ -98,7 +98,7 @@ class AttackPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     longest_step: Real | None
     settings: dict[str, Any]
     code: dict[str, str]
-    only_towards: tuple[int, ...] = ()
+    only_towards: tuple[int, ...]
 
 
 class BatchingPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
