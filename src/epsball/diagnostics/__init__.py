@@ -11,9 +11,11 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     baseline,
     batch_coupling,
     black_box,
+    eight_bits,
     no_gradient_left,
     no_query,
     noise,
+    noise_alone,
     nothing_found,
     one_step,
     outside_threat,
@@ -25,6 +27,7 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     undefined_gradient,
     vanishing_gradient,
     wrong_gradient,
+    wrong_unit,
 )
 from epsball.diagnostics.base import CHECKS, Check, Observation, check, findings
 from epsball.diagnostics.outcome import Outcome, Traits

@@ -51,6 +51,7 @@ class Run:
         self._success_rates: list[float] = []
         self._undefined: dict[str, list[int]] = {}
         self._blind: set[int] = set()
+        self._eight_bits: dict[str, list[bool]] = {}
         self._findings: list[Finding] = []
         self._passes = 1
 
@@ -148,6 +149,7 @@ class Run:
             dropped[reason] += notes.get(reason, [])
         self._undefined.setdefault(name, []).extend(notes.get("undefined", []))
         self._blind.update(notes.get("blind", []))
+        self._eight_bits.setdefault(name, []).extend(notes.get("eight_bits", []))
 
     def _chunks(self, name: str, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """Number and places of every chunk of the wanted samples."""
@@ -180,6 +182,7 @@ class Run:
             passes=self._passes,
             undefined=self._undefined,
             blind=np.array(sorted(self._blind), np.int64),
+            eight_bits=self._eight_bits,
         )
         findings = [*self._findings, *diagnostics.after(outcome)]
         self._store.finish(table, findings)
