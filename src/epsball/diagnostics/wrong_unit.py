@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     "D15",
     "FAIL",
     Preflight,
-    remedy="give ε in data units, the unit of the box: 2.0 / 255 of it for 8-bit steps; l0 counts features",
+    remedy="give ε in data units, the unit of the box; l0 counts features",
 )
 def wrong_unit(given: Preflight) -> Iterator[Observation]:
     """A finite ε must be smaller than the largest distance within the box, at every sample: beyond it, every image is allowed."""
