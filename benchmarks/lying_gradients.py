@@ -165,8 +165,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--n", type=int, default=300, help="test images")
     parser.add_argument("--queries", type=int, default=5000, help="of the random search, for each image")
-    parser.add_argument("--steps", type=int, default=60, help="of BPDA, in each of four restarts")
-    parser.add_argument("--only", default="", help="part of the names of the cases that are run")
+    parser.add_argument("--steps", type=int, default=30, help="of BPDA, in each of four restarts")
+    parser.add_argument("--only", nargs="+", default=[""], help="parts of the names of the cases that are run")
     parser.add_argument("--out", type=Path, default=HERE / "results")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -175,13 +175,13 @@ def main() -> None:
     tx, ty = eb.load_data("digits", "test", options.n)
     rows = []
     for case in (*lying(net), *honest(net, x, y)):
-        if options.only in case.name:
+        if any(part in case.name for part in options.only):
             started = time.perf_counter()
             rows.append(measure(case, tx, ty, options.queries, options.steps))
             mark = "WRONG" if rows[-1].wrong else ""
             print(f"{case.name}: {rows[-1].claimed:.3f} claimed, {rows[-1].true:.3f} true, {rows[-1].failed} {mark}"
                   f" {time.perf_counter() - started:.0f} s", flush=True)  # fmt: skip
-    if not options.only:
+    if options.only == [""]:
         figures = {
             "n": len(tx),
             "eps": EPS,

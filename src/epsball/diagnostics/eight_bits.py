@@ -22,7 +22,7 @@ LOST = 0.05
 def eight_bits(run: Outcome) -> Iterator[Observation]:
     """Of the errors that an attack found, 95 % must still be errors once the images are rounded to 8 bits."""
     for name, survived in run.eight_bits.items():
-        lost = survived.count(False)
+        lost = len(survived) - sum(survived)
         if lost > LOST * len(survived):
             yield Observation(
                 f"Many errors that {name} found are none once the images are rounded to 8 bits",

@@ -101,7 +101,7 @@ class Outcome:
         passes: how many passes that were.
         undefined: of every sample whose gradients held NaN or infinite entries, how many, by attack.
         blind: ids of samples for which some attack's gradients held nothing else.
-        eight_bits: of every success whether it is one when the image is rounded to 8 bits, by attack.
+        eight_bits: of every success 1 if it is one when the image is rounded to 8 bits, else 0, by attack.
     """
 
     when: ClassVar[str] = "after"
@@ -118,7 +118,7 @@ class Outcome:
     passes: int = 1
     undefined: Mapping[str, Sequence[int]] = field(default_factory=dict)
     blind: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    eight_bits: Mapping[str, Sequence[bool]] = field(default_factory=dict)
+    eight_bits: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def group(self, belongs: Callable[[Traits], bool]) -> Group:
         """The attacks whose traits say so, together."""

@@ -109,7 +109,7 @@ def _eight_bit_notes(samples: Samples, x: torch.Tensor, label: NDArray[np.int64]
     if x.ndim != IMAGE_DIMENSIONS or not len(x) or not _on_levels(samples.x[:ON_LEVELS], threat):
         return {}
     wrong = answers(samples.model, _levels(x, threat), samples.batching.batch_size).wrong(label)[0]
-    return {"eight_bits": wrong.tolist()}
+    return {"eight_bits": wrong.astype(np.int64).tolist()}
 
 
 def _levels(x: torch.Tensor, threat: Threat) -> torch.Tensor:

@@ -51,7 +51,7 @@ class Run:
         self._success_rates: list[float] = []
         self._undefined: dict[str, list[int]] = {}
         self._blind: set[int] = set()
-        self._eight_bits: dict[str, list[bool]] = {}
+        self._eight_bits: dict[str, list[int]] = {}
         self._findings: list[Finding] = []
         self._passes = 1
 
