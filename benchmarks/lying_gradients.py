@@ -59,7 +59,7 @@ class Row:
 def left(net: Net, x: Tensor, y: Tensor) -> Tensor:
     """Which rows are still classified correctly."""
     with torch.no_grad():
-        return torch.cat([net(part) for part in x.split(128)]).argmax(1) == y
+        return torch.cat([net(part) for part in torch.split(x, 128)]).argmax(1) == y
 
 
 def climb(net: Net, twin: Net, x: Tensor, y: Tensor, steps: int, restarts: int) -> tuple[Tensor, Tensor]:

@@ -29,18 +29,28 @@ class Case:
     honest: bool = False
 
 
-def train(x: Tensor, y: Tensor, *, teacher: Net | None = None, epochs: int = 40, seed: int = 0) -> nn.Module:
+def train(x: Tensor, y: Tensor, *, teacher: Net | None = None, epochs: int = 40, seed: int = 0) -> nn.Sequential:
     """Return a small network trained on (x, y), or on the answers of a teacher."""
     torch.manual_seed(seed)  # the script's own process
     net = nn.Sequential(nn.Flatten(), nn.Linear(SIDE * SIDE, 128), nn.ReLU(), nn.Linear(128, 10))
     adam = torch.optim.Adam(net.parameters(), 3e-3)
     for _ in range(epochs):
-        for rows in torch.randperm(len(x)).split(128):
+        for rows in torch.randperm(len(x)).split(128):  # type: ignore[no-untyped-call] # as torch declares it
             adam.zero_grad()
             wanted = y[rows] if teacher is None else teacher(x[rows]).detach().softmax(1)
-            F.cross_entropy(net(x[rows]), wanted).backward()
+            F.cross_entropy(net(x[rows]), wanted).backward()  # type: ignore[no-untyped-call] # as above
             adam.step()
     return net.eval().requires_grad_(requires_grad=False)
+
+
+def behind(front: Net, net: Net) -> Net:
+    """The network behind a front."""
+    return lambda x: net(front(x))
+
+
+def replaced(backward: Callable[[Tensor, Tensor], Tensor]) -> Net:
+    """The identity with that backward."""
+    return lambda x: Replaced.apply(x, backward)  # type: ignore[no-untyped-call,no-any-return] # as torch declares it
 
 
 class Replaced(torch.autograd.Function):
@@ -108,11 +118,10 @@ def jpeg(x: Tensor, quality: float = 0.1) -> Tensor:
     return (basis.T @ rounded @ basis).clamp(0, 1)
 
 
-def winners(net: nn.Module, x: Tensor, k: int) -> Tensor:
+def winners(net: nn.Sequential, x: Tensor, k: int) -> Tensor:
     """The network with the k largest of 128 features kept (Xiao et al. 2020, arXiv:1905.10510)."""
-    *body, head = net
-    features = nn.Sequential(*body)(x)
-    answer: Tensor = head(features * (features >= features.topk(k, 1).values[:, -1:]))
+    features = net[:-1](x)
+    answer: Tensor = net[-1](features * (features >= features.topk(k, 1).values[:, -1:]))
     return answer
 
 
@@ -127,11 +136,11 @@ def half(x: Tensor, other: Tensor, columns: int = 4) -> Tensor:
     return torch.cat((x[..., :columns], other[..., columns:]), -1)
 
 
-def lying(net: nn.Module) -> Iterator[Case]:
+def lying(net: nn.Sequential) -> Iterator[Case]:
     """Cases that must not be overstated and trusted."""
     slope = torch.randn(SIDE * SIDE, 10, generator=torch.Generator().manual_seed(0))
     for name, backward in backwards().items():
-        yield Case(f"backward replaced by {name}", lambda x, b=backward: net(Replaced.apply(x, b)), net)
+        yield Case(f"backward replaced by {name}", behind(replaced(backward), net), net)
     fronts: dict[str, Callable[[Tensor], Tensor]] = {
         "half of the image detached": lambda x: half(x, x.detach()),
         "a quarter of the image detached": lambda x: half(x, x.detach(), 6),
@@ -152,7 +161,7 @@ def lying(net: nn.Module) -> Iterator[Case]:
         "a square root in front": lambda x: x.sqrt().square(),
     }
     for name, front in fronts.items():
-        yield Case(name, lambda x, f=front: net(f(x)), net)
+        yield Case(name, behind(front, net), net)
     heads: dict[str, Callable[[Tensor], Tensor]] = {
         "a tiny linear term on a detached network": lambda x: net(x.detach()) + 1e-4 * x.flatten(1) @ slope,
         "logits times 10⁴": lambda x: 1e4 * net(x),
@@ -169,7 +178,7 @@ def lying(net: nn.Module) -> Iterator[Case]:
     yield Case("k-WTA", lambda x: winners(net, x, 40), net)
 
 
-def honest(net: nn.Module, x: Tensor, y: Tensor) -> Iterator[Case]:
+def honest(net: nn.Sequential, x: Tensor, y: Tensor) -> Iterator[Case]:
     """Cases that must have no FAIL."""
     compressed = train(jpeg(x), y, seed=1)
     yield Case("the twin itself", net, net, honest=True)

@@ -60,7 +60,7 @@ class Replaced(torch.autograd.Function):
 
 
 def replaced(backward: Callable[[Tensor, Tensor], Tensor]) -> Net:
-    return lambda x: honest(Replaced.apply(x, backward))
+    return lambda x: honest(Replaced.apply(x, backward))  # type: ignore[no-untyped-call] # as torch declares it
 
 
 def seeded_noise(x: Tensor, g: Tensor) -> Tensor:
