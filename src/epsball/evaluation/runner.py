@@ -52,6 +52,7 @@ class Run:
         self._success_rates: list[float] = []
         self._undefined: dict[str, list[int]] = {}
         self._blind: set[int] = set()
+        self._eight_bits: dict[str, list[int]] = {}
         self._findings: list[Finding] = []
         self._passes = 1
 
@@ -171,6 +172,7 @@ class Run:
             dropped[reason] += notes.get(reason, [])
         self._undefined.setdefault(name, []).extend(notes.get("undefined", []))
         self._blind.update(notes.get("blind", []))
+        self._eight_bits.setdefault(name, []).extend(notes.get("eight_bits", []))
 
     def _chunks(self, name: str, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """Number and places of every chunk of the wanted samples."""
@@ -204,6 +206,7 @@ class Run:
             left_out=samples.left_out,
             undefined=self._undefined,
             blind=np.array(sorted(self._blind), np.int64),
+            eight_bits=self._eight_bits,
         )
         findings = [*self._findings, *diagnostics.after(outcome)]
         self._meter.finish()
