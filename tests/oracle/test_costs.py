@@ -13,7 +13,6 @@ import epsball as eb
 from contract.problems import Affine, SmallNet, digits
 from epsball.attacks.base import Attack
 from epsball.oracle.access import Access
-from epsball.oracle.batching import Batching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +23,6 @@ MODEL = Affine((1, 4, 4), 4)
 X = digits(28, (1, 4, 4))
 Y = MODEL(X).argmax(1).detach()
 THREAT = eb.Threat("linf", 0.05)
-SMALL = Batching(batch_size=3, channels_last=False, block_size=1000)
 
 
 @dataclass(frozen=True)
