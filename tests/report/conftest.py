@@ -47,6 +47,7 @@ def build(folder: Path, made: MadeUp) -> Evaluation:
     clean = np.where(random.random(made.n) < 0.05, (label + 1) % number, label)
     run = RunFolder.open(folder, plan_of(made))
     run.write_inputs(x, label, ids)
+    run.write_clean({"id": ids, "label": label, "clean": clean})
     attacks: dict[str, AttackRows] = {}
     robust = clean == label
     for position, (name, strength) in enumerate(made.strength.items()):
