@@ -6,7 +6,7 @@ PIP := -m pip install --disable-pip-version-check --constraint constraints.txt
 unexport PYTHONPATH PYTHONHOME PIP_USER
 
 .NOTPARALLEL:
-.PHONY: demo test test-all check types floors format bench mutate gpu same clean
+.PHONY: demo test test-all fuzz check types floors format bench mutate gpu same clean
 
 demo: .venv/installed
 	$(BIN)/epsball demo
@@ -25,6 +25,12 @@ check: test types
 test-all: export OMP_NUM_THREADS = 1
 test-all: .venv/developer
 	$(BIN)/python -m pytest --numprocesses 2 -m thorough
+
+# Random damage to everything that is read, and random words, for about an hour; `make test` does a minute of it, `make test-all` five.
+fuzz: export OMP_NUM_THREADS = 1
+fuzz: export EPSBALL_FUZZ = hour
+fuzz: .venv/developer
+	$(BIN)/python -m pytest --numprocesses 2 -m thorough tests/hostile
 
 # What a user's type checker sees: the type of every public name must be written, not inferred. Pyright fetches itself from npm once.
 types: .venv/developer

@@ -29,6 +29,7 @@ PGD = AttackPlan(
     longest_step=Real(1.0),
     settings={"steps": 40},
     code={},
+    only_towards=(),
 )
 PLAN = Plan(
     model=ModelPlan(
@@ -46,7 +47,14 @@ PLAN = Plan(
         dtype="float32",
     ),
     data=DataPlan(
-        source="mnist-5k", split="test", n=3, fingerprint="cd" * 32, shape=(1, 2, 2), classes=10, dtype="float32"
+        source="mnist-5k",
+        split="test",
+        n=3,
+        fingerprint="cd" * 32,
+        shape=(1, 2, 2),
+        classes=10,
+        dtype="float32",
+        left_out=0,
     ),
     threat=ThreatPlan(norm="linf", eps=Real(0.1), low=0.0, high=1.0),
     suite="quick",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -91,3 +92,21 @@ def test_one_failing_case_is_recorded_and_the_next_one_runs(tmp_path: Path) -> N
     assert found["checks passed"] == {"holds": 1}
     assert [failure["case"] for failure in found["failures"]] == ["first", "second"]
     assert "the reason" in found["failures"][0]["note"]
+
+
+def test_the_table_of_lies_has_cases_enough_and_says_which_are_wrong() -> None:
+    from lying_gradients import Row  # noqa: PLC0415 (a script beside the package)
+    from lying_models import honest, lying, train  # noqa: PLC0415 (as above)
+
+    x, y = torch.rand(20, 1, 8, 8), torch.arange(20) % 10
+    net = train(x, y, epochs=1)
+    lies, truths = list(lying(net)), list(honest(net, x, y))
+    assert len(lies) >= 25
+    assert len(truths) >= 10
+    assert all(case.net(x).shape[0] == 20 for case in (*lies, *truths))
+    row = Row("a", honest=False, clean=0.9, claimed=0.5, refed=0.6, bpda=0.47, search=0.7, trusted=True, failed=())
+    assert row.true == 0.47
+    assert row.wrong
+    assert not dataclasses.replace(row, trusted=False).wrong
+    assert not dataclasses.replace(row, claimed=0.48).wrong
+    assert dataclasses.replace(row, honest=True, trusted=False).wrong

@@ -14,6 +14,8 @@ _SURE = 8
 """Roundings of the logits that compete by which a decision is clear, so that no batch-mate and no repetition can undo it."""
 _SURE_IN_HALF = 1
 """The same where logits have 16 bits, which sums of 32 bits are rounded to once."""
+_TIED = 0.5
+"""Fraction of that by which the logits of a class and its copy may differ."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Goal:
         """
         logits = logits.detach()
         own = logits.gather(1, self.labels[:, None])
-        return (logits - own).abs() <= unit(logits.dtype) * own.abs()
+        return (logits - own).abs() <= _TIED * unit(logits.dtype) * own.abs()
 
 
 def unit(dtype: torch.dtype) -> float:

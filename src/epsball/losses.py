@@ -98,9 +98,9 @@ def dlr(logits: Tensor, goal: Goal) -> Tensor:
 
     Untargeted: -(z_y - max_{k != y} z_k) / (z_1 - z_3). Targeted: -(z_max - z_t) / (z_1 - (z_3 + z_4) / 2), with
     z_1 >= z_2 >= … Source: Croce and Hein 2020, arXiv:2003.01690, eqs. 6 and 7.
-    Deviations: the order counts equal logits once; with fewer than three (four) of them the last ones there are stand in and the
-    divisor is a constant, for the ratio may have no slope; the targeted numerator takes the largest logit other than the target, so
-    that it keeps its sign once the target is reached.
+    Deviations: the order counts equal logits once; with fewer than three (four) of them the last ones stand in and the divisor is
+    a constant, for the ratio may have no slope; the targeted numerator takes the largest logit other than the target, so that it
+    keeps its sign once the target is reached.
     """
     sides = _sides(logits, goal)
     spread = _spread(sides, 4 if goal.targeted else 3)

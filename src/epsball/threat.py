@@ -35,8 +35,8 @@ class Threat:
         high: highest valid value.
 
     Raises:
-        InputError: an unknown norm, a negative or NaN budget, a box that is empty or a single point, or a linf budget above half the
-            range, which is a wrong unit.
+        InputError: an unknown norm, a negative or NaN budget, a box that is empty or a single point, or a wrong unit: a linf budget
+            above half the range, or an l0 budget of less than one feature.
 
     Example:
         >>> Threat("linf", "8/255").eps
@@ -82,6 +82,10 @@ class Threat:
         eps = torch.as_tensor(self.eps, dtype=torch.float64)
         if not bool((eps >= 0).all()):
             raise InputError(f"ε was given as {brief(self.eps)}; expected a number that is not negative, in data units")
+        if self.norm.name == "l0" and bool(((eps > 0) & (eps < 1)).any()):
+            raise InputError(
+                f"ε was given as {brief(self.eps)} in l0, which counts the features that may change; expected 0, or 1 or more"
+            )
         finite = eps[eps.isfinite()]
         if self.norm.name == "linf" and finite.numel() and finite.max().item() > span.max().item() / 2 * (1 + 1e-9):
             most = finite.max().item()

@@ -242,3 +242,11 @@ def test_the_noise_of_one_draw_is_no_contradiction() -> None:
     torch.manual_seed(0)
     run = toy_run(data=(x, y), every_sample=True, chunk_size=200)
     assert not {"D06", "D07", "D08", "D10", "D13", "D17"} & set(ids(run.findings))
+
+
+def test_a_model_that_resists_one_step_only_is_overfitted() -> None:
+    assert found(fgsm=rows(5), pgd=rows(95)) == [("D47", "WARN")]
+    assert found(fgsm=rows(40), pgd=rows(100)) == []
+    assert found(fgsm=rows(5), pgd=rows(20)) == []
+    assert found(fgsm=rows(0, attacked=10), pgd=rows(10, attacked=10)) == []
+    assert found(pgd=rows(95)) == []

@@ -88,3 +88,9 @@ def test_a_training_whose_network_resists_one_step_only_is_alarmed() -> None:
     assert [(epoch.accuracy, epoch.fgsm, epoch.robust) for epoch in trained.history] == [(1, 1, 0)] * 2
     assert [one.id for one in trained.findings] == ["D28"]
     assert trained.best_epoch == 1
+
+
+def test_an_evaluation_finds_that_it_resists_one_step_only() -> None:
+    x, y = torch.full((30, 1, 1, 1), 0.5), torch.zeros(30, dtype=torch.int64)
+    run = eb.evaluate(Band(), (x, y), eb.Threat("linf", 0.3), suite=[eb.FGSM(), eb.PGD()])
+    assert "D47" in {one.id for one in run.findings}

@@ -38,6 +38,7 @@ def test_the_plan_says_it_all(run: Evaluation) -> None:
         reach=Real(2.923661),  # 1 + 0.5^(1/3) + 0.5^(2/3) + 0.5
         longest_step=Real(1.0),
         code={},
+        only_towards=(),
         settings={
             "first": 1.0,
             "steps": 4,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -44,7 +46,7 @@ def test_no_verb_leaves_ball_or_box(
     x0, g, x = inputs(seed, shape, kind, box)
     size = x0[0].numel()
     full = {"linf": 1.0, "l2": size**0.5, "l1": float(size), "l0": float(size)}[norm.name]
-    eps = share * full * (1 if norm.name == "l0" else box[1] - box[0])
+    eps = float(math.ceil(share * full)) if norm.name == "l0" else share * full * (box[1] - box[0])
     threat = Threat(norm, eps, *box)
     draw = Stream(0, torch.arange(len(x0)), 0)
     inside = threat.project(x, x0)

@@ -19,6 +19,7 @@ from epsball.paper.comparison_text import (
     ORDER,
     RATIO,
     RHO,
+    RHO_OF_LABELS,
     SAME_IMAGES,
     SECONDS,
     TARGETED,
@@ -52,6 +53,10 @@ def in_space(space: str, values: tuple[float, ...], eps: float, flat: tuple[floa
         near(value).of(RHO, attack=attack, norm="linf") for attack, value in zip((DEEPFOOL, FGSM), flat, strict=True)
     ]
     rows = [row.of(eps=eps if row.attack == FGSM else 0.0) for row in (*rhos, *flats)]
+    rows += [
+        near(1.1 * value, 12).of(RHO_OF_LABELS, attack=attack, norm="l2")
+        for attack, value in zip(ATTACKS, values, strict=True)
+    ]
     return Rows((*rows, near(1.02).of(RATIO, norm="l2"))).of(space=space)
 
 
@@ -127,7 +132,7 @@ def test_an_attack_that_finds_little_is_named() -> None:
 
 
 def test_tables_hold_either_space_and_the_papers_number_of_the_same_attack() -> None:
-    first, eps, flat = (table.filled(TRUE) for table in EXPERIMENT.tables)
+    first, labelled, eps, flat = (table.filled(TRUE) for table in EXPERIMENT.tables)
     rows = first[-len(ATTACKS) :]
     lines = {cells[2]: cells for cells in rows}
     assert rows[0][0] == "nin"
@@ -141,6 +146,8 @@ def test_tables_hold_either_space_and_the_papers_number_of_the_same_attack() -> 
     assert lines[DEEPFOOL][6].startswith("10 ")
     assert (lines[DEEPFOOL][3], lines[FGSM][3]) == ("99.0 % (94.0 … 104.0)", "–")
     assert lines[DEEPFOOL][4] == "10"
+    assert [cells[1] for cells in labelled[-5:]] == list(ATTACKS)
+    assert labelled[-5][2:] == ("12", "0.022 (0.021 … 0.0231) [0.023]", "11 (10.4 … 11.5)")
     assert eps[0][1:] == (OTHER, "0.1", "0.7")
     assert [cell.split()[0] for cell in flat[-1]] == ["nin", "0.1", "0.3", "3.00", "5", "6", "1.20"]
     assert [("[" in cell) for cell in flat[-1]] == [False, True, True, False, False, False, False]
@@ -180,6 +187,26 @@ def test_each_number_is_of_its_own_images_and_its_own_space() -> None:
         assert found_here.one(attack=DEEPFOOL, norm="linf").value == pytest.approx(size[right].mean().item())
         fgsm = found_here.one(attack=FGSM, norm="linf")
         assert fgsm.value <= view.rho(view.x + fgsm.eps, linf)[right].mean().item() * 1.0001
+
+
+def test_in_the_papers_own_sense_wrong_images_count_with_the_label_that_is_predicted() -> None:
+    (x, y), few = DATA, 20
+    model = eb.wrap(Affine())
+    predicted, wrong = model(x).argmax(1), torch.arange(len(y)) < 6
+    rows = compare(model, DATA, few, pixels(x)).where(quantity=RHO_OF_LABELS)
+    found = eb.DeepFool()(model, x, predicted, eb.Threat(eb.l2))
+    one = rows.one(attack=DEEPFOOL)
+    assert found.success.all()
+    assert one.n == len(y)
+    assert one.value == pytest.approx(found.relative.mean().item(), rel=1e-4)
+    same = rows.one(attack=SAME_IMAGES)
+    assert same.n == few
+    assert same.value == pytest.approx(found.relative[:few].mean().item(), rel=1e-4)
+    assert {row.attack: row.n for row in rows} == {DEEPFOOL: 60, FGSM: 60, SAME_IMAGES: 20, LBFGS: 20, TARGETED: 20}
+    assert rows.one(attack=LBFGS).value == pytest.approx(same.value, rel=0.02)
+    right = compare(model, (x[~wrong], y[~wrong]), few, pixels(x))
+    l2 = right.where(norm="l2", attack=DEEPFOOL)
+    assert l2.one(quantity=RHO_OF_LABELS).value == pytest.approx(l2.one(quantity=RHO).value), "all are right"
 
 
 def test_images_that_live_in_pixels_are_attacked_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from epsball.errors import InputError
-from epsball.record import read_examples, read_inputs, read_run
+from epsball.record import RunFolder, read_examples, read_inputs, read_run
 from epsball.record.files import table_bytes
 from epsball.record.manifest import json_bytes, read_manifest
+from epsball.record.ownership import LOCK
 from forgery import altered, contents, forge, seal
+from plans import PLAN
 from record.test_run_folder import FIRST, SECOND, STAGE, table, write
 
 if TYPE_CHECKING:
@@ -114,3 +116,18 @@ def test_a_missing_file_and_a_run_without_results_are_one_sentence(tmp_path: Pat
     (tmp_path / STAGE / "00001.parquet").unlink()
     with pytest.raises(InputError, match=rf"{STAGE}/00001.parquet is missing"):
         read_run(tmp_path)
+
+
+@pytest.mark.parametrize("steps", range(1, 6))
+def test_one_altered_bit_of_any_file_is_noticed_before_the_run_goes_on(steps: int, tmp_path: Path) -> None:
+    write(tmp_path, steps)
+    for file in sorted(file for file in tmp_path.rglob("*.*") if file.is_file() and file.name != LOCK):
+        content = file.read_bytes()
+        for place in (len(content) // 3, len(content) - 2):
+            file.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+            with pytest.raises(InputError):
+                RunFolder.open(tmp_path, PLAN)
+            with pytest.raises(InputError):
+                read_run(tmp_path)
+        file.write_bytes(content)
+    assert write(tmp_path).complete

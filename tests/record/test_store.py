@@ -14,6 +14,7 @@ import pytest
 
 from epsball.errors import FolderLostError, InputError
 from epsball.record import Finding, RunFolder
+from epsball.record.files import write_whole
 from epsball.record.in_memory import InMemory
 from plans import PLAN
 from record.test_run_folder import FIRST, IDS, LABEL, SECOND, STAGE, STEPS, X, chunk, table, write
@@ -132,3 +133,20 @@ def test_a_folder_that_is_moved_while_it_is_written_is_one_sentence(step: int, t
     assert not again or not list(path.iterdir())
     (tmp_path / "elsewhere").rename(path) if not again else None
     assert again or write(path).complete
+
+
+def test_a_folder_that_goes_away_while_its_last_file_is_written_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run"
+
+    def write_and_lose(place: Path, content: bytes) -> None:
+        write_whole(place, content)
+        path.rename(tmp_path / "elsewhere")
+
+    with closing(RunFolder.open(path, PLAN)) as folder:
+        for step in STEPS[:-1]:
+            step(folder)
+        monkeypatch.setattr("epsball.record.run_folder.write_whole", write_and_lose)
+        with pytest.raises(FolderLostError, match="was moved or deleted"):
+            STEPS[-1](folder)

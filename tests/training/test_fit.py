@@ -191,6 +191,18 @@ def test_a_damaged_checkpoint_is_said_to_be_so(tmp_path: Path, fraction: float) 
         fit(small(), stripes(), SHORT, checkpoint=path)
 
 
+def test_a_checkpoint_with_one_altered_bit_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run.pt"
+    fit(small(), stripes(), SHORT, checkpoint=path)
+    content = path.read_bytes()
+    for bit in torch.randint(8 * len(content), (60,), generator=torch.Generator().manual_seed(0)).tolist():
+        altered = bytearray(content)
+        altered[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(altered)
+        with pytest.raises(InputError, match="a damaged one; name another file, or delete it"):
+            fit(small(), stripes(), SHORT, checkpoint=path)
+
+
 def exploding(model: eb.Model, x: Tensor, y: Tensor, *, seed: int, ids: Tensor) -> Tensor:
     loss = standard(model, x, y, seed=seed, ids=ids)
     return loss / 0 if 3 in ids else loss

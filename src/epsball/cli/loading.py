@@ -71,7 +71,7 @@ def source(
     x, y = load_data(data, split, n)
     place = checked_device(device)
     loaded = _model(model, x, y, place, mean, std, outputs)
-    return Source(loaded, x.to(place), y.to(place), split if has_splits(data) else "")
+    return Source(loaded, x.to(place), y.to(place), split if has_splits(data, split) else "")
 
 
 def named_classes(data: str, split: str) -> tuple[str, ...]:

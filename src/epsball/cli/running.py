@@ -56,6 +56,8 @@ def conclude(
         names = " or ".join(map(str, run.plan.targets))
         note(f"{left_out} of {len(run) + left_out} samples have the label {names} already and are left out.")
     print_findings(run.findings)
+    if not run.attacks:
+        note("No number: the run ended after the clean pass and no attack was run; --anyway runs them.")
     print_result(results(run, title), document(run, out), as_json=as_json)
     if out is not None:
         trust = "" if runs_nothing(run.plan.model.source) else " --trust-source"

@@ -1,8 +1,9 @@
 """NumPy archives: `x` and `y`, or `images` and `labels`, or `x_test` and `y_test` and the same for `train`."""
 
+import math
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from epsball.data.source import Images, Source, checked_labels
 from epsball.errors import InputError
 
 _WHITE = 255
+LARGE, MOST_EXPANSION = 2**28, 100
+"""Bytes from which on an array must not have been compressed to less than a hundredth."""
 
 
 def read_arrays(path: Path, split: str) -> Source:
@@ -26,24 +29,59 @@ def read_arrays(path: Path, split: str) -> Source:
     Raises:
         InputError: a truncated archive, other names, shapes or ranges.
     """
+    pairs = [("x", "y"), ("images", "labels"), (f"x_{split}", f"y_{split}")]
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+            pair = next((pair for pair in pairs if set(pair) <= set(archive.files)), None)
+            if pair is not None:
+                _refuse_expansion(stream, [f"{name}.npy" for name in pair], path)
+                x, y = archive[pair[0]], archive[pair[1]]
+            names = list(archive.files)
+    except InputError:
+        raise
+    except Exception as error:  # a damaged archive makes NumPy and zipfile raise errors of many kinds
         raise InputError(f"{path} is truncated or no archive of numeric arrays ({error}); save it again") from error
-    pairs = [("x", "y"), ("images", "labels"), (f"x_{split}", f"y_{split}")]
-    pair = next((pair for pair in pairs if set(pair) <= set(arrays)), None)
     if pair is None:
         raise InputError(
-            f"{path} holds {', '.join(arrays) or 'nothing'}, expected x and y, or images and labels; "
+            f"{path} holds {', '.join(names) or 'nothing'}, expected x and y, or images and labels; "
             "save it with numpy.savez(path, x=…, y=…)"
         )
-    x, y = arrays[pair[0]], arrays[pair[1]]
     labels = checked_labels(y, str(path))
     if len(x) != len(labels):
         raise InputError(f"{path} holds {len(x)} images and {len(labels)} labels; give one label an image")
     images = _in_unit_box(_channels_first(x, path), path)
     return Source(labels, lambda rows: images[rows], whole=pair in pairs[:2])
+
+
+def _refuse_expansion(stream: IO[bytes], names: list[str], path: Path) -> None:
+    """Refuse an array whose header says more than is stored, and one that grows beyond measure.
+
+    Raises:
+        InputError: either is so.
+    """
+    with zipfile.ZipFile(stream) as archive:
+        for name in names:
+            with archive.open(name) as member:
+                shape, dtype = _header(member)
+                said, stored = math.prod(shape) * dtype.itemsize, archive.getinfo(name)
+                if said != stored.file_size - member.tell():
+                    raise InputError(
+                        f"{path}: {name} says that it holds {said:,} bytes and {stored.file_size:,} are stored; save it again"
+                    )
+            if said > LARGE and said > MOST_EXPANSION * stored.compress_size:
+                raise InputError(
+                    f"{path}: {name} grows from {stored.compress_size:,} to {said:,} bytes, which no pictures do; "
+                    "save it again with numpy.savez, uncompressed"
+                )
+
+
+def _header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = np.lib.format.read_magic(member)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(member)
+    if dtype.hasobject:
+        raise ValueError("Python objects in it would have to be run")
+    return shape, dtype
 
 
 def _channels_first(x: NDArray[Any], path: Path) -> NDArray[Any]:

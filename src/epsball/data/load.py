@@ -63,9 +63,9 @@ def class_names(name: str | Path, split: str = "test") -> tuple[str, ...]:
     return tuple(class_folders(path / split if (path / split).is_dir() else path))
 
 
-def has_splits(name: str) -> bool:
-    """Whether a set is divided into images to train on and images to test with; where not, both are all of its images."""
-    return not any(_find(name, split, None).whole for split in SPLITS)
+def has_splits(name: str, split: str = "test") -> bool:
+    """Whether a set has a part of its own for a split; where not, that is all of its images."""
+    return not _find(name, split, None).whole
 
 
 def _find(name: str, split: str, size: int | None) -> Source:

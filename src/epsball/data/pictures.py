@@ -1,6 +1,7 @@
-"""Encoded pictures to pixels: PNG, JPEG and whatever else Pillow reads."""
+"""Encoded pictures to pixels: PNG, JPEG and the like."""
 
 import io
+import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ from epsball.errors import InputError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "PPM", "TIFF")
+"""What is read; of other formats that Pillow knows, some start programs (PostScript) and few hold data sets."""
+MOST_PIXELS = 64_000_000
 _GREY = {"1", "L"}
 _COLOUR = {"RGB", "P", "RGBA", "LA", "PA", "CMYK", "YCbCr", "HSV", "LAB", "RGBX"}
 
@@ -70,11 +74,19 @@ def _pixels(name: str, content: bytes, size: int | None) -> NDArray[np.uint8]:
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 a picture library is imported where it is used
 
     try:
-        picture: Image.Image = Image.open(io.BytesIO(content))
-        picture.load()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is lower
+            picture: Image.Image = Image.open(io.BytesIO(content), formats=FORMATS)
+            if picture.width * picture.height > MOST_PIXELS:
+                raise Image.DecompressionBombError(f"{picture.width}x{picture.height} pixels")  # noqa: TRY301 (Pillow raises it too)
+            picture.load()
     except UnidentifiedImageError as error:
-        raise InputError(f"{name} is no picture that Pillow can read; give PNG or JPEG") from error
-    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"{name} is no picture of the kinds that are read; give PNG or JPEG") from error
+    except Image.DecompressionBombError as error:
+        raise InputError(
+            f"{name} has more than {MOST_PIXELS:,} pixels ({error}), too many for a picture to be classified; make it smaller"
+        ) from error
+    except Exception as error:  # a damaged picture makes Pillow raise errors of many kinds
         raise InputError(f"{name} is truncated or damaged ({error}); fetch or save it again") from error
     if picture.mode not in _GREY | _COLOUR:
         raise InputError(f"{name} has pixels of mode {picture.mode}, expected 8 bits a channel; convert it")

@@ -12,12 +12,15 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     batch_coupling,
     black_box,
     class_order,
+    eight_bits,
     groups,
     no_gradient_left,
     no_query,
     noise,
+    noise_alone,
     nothing_found,
     one_step,
+    one_step_only,
     outside_threat,
     overfitting,
     random_model,
@@ -30,6 +33,7 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     untrained,
     vanishing_gradient,
     wrong_gradient,
+    wrong_unit,
 )
 from epsball.diagnostics.base import CHECKS, Check, Observation, check, findings
 from epsball.diagnostics.outcome import Outcome, Traits

@@ -105,6 +105,7 @@ class Outcome:
         left_out: how many samples were given beside these and have the target of all attacks as their label.
         undefined: of every sample whose gradients held NaN or infinite entries, how many, by attack.
         blind: ids of samples for which some attack's gradients held nothing else.
+        eight_bits: of every success 1 if it is one when the image is rounded to 8 bits, else 0, by attack.
     """
 
     when: ClassVar[str] = "after"
@@ -122,6 +123,7 @@ class Outcome:
     left_out: int = 0
     undefined: Mapping[str, Sequence[int]] = field(default_factory=dict)
     blind: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    eight_bits: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def group(self, belongs: Callable[[Traits], bool]) -> Group:
         """The attacks whose traits say so, together."""

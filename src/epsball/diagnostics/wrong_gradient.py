@@ -22,11 +22,13 @@ ROWS = 8
 DIRECTIONS = 8
 NOISE = 1 / 8
 """How far from the samples the points of the test lie, as a fraction of the box: a plain background has ties and no derivative."""
-STEPS = (2.0**-11, 2.0**-8, 2.0**-6, 2.0**-5)
-"""Lengths of the differences, as fractions of the box: float32 rounds little at the first, bfloat16 at the last."""
+STEPS = (2.0**-11, 2.0**-8, 2.0**-6, 2.0**-5, 2.0**-4)
+"""Lengths of the differences, as fractions of the box: float32 rounds little at the first; bfloat16 and 4 bits need the last."""
 WRONG = 0.12
 """Fraction of the change that may be left unexplained beyond its even part: 0.05 in honest networks, 0.2 where a third is detached."""
 EVEN = 1.5
+SILENT = 0.2
+"""Part of the whole change that features may cause which never have a gradient; those that the model does not use cause none."""
 ROUNDING = 8
 BLOCK = 4
 IMAGE_DIMENSIONS = 4
@@ -59,6 +61,13 @@ def wrong_gradient(given: Preflight) -> Iterator[Observation]:
             "The gradient is not the derivative of the model's answers, so attacks that follow it are misled",
             f"{float(found[step].mean()):.0%} of what steps of {step:.1g} of the range change is not explained by it, "
             f"{DIRECTIONS} in random directions at each of {len(found[step])} samples",
+        )
+        return
+    silent = (points.gradient == 0).all(0)
+    if bool(silent.any()) and not bool(silent.all()) and (change := _silent_change(given, points, silent)) > SILENT:
+        yield Observation(
+            "The model's answers depend on features whose gradient is 0 everywhere, so attacks that follow it leave them as they are",
+            f"{int(silent.sum())} of {silent.numel()} features; moved alone, they cause {change:.0%} of the change",
         )
 
 
@@ -117,6 +126,18 @@ def _unexplained(given: Preflight, at: _Points, step: float) -> Tensor:
     change, norm = odd.square().sum(1).clamp_min(tiny), foretold.square().sum(1).clamp_min(tiny)
     explained = (odd * foretold).sum(1).clamp_min(0).square() / norm / change
     return 1 - explained - EVEN * (even.square().sum(1) / change).clamp_max(1)
+
+
+def _silent_change(given: Preflight, at: _Points, silent: Tensor) -> float:
+    """The root mean square of what the lead changes when the silent features move, relative to when all features do."""
+    threat = given.threat
+    moved = threat.clip(at.x + (threat.high - threat.low) * NOISE * at.direction)
+    with torch.no_grad():
+        alone, everything = (
+            (_lead(given.model(x), at.label, at.rival) - at.lead).square().mean().sqrt()
+            for x in (torch.where(silent, moved, at.x), moved)
+        )
+    return float(alone / everything.clamp_min(torch.finfo(torch.float64).tiny))
 
 
 def _lead(logits: Tensor, label: Tensor, rival: Tensor) -> Tensor:

@@ -22,13 +22,21 @@ if TYPE_CHECKING:
     from epsball.threat import Threat
 
 
+LEVELS = 255
+ON_LEVELS = 16
+"""Inputs that are looked at to tell whether all are 8-bit images."""
+SAME_LEVEL = 1e-4
+IMAGE_DIMENSIONS = 4
+
+
 @dataclass(frozen=True, eq=False)
 class Checked:
     """The rows of one chunk, its adversarial examples (ids and inputs), and notes about them.
 
     The notes are the ids of reported successes that do not count, by reason ("moved", "label"), and where a pass did not show
     all of the others again, the fraction of passes in which each did ("success_rate"). Where gradients held NaN or infinite
-    entries, their number for each such sample ("undefined"), and the ids of samples with nothing else ("blind").
+    entries, their number for each such sample ("undefined"), and the ids of samples with nothing else ("blind"). Where the inputs
+    are 8-bit images, of every success that counts, whether it is one in 8 bits ("eight_bits").
     """
 
     rows: AttackRows
@@ -65,6 +73,9 @@ def check_successes(samples: Samples, at: NDArray[np.int64], found: Found, threa
         "label": ids[tried[~again]].tolist(),
         "success_rate": rate[again].tolist() if (rate[again] < 1).any() else [],
         **_gradient_notes(found, ids),
+        **_eight_bit_notes(
+            samples, found.x[place[torch.from_numpy(again).to(place.device)]], label[tried[again]], threat
+        ),
     }
     distance = np.where(success, np.minimum(distance, float(threat.eps)), np.inf)
     after, confidence = samples.clean[at], samples.confidence[at]
@@ -91,6 +102,24 @@ def check_successes(samples: Samples, at: NDArray[np.int64], found: Found, threa
 def _gradient_notes(found: Found, ids: NDArray[np.int64]) -> Notes:
     undefined, blind = numpy_of(found.undefined), numpy_of(found.blind)
     return {"undefined": undefined[undefined > 0].tolist(), "blind": ids[blind].tolist()} if undefined.any() else {}
+
+
+def _eight_bit_notes(samples: Samples, x: torch.Tensor, label: NDArray[np.int64], threat: Threat) -> Notes:
+    """Rounding to the 256 levels of the box, as a saved picture is; inputs that lie between levels are no such pictures."""
+    if x.ndim != IMAGE_DIMENSIONS or not len(x) or not _on_levels(samples.x[:ON_LEVELS], threat):
+        return {}
+    wrong = answers(samples.model, _levels(x, threat), samples.batching.batch_size).wrong(label)[0]
+    return {"eight_bits": wrong.astype(np.int64).tolist()}
+
+
+def _levels(x: torch.Tensor, threat: Threat) -> torch.Tensor:
+    step = (threat.high - threat.low) / LEVELS
+    return threat.clip(threat.low + ((x.double() - threat.low) / step).round() * step).to(x.dtype)
+
+
+def _on_levels(x: torch.Tensor, threat: Threat) -> bool:
+    span = threat.high - threat.low
+    return bool(((_levels(x, threat) - x).abs() <= SAME_LEVEL * span).all())
 
 
 def _in_place(

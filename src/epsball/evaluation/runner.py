@@ -13,6 +13,7 @@ import numpy as np
 from epsball import diagnostics
 from epsball.attacks.base import UndefinedGradientError
 from epsball.certification.base import radii
+from epsball.diagnostics.base import CHECKS
 from epsball.errors import InputError, ModelError, UntrustworthyError
 from epsball.evaluation.replay_check import check_successes
 from epsball.record.columns import tabulate, to_attack
@@ -51,6 +52,7 @@ class Run:
         self._success_rates: list[float] = []
         self._undefined: dict[str, list[int]] = {}
         self._blind: set[int] = set()
+        self._eight_bits: dict[str, list[int]] = {}
         self._findings: list[Finding] = []
         self._passes = 1
 
@@ -87,7 +89,7 @@ class Run:
     @property
     def pointless(self) -> bool:
         """Whether a check before the first attack says that attacks would show nothing."""
-        return any(diagnostics.CHECKS[finding.id].ends for finding in self._findings)
+        return any(finding.id in CHECKS and CHECKS[finding.id].ends for finding in self._findings)
 
     def stopped(self) -> Evaluation:
         """What is known so far; the run stays incomplete, and the same call goes on with it once it is wanted anyway."""
@@ -170,6 +172,7 @@ class Run:
             dropped[reason] += notes.get(reason, [])
         self._undefined.setdefault(name, []).extend(notes.get("undefined", []))
         self._blind.update(notes.get("blind", []))
+        self._eight_bits.setdefault(name, []).extend(notes.get("eight_bits", []))
 
     def _chunks(self, name: str, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """Number and places of every chunk of the wanted samples."""
@@ -203,6 +206,7 @@ class Run:
             left_out=samples.left_out,
             undefined=self._undefined,
             blind=np.array(sorted(self._blind), np.int64),
+            eight_bits=self._eight_bits,
         )
         findings = [*self._findings, *diagnostics.after(outcome)]
         self._meter.finish()

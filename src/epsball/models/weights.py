@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+import zipfile
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -80,16 +81,20 @@ def _read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118 no mapping
-    except SafetensorError as error:
+    except (SafetensorError, OSError, KeyError, ValueError, AttributeError, TypeError, RuntimeError) as error:
         raise InputError(f"{path} is truncated or no safetensors file ({error}); fetch or save it again") from error
 
 
 def _read_torch(path: Path) -> State:
     try:
+        if zipfile.is_zipfile(path):
+            _refuse_expansion(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of unusual pickle protocols; what matters is the outcome
             with torch.serialization.safe_globals(_HARMLESS):
                 content = torch.load(path, map_location="cpu", weights_only=True)
+    except InputError:
+        raise
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path} holds Python objects that would have to be run, not only tensors; where you trust it, {_REMEDY}"
@@ -101,10 +106,34 @@ def _read_torch(path: Path) -> State:
     if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(f"{path} holds a {type(state).__name__}, expected tensors by name; {_REMEDY}")
     for name, value in state.items():
-        if value.is_meta or value.layout != torch.strided:
-            kind = "on the meta device, without values" if value.is_meta else f"stored as {value.layout}"
+        if kind := _no_dense_values(value):
             raise InputError(f"{path} holds {name} {kind}; expected dense tensors with values; {_REMEDY}")
     return {str(name): value for name, value in state.items()}
+
+
+def _no_dense_values(value: Tensor) -> str:
+    """Why a tensor is no array of numbers; empty where it is one."""
+    if value.is_meta:
+        return "on the meta device, without values"
+    if value.is_quantized:
+        return f"quantised, as {value.dtype}"
+    if value.is_nested or value.layout != torch.strided:
+        return "as a nested tensor" if value.is_nested else f"stored as {value.layout}"
+    return ""
+
+
+def _refuse_expansion(path: Path) -> None:
+    """Refuse an archive that would grow in memory: PyTorch stores tensors as they are.
+
+    Raises:
+        InputError: parts of it are compressed.
+    """
+    with zipfile.ZipFile(path) as archive:
+        for part in archive.infolist():
+            if part.compress_type != zipfile.ZIP_STORED:
+                raise InputError(
+                    f"{path} holds the compressed part {part.filename!r}, which torch.save does not write; {_REMEDY}"
+                )
 
 
 def _innermost(content: Any) -> Any:
@@ -140,6 +169,9 @@ def check_fit(net: nn.Module, state: State, origin: str) -> State:
             f"{name} {tuple(state[name].shape)} where {tuple(own[name].shape)} is expected"
             for name in own
             if name in state and state[name].shape != own[name].shape
+        ],
+        "complex where reals are expected": [
+            name for name in own if name in state and state[name].is_complex() > own[name].is_complex()
         ],
     }
     found = [

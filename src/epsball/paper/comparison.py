@@ -14,6 +14,7 @@ from epsball.attacks import DeepFool
 from epsball.geometry import l2, linf
 from epsball.goal import Goal
 from epsball.paper import comparison_text as text
+from epsball.paper.answers import labels
 from epsball.paper.comparison_text import (
     DEEPFOOL,
     ERROR,
@@ -22,6 +23,7 @@ from epsball.paper.comparison_text import (
     LBFGS,
     RATIO,
     RHO,
+    RHO_OF_LABELS,
     SAME_IMAGES,
     SECONDS,
     TARGETED,
@@ -94,7 +96,8 @@ def _setting(lab: Lab) -> str:
     return (
         f"{' and '.join(used)}; the first test images, for DeepFool and FGSM and for L-BFGS: {sizes}. ρ is the mean over those "
         "that are classified correctly and found; all rows of L-BFGS, and DeepFool's beside them, over those that each of the three "
-        "found. Each attack is run in the space it is measured in: in the network's input space nothing is clipped, pixels stay in "
+        "found. ρ in the paper's own sense is the mean over all images on which an attack changed the predicted label, the wrong among "
+        "them. Each attack is run in the space it is measured in: in the network's input space nothing is clipped, pixels stay in "
         "[0, 1]. FGSM as in its paper, in float32; L-BFGS to a target: a wrong label drawn at random. Seconds a sample in pixels, in "
         f"one batch on {torch.get_num_threads()} thread(s).{shortened(lab, [(each.network, each.data) for each in NETWORKS])}"
     )
@@ -110,7 +113,9 @@ def _network(lab: Lab, name: str, model: Model, test: Data, counts: tuple[int, i
     n, few = counts
     x, y = test[0][:n], test[1][:n]
     error = lab.step(NAME, f"{name} error", _error, model, test)
-    return Rows((*error, *lab.step(NAME, f"{name} {n} {few}", compare, model, (x, y), few, space))).of(network=name)
+    return Rows((*error, *lab.step(NAME, f"{name} {n} {few} labels", compare, model, (x, y), few, space))).of(
+        network=name
+    )
 
 
 def _error(model: Model, data: Data) -> Rows:
@@ -188,6 +193,31 @@ class Attacked:
         )
         return Rows((*rows, if_any(mean, same / other).of(RATIO, attack=SAME_IMAGES, norm=l2.name)))
 
+    def changed_labels(self, predicted: Tensor, targets: Tensor) -> Rows:
+        """ρ in the paper's own sense: of every image on which an attack changed the label predicted, right or wrong.
+
+        Args:
+            predicted: the labels predicted `(N,)`.
+            targets: of L-BFGS for the first few images, none of them the label predicted.
+        """
+        (deepfool, lbfgs, targeted, _), few = self.found, len(targets)
+        rest = (~self.right).nonzero().squeeze(1)
+        view, given, kept = self.view[rest], predicted[rest], rest[rest < few]
+        part, goal = self.view[kept], Goal.towards(targets[kept], predicted[kept])
+        own = DeepFool()(view.model, view.x, given, view.threat(l2)).x
+        values = {
+            DEEPFOOL: (deepfool.x, rest, own),
+            FGSM: (self.fgsm, rest, fgsm_examples(view, given, self.eps)),
+            SAME_IMAGES: (deepfool.x[:few], kept, own[rest < few]),
+            LBFGS: (lbfgs.x, kept, attacks.LBFGS()(part.model, part.x, predicted[kept], part.threat(l2)).x),
+            TARGETED: (targeted.x, kept, attacks.LBFGS()(part.model, part.x, goal, part.threat(l2)).x),
+        }
+        rows = list[Row]()
+        for attack, (points, at, others) in values.items():
+            rho = self.view[: len(points)].rho(points.index_copy(0, at, others))
+            rows.append(if_any(mean, rho[rho > 0]).of(RHO_OF_LABELS, attack=attack, norm=l2.name))
+        return Rows(tuple(rows))
+
 
 @contextmanager
 def _timed(seconds: dict[str, float], attack: str, images: int) -> Iterator[None]:
@@ -200,13 +230,18 @@ def compare(model: Model, data: Data, few: int, space: Space) -> Rows:
     """ρ of the attacks in l2 and linf, run in pixels and in the network's input space, fractions found and times."""
     x, y = data
     right, near = ~wrong(model, x, y), pixels(x)
-    targets = _others(y[:few], model(x[:1]).shape[1])
+    predicted, classes = labels(model, x), model(x[:1]).shape[1]
+    targets = _others(y[:few], classes)
     spaces = [near] if space.name == near.name else [near, space]
     attacked = {each.name: Attacked.of(each.view(model, x), y, targets, right) for each in spaces}
     spent = attacked[near.name].seconds
     return Rows.gathered(
         [
             *(found.rhos().of(space=name) for name, found in attacked.items()),
+            *(
+                found.changed_labels(predicted, _others(predicted[:few], classes)).of(space=name)
+                for name, found in attacked.items()
+            ),
             attacked[space.name].success().of(space=space.name),
             *(exactly(value).of(SECONDS, attack=attack, space=near.name) for attack, value in spent.items()),
         ]

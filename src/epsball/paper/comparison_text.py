@@ -51,6 +51,7 @@ THEIRS = (DEEPFOOL, FGSM, TARGETED)
 """Those of the paper's figure."""
 
 ERROR, RHO, FOUND, SECONDS, RATIO = "error", "ρ", "found", "seconds a sample", "ρ of DeepFool / ρ of L-BFGS"
+RHO_OF_LABELS = "ρ of a change of the predicted label"
 TIMES_SMALLER, ABOVE_LBFGS, ENOUGH = 3.5, 1.05, 0.9
 ORDER = ("lenet-mnist", "fc-500-150", "lenet-cifar", "nin")
 """From the most robust to the least, as in the paper."""
@@ -211,6 +212,19 @@ TABLES = (
             "time": _spent,
         },
         _of_figure_4,
+    ),
+    Table(
+        "The paper's own sense of ρ: the mean over all images, right or wrong, on which an attack changed the label predicted, with "
+        "FGSM over all; the numbers of the paper in square brackets",
+        ("network", "attack"),
+        {
+            "network": "network",
+            "attack": "attack",
+            "n": lambda line: str(line.rows[-1].n),
+            "ρ, network's input space": lambda line: decimal(line.rows[-1]) + _beside("rho", line),
+            "ρ, pixels": decimals(space=PIXELS),
+        },
+        where(quantity=RHO_OF_LABELS),
     ),
     Table(
         "FGSM's ε, the smallest that fools 90 % of the images",

@@ -180,6 +180,7 @@ def _tables(result: Result) -> list[dict[str, Any]]:
     return [
         {"caption": worded(table.caption, rows), "columns": tuple(table.cells), "rows": table.filled(rows)}
         for table in result.experiment.tables
+        if table.rows(rows)
     ]
 
 

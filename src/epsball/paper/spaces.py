@@ -82,7 +82,7 @@ class View:
     low: float
     high: float
 
-    def __getitem__(self, rows: slice) -> View:
+    def __getitem__(self, rows: slice | Tensor) -> View:
         """Return the view of some of the images."""
         return View(self.model, self.x[rows], self.there[rows], self.low, self.high)
 

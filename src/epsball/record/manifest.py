@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MANIFEST, INPUTS, CLEAN, SAMPLES = "run.json", "inputs.safetensors", "clean.parquet", "samples.parquet"
 FORMAT: Literal[3] = 3
 
+LONGEST = 400
+"""Characters of what the parser says."""
+
 FileName = Annotated[str, Meta(pattern=r"^(?!.*\.\.)[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*\Z")]
 Seconds = Annotated[float, Meta(ge=0)]
 
@@ -112,9 +115,15 @@ def read_manifest(folder: Path) -> Manifest:
         return msgspec.json.decode(content, type=Manifest, dec_hook=real)
     except (msgspec.DecodeError, ValueError, OverflowError, RecursionError) as error:
         raise InputError(
-            f"{path} ({len(content):,} bytes) is not as epsball writes it in format {FORMAT}: {error}; "
+            f"{path} ({len(content):,} bytes) is not as epsball writes it in format {FORMAT}: {_short(error)}; "
             "restore it, or evaluate again into another folder"
         ) from error
+
+
+def _short(error: Exception) -> str:
+    """What is wrong and where, without the middle of a name that goes on for pages."""
+    text = str(error)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]}…{text[-LONGEST // 2 :]}"
 
 
 def altered_files(folder: Path, manifest: Manifest) -> Iterator[str]:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+SHOWN = 100
+"""Characters of a value that a sentence shows."""
+
 Count = Annotated[int, Meta(ge=0)]
 Size = Annotated[int, Meta(ge=1)]
 
@@ -60,7 +63,7 @@ class DataPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     shape: tuple[Size, ...]
     classes: Size
     dtype: Literal["float16", "bfloat16", "float32", "float64"]
-    left_out: Count = 0
+    left_out: Count
     names: tuple[str, ...] = ()
 
 
@@ -98,7 +101,7 @@ class AttackPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     longest_step: Real | None
     settings: dict[str, Any]
     code: dict[str, str]
-    only_towards: tuple[int, ...] = ()
+    only_towards: tuple[int, ...]
 
 
 class BatchingPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -165,7 +168,7 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def _finite_numbers(**given: float | list[Any] | tuple[tuple[float, ...], ...] | None) -> None:
     for name, value in given.items():
         if value is not None and not np.isfinite(np.asarray(value, np.float64)).all():
-            raise ValueError(f"Expected finite `{name}`, got {value}")
+            raise ValueError(f"Expected finite `{name}`, got {str(value)[:SHOWN]}")
 
 
 INCIDENTAL = (
@@ -225,4 +228,4 @@ def real(kind: type, value: object) -> Real:
     """
     if kind is Real and (value == "inf" or (isinstance(value, int | float) and not isinstance(value, bool))):
         return Real(value)
-    raise ValueError(f"Expected a number or 'inf', got {value!r}")
+    raise ValueError(f"Expected a number or 'inf', got {repr(value)[:SHOWN]}")

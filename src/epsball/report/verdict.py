@@ -30,7 +30,8 @@ def verdict(run: Evaluation) -> dict[str, str]:
         badge, tone = f"Trusted, with {warned} warning{'s' * (warned > 1)}", "warn"
     else:
         badge, tone = "Trusted: every reported error was checked again", ""
-    return {"badge": badge, "tone": tone, "headline": _headline(run), "meaning": _meaning(run)}
+    so_far = "" if run.complete else "So far: "
+    return {"badge": badge, "tone": tone, "headline": so_far + _headline(run), "meaning": _meaning(run)}
 
 
 def _ended(run: Evaluation) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from epsball.errors import InputError, OtherConfigurationError
-from epsball.record.files import write_whole
+from epsball.record.files import sha256, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +62,8 @@ class Checkpoint:
         stream = io.BytesIO()
         weights = {"net": state.net.state_dict(), "optimiser": state.optimiser.state_dict(), "best": state.best}
         torch.save({"spec": json.dumps(self.spec), "history": json.dumps(state.history), **weights}, stream)
-        write_whole(self.path, stream.getvalue())
+        content = stream.getvalue()
+        write_whole(self.path, content + b"\n" + sha256(content).encode())
 
     def restore(self, state: State) -> None:
         """Set the state as it was, where the file exists.
@@ -73,7 +74,7 @@ class Checkpoint:
         if not self.path.exists():
             return
         try:
-            stored = torch.load(self.path, map_location="cpu", weights_only=True)
+            stored = torch.load(io.BytesIO(_unaltered(self.path)), map_location="cpu", weights_only=True)
             spec, history = json.loads(stored["spec"]), json.loads(stored["history"])
             net, optimiser, best = stored["net"], stored["optimiser"], stored.get("best")
         except Exception as error:  # torch raises what its unpickler and its archive reader raise
@@ -86,9 +87,26 @@ class Checkpoint:
                     f"{self.path} belongs to another run: its {name} is {spec.get(name)}, now {self.spec[name]}; "
                     "name another file, or delete it"
                 )
-        state.net.load_state_dict(net)
-        state.optimiser.load_state_dict(optimiser)
+        try:
+            state.net.load_state_dict(net)
+            state.optimiser.load_state_dict(optimiser)
+        except Exception as error:  # torch raises what it meets in a state of another form
+            raise InputError(
+                f"{self.path} does not hold the state of this run; name another file, or delete it"
+            ) from error
         state.history, state.best = list(history), best
+
+
+def _unaltered(path: Path) -> bytes:
+    """The content before its digest, which is the last line: PyTorch alone does not notice an altered bit in a weight.
+
+    Raises:
+        ValueError: the digest is another one.
+    """
+    content, _, digest = path.read_bytes().rpartition(b"\n")
+    if sha256(content).encode() != digest:
+        raise ValueError("its digest differs")
+    return content
 
 
 def describe(

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from epsball.errors import InputError
 from epsball.models.adapters.base import SCHEMES, Options, put_weights, split_weights
 from epsball.models.adapters.onnx_edit import cut_softmax, loosen_batch, sides_of
+from epsball.models.adapters.onnx_limits import excess
 from epsball.models.fixed_batch import FixedBatch, needs_groups
 from epsball.models.wrap import wrap
 
@@ -149,6 +150,14 @@ def _parsed(path: Path) -> ModelProto:
         raise _unreadable(path, _first_line(error)) from error
     if not model.graph.node or not model.opset_import:
         raise _unreadable(path, "it holds no graph, or not its version")
+    try:
+        reason = excess(model)
+    except Exception as error:  # onnx's own checks raise errors of many kinds
+        raise _unreadable(path, _first_line(error)) from error
+    if reason:
+        raise InputError(
+            f"{path} holds {reason}, more than a classifier of images needs; export the network without it"
+        )
     return model
 
 

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from epsball.models.networks.network import Shape
 
 
+_MOST, _WIDEST = 2**60, 2**12
+"""Weights between an image and the widest of layers or the classes that a file may claim; beyond it their number overflows."""
+_SHOWN = 40
+
+
 @SCHEMES.register("zoo")
 def read(rest: str, options: Options) -> Model:
     """Return a network of the catalogue; shape and classes are those given, else those the weights were saved with.
@@ -44,7 +49,16 @@ def _saved_for(metadata: Mapping[str, str], weights: str) -> tuple[Shape | None,
         return None, None
     try:
         channels, height, width = (int(side) for side in metadata["shape"].split(","))
-        return (channels, height, width), int(metadata["classes"])
+        classes = int(metadata["classes"])
     except (ValueError, KeyError) as error:
-        given = f"shape {metadata['shape']!r} and classes {metadata.get('classes')!r}"
-        raise InputError(f"{weights} was saved with {given}; expected 'C,H,W' and a number: save it again") from error
+        raise _nonsense(metadata, weights) from error
+    sides = (channels, height, width, classes)
+    if min(sides) < 1 or channels * height * width * max(classes, _WIDEST) > _MOST:
+        raise _nonsense(metadata, weights)
+    return (channels, height, width), classes
+
+
+def _nonsense(metadata: Mapping[str, str], weights: str) -> InputError:
+    classes = metadata.get("classes")
+    given = f"shape {metadata['shape'][:_SHOWN]!r} and classes {classes and classes[:_SHOWN]!r}"
+    return InputError(f"{weights} was saved with {given}; expected 'C,H,W' and a number: save it again")
