@@ -13,8 +13,6 @@ Exception
 
 from __future__ import annotations
 
-from typing import Any
-
 
 class InputError(ValueError):
     """Something the user gave cannot be used."""
@@ -55,7 +53,7 @@ def brief(value: object) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def _end(value: Any, name: str) -> str:
+def _end(value: object, name: str) -> str:
     try:
         return f"{float(getattr(value, name)()):g}"
     except (TypeError, ValueError, RuntimeError):  # of complex numbers, or texts

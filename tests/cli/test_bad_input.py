@@ -58,7 +58,7 @@ def test_models_that_cannot_be_used(call: Call, model: str, parts: list[str]) ->
     ("x", "y", "parts"),
     [
         (GOOD * 2 - 1, LABELS, ["normalis"]),
-        (np.where(GOOD > 0.5, np.nan, GOOD), LABELS, ["nan"]),
+        (np.where(GOOD > 0.5, np.nan, GOOD), LABELS, ["NaN"]),
         (GOOD, LABELS[:3], ["3 labels"]),
         (GOOD, LABELS + 0.5, ["float"]),
         (GOOD, LABELS - 1, ["-1"]),
