@@ -40,10 +40,12 @@ def test_what_is_not_found_is_left_out() -> None:
 
 
 def test_run_rho_is_that_of_the_nearest_errors() -> None:
-    run = eb.evaluate(affine, (LINE, LABEL), eb.Threat(eb.l2), suite=[eb.DeepFool()])
+    run = eb.evaluate(affine, (LINE, LABEL), eb.Threat(eb.l2), suite=[eb.DeepFool()], anyway=True)
     assert run.rho == metrics.rho(run) == pytest.approx(float(metrics.rho(run, "deepfool")))
     assert (run.rho.n, run.rho.left_out) == (4, {"wrong": 1, "not found": 0, "zero": 1})
-    both = eb.evaluate(affine, (LINE, LABEL), eb.Threat(eb.l2, 0.49), suite=[eb.PGD(steps=3), eb.DeepFool()])
+    both = eb.evaluate(
+        affine, (LINE, LABEL), eb.Threat(eb.l2, 0.49), suite=[eb.PGD(steps=3), eb.DeepFool()], anyway=True
+    )
     nearest = torch.tensor(both.upper)[both.clean == both.label] / LINE.flatten()[both.clean == both.label]
     assert both.rho == pytest.approx(nearest[nearest.isfinite()].mean().item())
 
