@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from lying_models import Net
 
 HERE = Path(__file__).parent
-EPS = 0.1
+EPS = 0.11
+"""Not 0.1, which is one and a half of 15 levels: there rounding alone decides."""
+WITHIN = EPS - 1e-6
+"""So that no point lies outside by rounding."""
 OVERSTATED = 0.02
 
 
@@ -51,6 +54,11 @@ class Row:
         return min(self.refed, self.bpda, self.search)
 
     @property
+    def blind_spot(self) -> bool:
+        """Whether only the random search shows that it is overstated: that takes a suite that searches without gradients."""
+        return self.trusted and self.true + OVERSTATED < self.claimed <= min(self.refed, self.bpda) + OVERSTATED
+
+    @property
     def wrong(self) -> bool:
         """Whether it is overstated and trusted, or honest and not trusted."""
         return (self.trusted and self.claimed > self.true + OVERSTATED) or (self.honest and not self.trusted)
@@ -68,7 +76,7 @@ def climb(net: Net, twin: Net, x: Tensor, y: Tensor, steps: int, restarts: int) 
     rows = torch.arange(len(x))
     for restart in range(restarts):
         draw = torch.Generator().manual_seed(restart)
-        z = x + EPS * (2 * torch.rand(x.shape, generator=draw) - 1) * bool(restart)
+        z = x + WITHIN * (2 * torch.rand(x.shape, generator=draw) - 1) * bool(restart)
         for step in range(steps):
             leaf = z.clamp(0, 1).requires_grad_()
             answer = twin(leaf)
@@ -81,15 +89,15 @@ def climb(net: Net, twin: Net, x: Tensor, y: Tensor, steps: int, restarts: int) 
             gap = seen[rows, other] - seen[rows, y]
             loss = gap if restart % 2 else torch.nn.functional.cross_entropy(seen, y, reduction="none")
             g = torch.autograd.grad(loss.sum(), leaf)[0].nan_to_num(0, 0, 0)
-            length = EPS * (0.02 ** (step / steps))
-            z = (leaf.detach() + length * g.sign()).clamp(x - EPS, x + EPS).clamp(0, 1)
+            length = WITHIN * (0.02 ** (step / steps))
+            z = (leaf.detach() + length * g.sign()).clamp(x - WITHIN, x + WITHIN).clamp(0, 1)
     return best, right
 
 
 def search(net: Net, x: Tensor, y: Tensor, queries: int) -> Tensor:
     """Random search: rectangles of ±ε that shrink, kept where the margin falls; return which rows are right."""
     draw = torch.Generator().manual_seed(7)
-    z = (x + EPS * torch.randn(*x.shape[:2], 1, x.shape[3], generator=draw).sign()).clamp(0, 1)
+    z = (x + WITHIN * torch.randn(*x.shape[:2], 1, x.shape[3], generator=draw).sign()).clamp(0, 1)
     alive = left(net, x, y).nonzero().squeeze(1)
     lead = torch.full((len(x),), torch.inf)
     for query in range(queries):
@@ -101,7 +109,7 @@ def search(net: Net, x: Tensor, y: Tensor, queries: int) -> Tensor:
             top, start = (int(torch.randint(x.shape[-1] - side + 1, (1,), generator=draw)) for _ in range(2))
             signs = (torch.rand(len(alive), 1, 1, 1, generator=draw) < 0.5).float() * 2 - 1  # noqa: PLR2004 - a coin
             place = (..., slice(top, top + side), slice(start, start + side))
-            trial[place] = (x[alive][place] + EPS * signs).clamp(0, 1)
+            trial[place] = (x[alive][place] + WITHIN * signs).clamp(0, 1)
         with torch.no_grad():
             logits = net(trial).double()
         label = y[alive]
@@ -138,14 +146,15 @@ def table(rows: list[Row], n: int, queries: int) -> Iterator[str]:
     lies = sum(not row.honest for row in rows)
     yield "# Gradients that lie\n"
     yield (
-        "Written by `python benchmarks/lying_gradients.py`. Robust accuracy in linf at ε = 0.1 of small networks on "
+        "Written by `python benchmarks/lying_gradients.py`. Robust accuracy in linf at ε = 0.11 of small networks on "
         f"{n} images of scikit-learn's digits, as `evaluate` with the suite *quick* gives it, and as three attacks from outside leave "
         "it: the twin's adversarial images fed to the model, BPDA with the twin's gradient (four restarts), and a random search of "
         f"{queries:,} queries, written here in place of the Square of pyautoattack. The true value is at most the least of them.\n"
     )
     yield (
         f"{lies} models that lie or are masked, {len(rows) - lies} honest ones. Overstated by more than 2 points and trusted, or "
-        f"honest with a FAIL: {', '.join(row.name for row in bad) or 'none'}.\n"
+        f"honest with a FAIL: {', '.join(row.name for row in bad) or 'none'}; only the random search shows it of: "
+        f"{', '.join(row.name for row in bad if row.blind_spot) or 'none'}.\n"
     )
     yield "| model | honest | clean | claimed | true at most | re-fed | BPDA | search | trusted | FAIL |"
     yield "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- | --- |"
@@ -164,7 +173,7 @@ def main() -> None:
     """Measure all cases, and write the table and the figures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--n", type=int, default=300, help="test images")
-    parser.add_argument("--queries", type=int, default=5000, help="of the random search, for each image")
+    parser.add_argument("--queries", type=int, default=2000, help="of the random search, for each image")
     parser.add_argument("--steps", type=int, default=30, help="of BPDA, in each of four restarts")
     parser.add_argument("--only", nargs="+", default=[""], help="parts of the names of the cases that are run")
     parser.add_argument("--out", type=Path, default=HERE / "results")

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     remedy="give the model a gradient that is finite at these samples, or leave them out and say so",
 )
 def no_gradient_left(run: Outcome) -> Iterator[Observation]:
-    """No sample must count as robust for which an attack's gradients held nothing but NaN and infinities."""
+    """No sample must count as robust for which more than 1 % of an attack's gradient entries were NaN or infinite."""
     if not len(run.blind):
         return
     safe = run.ids[run.robust & np.isin(run.ids, run.blind)]
     if len(safe):
         yield Observation(
-            "Samples count as robust at which the model has no gradient that is a number",
+            "Samples count as robust at which much of the model's gradient is NaN or infinite, and was not followed",
             f"{len(safe)} samples, sample {safe.min()} among them",
         )

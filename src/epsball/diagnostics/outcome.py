@@ -104,7 +104,7 @@ class Outcome:
         passes: how many passes that were.
         left_out: how many samples were given beside these and have the target of all attacks as their label.
         undefined: of every sample whose gradients held NaN or infinite entries, how many, by attack.
-        blind: ids of samples for which some attack's gradients held nothing else.
+        blind: ids of samples for which more than 1 % of the entries of some attack's gradients were.
         eight_bits: of every success 1 if it is one when the image is rounded to 8 bits, else 0, by attack.
     """
 

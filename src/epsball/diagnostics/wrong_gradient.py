@@ -27,6 +27,8 @@ STEPS = (2.0**-11, 2.0**-8, 2.0**-6, 2.0**-5, 2.0**-4)
 WRONG = 0.12
 """Fraction of the change that may be left unexplained beyond its even part: 0.05 in honest networks, 0.2 where a third is detached."""
 EVEN = 1.5
+UNCONFIRMED = 0.6
+"""What may be unexplained and even together at the best h; if it is more, no derivative is seen, as behind rounding to few levels."""
 SILENT = 0.2
 """Part of the whole change that features may cause which never have a gradient; those that the model does not use cause none."""
 ROUNDING = 8
@@ -48,19 +50,23 @@ def wrong_gradient(given: Preflight) -> Iterator[Observation]:
     L is the lead of the label over the next class at a point near a sample, d a vector of random signs. The odd change
     (L(x + h d) - L(x - h d)) / 2 must be proportional to <∇L, h d> over the directions of a sample. The even change
     (L(x + h d) + L(x - h d)) / 2 - L(x), which no derivative explains, is what bends, jumps and rounding leave at this h;
-    1.5 times its square may be unexplained among the odd ones too, which is more than those leave there. The worst h counts.
+    1.5 times its square may be unexplained among the odd ones too, which is more than those leave there. The worst h counts; at the
+    best one, both must be small.
     """
     try:
         points = _points(given)
     except (ModelError, RuntimeError):  # an attack that needs gradients will say so, others never meet this
         return
     found = {step: _unexplained(given, points, step) for step in STEPS}
-    step = max(found, key=lambda length: float(found[length].mean()))
-    if float(found[step].mean()) > WRONG:
+    worst = max(STEPS, key=lambda step: found[step][0] - EVEN * found[step][1])
+    best = min(STEPS, key=lambda step: sum(found[step]))
+    wrong = found[worst][0] - EVEN * found[worst][1] > WRONG
+    if wrong or sum(found[best]) > UNCONFIRMED:
+        step = worst if wrong else best
         yield Observation(
             "The gradient is not the derivative of the model's answers, so attacks that follow it are misled",
-            f"{float(found[step].mean()):.0%} of what steps of {step:.1g} of the range change is not explained by it, "
-            f"{DIRECTIONS} in random directions at each of {len(found[step])} samples",
+            f"{found[step][0]:.0%} of what steps of {step:.1g} of the range change is not explained by it, "
+            f"{DIRECTIONS} in random directions at each of {len(points.x) // DIRECTIONS} samples",
         )
         return
     silent = (points.gradient == 0).all(0)
@@ -113,8 +119,8 @@ def _directions(signs: Tensor) -> Tensor:
     return signs.index_copy(0, torch.arange(1, len(signs), 2, device=signs.device), blocks.to(signs))
 
 
-def _unexplained(given: Preflight, at: _Points, step: float) -> Tensor:
-    """The fraction of the odd change's square that the gradient leaves unexplained, less the even part's, for each sample `(rows,)`."""
+def _unexplained(given: Preflight, at: _Points, step: float) -> tuple[float, float]:
+    """The square of the odd change that the gradient leaves unexplained, and of the even one, as fractions of the odd one's."""
     span = (given.threat.high - given.threat.low) * step
     ahead, behind = given.threat.clip(at.x + span * at.direction), given.threat.clip(at.x - span * at.direction)
     with torch.no_grad():
@@ -125,7 +131,7 @@ def _unexplained(given: Preflight, at: _Points, step: float) -> Tensor:
     tiny = torch.finfo(torch.float64).tiny
     change, norm = odd.square().sum(1).clamp_min(tiny), foretold.square().sum(1).clamp_min(tiny)
     explained = (odd * foretold).sum(1).clamp_min(0).square() / norm / change
-    return 1 - explained - EVEN * (even.square().sum(1) / change).clamp_max(1)
+    return float((1 - explained).mean()), float((even.square().sum(1) / change).clamp_max(1).mean())
 
 
 def _silent_change(given: Preflight, at: _Points, silent: Tensor) -> float:

@@ -26,6 +26,8 @@ LEVELS = 255
 ON_LEVELS = 16
 """Inputs that are looked at to tell whether all are 8-bit images."""
 SAME_LEVEL = 1e-4
+BLIND = 0.01
+"""Fraction of a gradient's entries that may be undefined before features that matter are left out."""
 IMAGE_DIMENSIONS = 4
 
 
@@ -35,7 +37,7 @@ class Checked:
 
     The notes are the ids of reported successes that do not count, by reason ("moved", "label"), and where a pass did not show
     all of the others again, the fraction of passes in which each did ("success_rate"). Where gradients held NaN or infinite
-    entries, their number for each such sample ("undefined"), and the ids of samples with nothing else ("blind"). Where the inputs
+    entries, their number for each such sample ("undefined"), and the ids of samples with more than 1 % of them ("blind"). Where the inputs
     are 8-bit images, of every success that counts, whether it is one in 8 bits ("eight_bits").
     """
 
@@ -100,7 +102,8 @@ def check_successes(samples: Samples, at: NDArray[np.int64], found: Found, threa
 
 
 def _gradient_notes(found: Found, ids: NDArray[np.int64]) -> Notes:
-    undefined, blind = numpy_of(found.undefined), numpy_of(found.blind)
+    undefined = numpy_of(found.undefined)
+    blind = undefined > BLIND * numpy_of(found.gradients) * found.x[0].numel()
     return {"undefined": undefined[undefined > 0].tolist(), "blind": ids[blind].tolist()} if undefined.any() else {}
 
 
