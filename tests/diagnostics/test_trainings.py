@@ -23,6 +23,7 @@ HONEST = TrainingHistory(
     held_out=True,
     robust=np.array([0.1, 0.5, 0.6]),
     fgsm=np.array([0.2, 0.6, 0.7]),
+    steps=50,
 )
 
 
@@ -39,6 +40,11 @@ def test_a_network_that_guesses_has_learnt_nothing() -> None:
     assert found(predicted=(LABEL * 7 + 3) % 10) == [("D45", "FAIL")]
     assert found(predicted=np.full(200, 3)) == [("D45", "FAIL")]
     assert "its own training samples" in after_training(replace(HONEST, predicted=LABEL * 0, held_out=False))[0].message
+
+
+def test_after_a_few_steps_a_network_that_guesses_has_hardly_begun() -> None:
+    assert found(predicted=np.full(200, 3), steps=49) == [("D48", "WARN")]
+    assert found(steps=1) == []
 
 
 def test_one_label_for_all_is_a_guess_also_where_that_label_is_frequent() -> None:

@@ -21,6 +21,7 @@ class TrainingHistory:
         held_out: whether these samples were kept out of the training.
         robust: accuracy under PGD after each epoch (e,); empty where it was not measured.
         fgsm: accuracy under FGSM on the same samples after each epoch (e,); empty likewise.
+        steps: how often the weights were changed.
     """
 
     when: ClassVar[str] = "training"
@@ -31,3 +32,4 @@ class TrainingHistory:
     held_out: bool
     robust: NDArray[np.float64]
     fgsm: NDArray[np.float64]
+    steps: int

@@ -1,4 +1,4 @@
-"""D45."""
+"""D45 and D48."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from epsball.diagnostics.training_history import TrainingHistory
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+FEW_STEPS = 50
+
 
 @check(
     "D45",
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
 )
 def untrained(history: TrainingHistory) -> Iterator[Observation]:
     """A trained network must do better than guessing on samples held out, or on those that it was trained on where none are."""
-    if seen := guess(history.label, history.predicted, history.classes):
+    if history.steps >= FEW_STEPS and (seen := guess(history.label, history.predicted, history.classes)):
         where = "held-out" if history.held_out else "its own training"
         yield Observation(f"The network has learnt nothing: it guesses on {where} samples", seen)
+
+
+@check("D48", "WARN", TrainingHistory, remedy="train for more epochs, or on more samples")
+def barely_trained(history: TrainingHistory) -> Iterator[Observation]:
+    """After fewer than 50 steps a network that guesses has not failed to learn: it has hardly begun."""
+    if history.steps < FEW_STEPS and (seen := guess(history.label, history.predicted, history.classes)):
+        yield Observation(f"The network guesses after {history.steps} steps of training", seen)

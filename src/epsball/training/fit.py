@@ -151,11 +151,15 @@ def fit(
         history = _epochs(run, state, held_out, file, seed, moved)
     peak = None if state.best is None else _finished(model, recipe, state.best)
     last = _finished(model, recipe)
-    return Trained(last, tuple(history), peak, tuple(_findings(last, history, data, validation)))
+    return Trained(last, tuple(history), peak, tuple(_findings(last, history, data, validation, recipe)))
 
 
 def _findings(
-    model: Model, history: list[Epoch], data: tuple[Tensor, Tensor], validation: tuple[Tensor, Tensor] | None
+    model: Model,
+    history: list[Epoch],
+    data: tuple[Tensor, Tensor],
+    validation: tuple[Tensor, Tensor] | None,
+    recipe: Recipe,
 ) -> list[Finding]:
     """What the checks say of the last weights and of the way there."""
     x, y = (data[0][:_TRIED], data[1][:_TRIED]) if validation is None else validation
@@ -168,6 +172,7 @@ def _findings(
             held_out=validation is not None,
             robust=np.array([epoch.robust for epoch in attacked], np.float64),
             fgsm=np.array([epoch.fgsm for epoch in attacked], np.float64),
+            steps=recipe.epochs * math.ceil(len(data[0]) / recipe.batch_size),
         )
     )
 
