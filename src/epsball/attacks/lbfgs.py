@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _ARMIJO = 1e-4
 _SHARP = 20.0
+_FARTHEST = 1e9
+"""No boundary is taken to be farther: where gradients vanish, it would be infinitely far."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ class Start(NamedTuple):
     def of(cls, near: Boundary, x0: Tensor) -> Start:
         """Begin at inputs `(n, …)` with their nearest boundary; in few bits, so that a batch's rounding does not show."""
         x = x0.to(torch.promote_types(x0.dtype, torch.float32))
-        distance, gap = _coarse(near.distance.to(x.dtype)), _coarse(near.gap.to(x.dtype))
+        distance, gap = _coarse(near.distance.to(x.dtype).clamp_max(_FARTHEST)), _coarse(near.gap.to(x.dtype))
         c = (gap / distance.square().clamp_min(TINY) / 4).clamp(TINY, 1 / TINY)
         return cls(x0, x, near.k, distance, c, (gap / _SHARP).clamp_min(TINY))
 
