@@ -148,7 +148,7 @@ def table(rows: list[Row], n: int, suite: str, queries: int) -> Iterator[str]:
     yield (
         "Written by `python benchmarks/lying_gradients.py`. Robust accuracy in linf at ε = 0.11 of small networks on "
         f"{n} images of scikit-learn's digits, as `evaluate` with the suite *{suite}* gives it, and as three attacks from outside "
-        "leave it: the twin's adversarial images fed to the model, BPDA with the twin's gradient (four restarts), and a random search of "
+        "leave it: the twin's adversarial images fed to the model, BPDA with the twin's gradient, and a random search of "
         f"{queries:,} queries, written here in place of the Square of pyautoattack. The true value is at most the least of them.\n"
     )
     yield (

@@ -87,7 +87,8 @@ class LBFGS(Attack):
         won, pairs = ask.success, Pairs(self.memory)
         d, t = l2.lmo(-g, start.distance), torch.ones_like(c)
         for _ in ask.steps(self.steps):
-            trial = ask.threat.clip(x + rows(t, x) * d).to(start.x0.dtype).to(x.dtype)
+            move = (rows(t, x) * d).nan_to_num(0, 0, 0)  # curvature overflows where gradients vanish
+            trial = ask.threat.clip(x + move).to(start.x0.dtype).to(x.dtype)
             trial_value, trial_g = _objective(ask, trial, c, start)
             accepted = trial_value <= value + _ARMIJO * inner(g, trial - x)
             pairs.add(trial - x, trial_g - g, accepted)
