@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _ARMIJO = 1e-4
 _SHARP = 20.0
+_FARTHEST = 1e9
+"""No boundary is taken to be farther: where gradients vanish, it would be infinitely far."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ class LBFGS(Attack):
         won, pairs = ask.success, Pairs(self.memory)
         d, t = l2.lmo(-g, start.distance), torch.ones_like(c)
         for _ in ask.steps(self.steps):
-            trial = ask.threat.clip(x + rows(t, x) * d).to(start.x0.dtype).to(x.dtype)
+            move = (rows(t, x) * d).nan_to_num(0, 0, 0)  # curvature overflows where gradients vanish
+            trial = ask.threat.clip(x + move).to(start.x0.dtype).to(x.dtype)
             trial_value, trial_g = _objective(ask, trial, c, start)
             accepted = trial_value <= value + _ARMIJO * inner(g, trial - x)
             pairs.add(trial - x, trial_g - g, accepted)
@@ -124,7 +127,7 @@ class Start(NamedTuple):
     def of(cls, near: Boundary, x0: Tensor) -> Start:
         """Begin at inputs `(n, …)` with their nearest boundary; in few bits, so that a batch's rounding does not show."""
         x = x0.to(torch.promote_types(x0.dtype, torch.float32))
-        distance, gap = _coarse(near.distance.to(x.dtype)), _coarse(near.gap.to(x.dtype))
+        distance, gap = _coarse(near.distance.to(x.dtype).clamp_max(_FARTHEST)), _coarse(near.gap.to(x.dtype))
         c = (gap / distance.square().clamp_min(TINY) / 4).clamp(TINY, 1 / TINY)
         return cls(x0, x, near.k, distance, c, (gap / _SHARP).clamp_min(TINY))
 

@@ -36,9 +36,9 @@ class Checked:
     """The rows of one chunk, its adversarial examples (ids and inputs), and notes about them.
 
     The notes are the ids of reported successes that do not count, by reason ("moved", "label"), and where a pass did not show
-    all of the others again, the fraction of passes in which each did ("success_rate"). Where gradients held NaN or infinite
-    entries, their number for each such sample ("undefined"), and the ids of samples with more than 1 % of them ("blind"). Where the
-    inputs are 8-bit images, of every success that counts, whether it is one in 8 bits ("eight_bits").
+    all of the others again, the fraction of passes in which each did ("success_rate"). Where gradients held NaN or
+    infinite entries, their number for each such sample ("undefined"), and the ids of samples with more than 1 % of them ("blind").
+    Where the inputs are 8-bit images, of every success that counts, whether it is one in 8 bits, 1 or 0 ("eight_bits").
     """
 
     rows: AttackRows
