@@ -53,6 +53,7 @@ PLAN = Plan(
         fingerprint="cd" * 32,
         shape=(1, 2, 2),
         classes=10,
+        names=(),
         dtype="float32",
         left_out=0,
     ),

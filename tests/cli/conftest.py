@@ -67,7 +67,7 @@ def slow():
     net = linear()
     def forward(x):
         if torch.is_grad_enabled():
-            time.sleep(20 if os.path.exists("slow") else 0)
+            time.sleep(20 if os.path.exists("slow") and os.path.exists("run/attacks/00-noise/00000.parquet") else 0)
         return net(x)
     return forward
 

@@ -71,7 +71,7 @@ def test_a_training_that_cannot_succeed_says_so(validated: bool) -> None:  # noq
     draws = torch.Generator().manual_seed(0)
     x, y = torch.rand(300, 1, 4, 4, generator=draws), torch.randint(10, (300,), generator=draws)
     net = nn.Sequential(nn.Flatten(), nn.Linear(16, 10))
-    trained = fit(net, (x, y), eb.Recipe(epochs=1, rate=1e-9), validation=(x, y) if validated else None)
+    trained = fit(net, (x, y), eb.Recipe(epochs=1, batch_size=6, rate=1e-9), validation=(x, y) if validated else None)
     assert [one.id for one in trained.findings] == ["D45"]
 
 

@@ -217,5 +217,7 @@ def test_it_costs_eleven_passes_over_the_probe() -> None:
         return honest(x)
 
     found(net, images(64), eb.Threat("linf", 0.1))
-    before = 2 + 5 + 1 + 8 + 1  # the labels here, D02, the reversed batch and single inputs of D03, D04
+    before = (
+        2 + 1 + 5 + 1 + 8 + 1
+    )  # the labels here, the trial of memory, D02, the reversed batch and single inputs of D03, D04
     assert rows[before:] == [64] * 11

@@ -188,7 +188,7 @@ def test_a_model_that_fails_half_way_loses_nothing(run: Evaluation, tmp_path: Pa
     class Tired(Affine):
         def __init__(self) -> None:
             super().__init__()
-            self.left = 40
+            self.left = 60
 
         def forward(self, x: Tensor) -> Tensor:
             self.left -= 1

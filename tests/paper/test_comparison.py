@@ -147,7 +147,7 @@ def test_tables_hold_either_space_and_the_papers_number_of_the_same_attack() -> 
     assert (lines[DEEPFOOL][3], lines[FGSM][3]) == ("99.0 % (94.0 … 104.0)", "–")
     assert lines[DEEPFOOL][4] == "10"
     assert [cells[1] for cells in labelled[-5:]] == list(ATTACKS)
-    assert labelled[-5][2:] == ("12", "0.022 (0.021 … 0.0231) [0.023]", "11 (10.4 … 11.5)")
+    assert labelled[-5][2:] == ("12", "0.022 (0.0209 … 0.0231) [0.023]", "11 (10.4 … 11.6)")
     assert eps[0][1:] == (OTHER, "0.1", "0.7")
     assert [cell.split()[0] for cell in flat[-1]] == ["nin", "0.1", "0.3", "3.00", "5", "6", "1.20"]
     assert [("[" in cell) for cell in flat[-1]] == [False, True, True, False, False, False, False]

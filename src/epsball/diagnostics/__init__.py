@@ -8,6 +8,7 @@ import torch
 
 from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     adaptive_attack,
+    barely_trained,
     baseline,
     batch_coupling,
     black_box,

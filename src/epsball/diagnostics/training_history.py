@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+FEW_STEPS = 50
+"""Steps before which a network that guesses has hardly begun to learn."""
+
 
 @dataclass(frozen=True, eq=False)
 class TrainingHistory:

@@ -1,4 +1,4 @@
-"""D45 and D48."""
+"""D45."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 from epsball.diagnostics.base import Observation, check
 from epsball.diagnostics.chance import guess
-from epsball.diagnostics.training_history import TrainingHistory
+from epsball.diagnostics.training_history import FEW_STEPS, TrainingHistory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-FEW_STEPS = 50
 
 
 @check(
@@ -25,10 +23,3 @@ def untrained(history: TrainingHistory) -> Iterator[Observation]:
     if history.steps >= FEW_STEPS and (seen := guess(history.label, history.predicted, history.classes)):
         where = "held-out" if history.held_out else "its own training"
         yield Observation(f"The network has learnt nothing: it guesses on {where} samples", seen)
-
-
-@check("D48", "WARN", TrainingHistory, remedy="train for more epochs, or on more samples")
-def barely_trained(history: TrainingHistory) -> Iterator[Observation]:
-    """After fewer than 50 steps a network that guesses has not failed to learn: it has hardly begun."""
-    if history.steps < FEW_STEPS and (seen := guess(history.label, history.predicted, history.classes)):
-        yield Observation(f"The network guesses after {history.steps} steps of training", seen)

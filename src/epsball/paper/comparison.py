@@ -204,19 +204,24 @@ class Attacked:
         rest = (~self.right).nonzero().squeeze(1)
         view, given, kept = self.view[rest], predicted[rest], rest[rest < few]
         part, goal = self.view[kept], Goal.towards(targets[kept], predicted[kept])
-        own = DeepFool()(view.model, view.x, given, view.threat(l2)).x
+        own = _moved(DeepFool(), view, given)
         values = {
             DEEPFOOL: (deepfool.x, rest, own),
-            FGSM: (self.fgsm, rest, fgsm_examples(view, given, self.eps)),
+            FGSM: (self.fgsm, rest, fgsm_examples(view, given, self.eps) if len(rest) else view.x),
             SAME_IMAGES: (deepfool.x[:few], kept, own[rest < few]),
-            LBFGS: (lbfgs.x, kept, attacks.LBFGS()(part.model, part.x, predicted[kept], part.threat(l2)).x),
-            TARGETED: (targeted.x, kept, attacks.LBFGS()(part.model, part.x, goal, part.threat(l2)).x),
+            LBFGS: (lbfgs.x, kept, _moved(attacks.LBFGS(), part, predicted[kept])),
+            TARGETED: (targeted.x, kept, _moved(attacks.LBFGS(), part, goal)),
         }
         rows = list[Row]()
         for attack, (points, at, others) in values.items():
             rho = self.view[: len(points)].rho(points.index_copy(0, at, others))
             rows.append(if_any(mean, rho[rho > 0]).of(RHO_OF_LABELS, attack=attack, norm=l2.name))
         return Rows(tuple(rows))
+
+
+def _moved(attack: attacks.Attack, view: View, y: Tensor | Goal) -> Tensor:
+    """The images of a view as an attack in l2 moves them; none where there are none."""
+    return attack(view.model, view.x, y, view.threat(l2)).x if len(view.x) else view.x
 
 
 @contextmanager

@@ -64,7 +64,7 @@ class DataPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     classes: Size
     dtype: Literal["float16", "bfloat16", "float32", "float64"]
     left_out: Count
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...]
 
 
 class ThreatPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
