@@ -15,7 +15,7 @@ from epsball.record.evaluation import ATTACK_COLUMNS
 from epsball.record.files import read_table, table_bytes
 from epsball.verification.verify import verify
 from forgery import forge
-from toy import SUITE, Affine, Jittery, samples, toy_run
+from toy import SUITE, Affine, Interrupted, Jittery, samples, toy_run
 from verification.test_verify import FGSM, alter
 
 if TYPE_CHECKING:
@@ -50,12 +50,8 @@ def test_a_network_of_the_zoo_is_loaded_in_its_shape(tmp_path: Path) -> None:
 
 
 def test_an_unfinished_run_is_checked_as_far_as_it_goes(tmp_path: Path) -> None:
-    def stop(stage: str, _done: int, _total: int) -> None:
-        if stage == "pgd":
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        toy_run(tmp_path, progress=stop)
+        toy_run(tmp_path, progress=Interrupted(30))
     verified = verify(tmp_path, Affine())
     assert not verified.complete
     assert verified.successes > sum(int(rows.success.sum()) for rows in read_run(tmp_path).attacks.values()) > 0
