@@ -66,8 +66,9 @@ def late():
 def slow():
     net = linear()
     def forward(x):
-        if torch.is_grad_enabled():
-            time.sleep(20 if os.path.exists("slow") and os.path.exists("run/attacks/00-noise/00000.parquet") else 0)
+        if torch.is_grad_enabled() and os.path.exists("slow") and os.path.exists("run/attacks/00-noise/00000.parquet"):
+            open("asleep", "w").close()
+            time.sleep(20)
         return net(x)
     return forward
 

@@ -44,9 +44,8 @@ def test_an_interrupt_keeps_what_is_finished_and_the_same_command_goes_on() -> N
     )
     first = Path("run", "attacks", "00-noise", "00000.parquet")
     limit = time.monotonic() + 60
-    while not first.exists() and slow.poll() is None and time.monotonic() < limit:
+    while not Path("asleep").exists() and slow.poll() is None and time.monotonic() < limit:
         time.sleep(0.02)
-    time.sleep(0.3)
     slow.send_signal(signal.SIGINT)
     out, error = slow.communicate(timeout=60)
     assert slow.returncode == 130, error
