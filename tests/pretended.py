@@ -125,7 +125,8 @@ def _called(func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: 
     if on_card and isinstance(kwargs.get("generator"), torch.Generator):
         raise RuntimeError("Expected a 'cuda' device type for generator but found 'cpu'")
     answer = func(*args, **kwargs)
-    return answer if args and answer is args[0] else _onto_card(answer, on_card=on_card)
+    same = bool(args) and answer is args[0] and wanted is None
+    return answer if same else _onto_card(answer, on_card=on_card)
 
 
 def _refuse_mixing(func: Callable[..., Any], name: str, args: tuple[Any, ...], tensors: list[torch.Tensor]) -> None:

@@ -62,7 +62,7 @@ def test_pictures_of_different_sizes_can_be_cut_alike(tmp_path: Path, png: Calla
     assert load_data(str(tmp_path), size=8)[0].shape == (2, 1, 8, 8)
 
 
-@pytest.mark.parametrize(("names", "says"), [([], "no subfolders"), (["a", "b"], "no pictures in a, b")])
+@pytest.mark.parametrize(("names", "says"), [([], "no subfolders"), (["a", "b"], "no pictures in a;")])
 def test_a_folder_without_pictures_is_said(tmp_path: Path, names: list[str], says: str) -> None:
     fill(tmp_path, {name: [] for name in names})
     with pytest.raises(InputError, match=says):

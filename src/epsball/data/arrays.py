@@ -1,6 +1,7 @@
 """NumPy archives: `x` and `y`, or `images` and `labels`, or `x_test` and `y_test` and the same for `train`."""
 
 import math
+import textwrap
 import zipfile
 from pathlib import Path
 from typing import IO, Any
@@ -40,7 +41,8 @@ def read_arrays(path: Path, split: str) -> Source:
     except InputError:
         raise
     except Exception as error:  # a damaged archive makes NumPy and zipfile raise errors of many kinds
-        raise InputError(f"{path} is truncated or no archive of numeric arrays ({error}); save it again") from error
+        said = textwrap.shorten(str(error), 200)  # zipfile quotes what it read
+        raise InputError(f"{path} is truncated or no archive of numeric arrays ({said}); save it again") from error
     if pair is None:
         raise InputError(
             f"{path} holds {', '.join(names) or 'nothing'}, expected x and y, or images and labels; "

@@ -26,11 +26,15 @@ def read_folder(folder: Path, *, size: int | None = None) -> Source:
         InputError: no subfolders with pictures in them.
     """
     names = class_folders(folder)
-    files = [[path for path in sorted((folder / name).rglob("*")) if _is_picture(path)] for name in names]
-    empty = [name for name, inside in zip(names, files, strict=True) if not inside]
-    if not names or empty:
-        given = f"no pictures in {', '.join(empty[:3])}" if names else "no subfolders"
-        raise InputError(f"{folder} has {given}; expected one subfolder a class, each with PNG or JPEG files")
+    if not names:
+        raise InputError(f"{folder} has no subfolders; expected one subfolder a class, each with PNG or JPEG files")
+    files = []
+    for name in names:  # to the first without any: a folder that is no set may hold a whole disk
+        files.append([path for path in sorted((folder / name).rglob("*")) if _is_picture(path)])
+        if not files[-1]:
+            raise InputError(
+                f"{folder} has no pictures in {name}; expected one subfolder a class, each with PNG or JPEG files"
+            )
     paths = [path for inside in files for path in inside]
     labels = np.repeat(np.arange(len(names)), [len(inside) for inside in files])
 

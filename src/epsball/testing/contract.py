@@ -111,7 +111,8 @@ def begins_where_it_is_told(attack: Attack, norm: str, at: torch.device = CPU) -
         return
     inner, x, y = problem(attack, Affine(), at)
     threat, model = threat_for(attack, norm), Recorder(inner)
-    start = threat.project(torch.rand(x.shape, generator=torch.Generator().manual_seed(2), dtype=x.dtype), x)
+    drawn = torch.rand(x.shape, generator=torch.Generator().manual_seed(2), dtype=x.dtype).to(at)
+    start = threat.project(drawn, x)
     attack(model, x, y, threat, start=start)
     nearest = torch.cdist(start.flatten(1), torch.cat([points.flatten(1) for points in model.points])).amin(1)
     _demand(bool((nearest < _SAME_POINT).all()), attack, norm, "accepts starting points and never asks about them")
