@@ -32,9 +32,22 @@ def test_a_notebook_runs_without_a_word_of_warning(path: Path, tmp_path: Path, m
         monkeypatch.setenv(name, str(tmp_path / name))
     saved = path.read_bytes()
     notebook = REFRESH["executed"](path, tmp_path)
+    REFRESH["tidy"](notebook)
     assert [output.text for output in outputs(notebook) if output.get("name") == "stderr"] == []
     assert len(pictures(notebook)) == len(pictures(nbformat.read(path, as_version=4)))  # type: ignore[no-untyped-call] # nbformat annotates only parts
     assert path.read_bytes() == saved
+
+
+def test_only_lines_of_progress_are_left_out() -> None:
+    text = "pgd: 13,264 of 13,264 done, 2 s since the start, about 0 s left\nsomething is wrong\n"
+    notebook = nbformat.v4.new_notebook(  # type: ignore[no-untyped-call] # nbformat annotates only parts
+        cells=[
+            nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("stream", name="stderr", text=said)])  # type: ignore[no-untyped-call] # the same
+            for said in (text, text.partition("\n")[0] + "\n")
+        ]
+    )
+    REFRESH["tidy"](notebook)
+    assert [[output.text for output in cell.outputs] for cell in notebook.cells] == [["something is wrong\n"], []]
 
 
 @each

@@ -63,8 +63,7 @@ class Goal:
 
         Untargeted: z_y - max_{k != y} z_k. Targeted: max_{k != t} z_k - z_t.
         """
-        own = logits.gather(1, self.labels[:, None]).squeeze(1)
-        rest = logits.scatter(1, self.labels[:, None], -math.inf).amax(1)
+        own, rest = self._competing(logits)
         return rest - own if self.targeted else own - rest
 
     def rounding(self, logits: Tensor) -> Tensor:
@@ -72,10 +71,13 @@ class Goal:
 
         It goes by the larger of the two logits that compete; another one, such as a masked class at -10⁹, says nothing about them.
         """
-        logits = logits.detach()
-        own = logits.gather(1, self.labels[:, None]).squeeze(1)
-        rest = logits.scatter(1, self.labels[:, None], -math.inf).amax(1)
+        own, rest = self._competing(logits.detach())
         return unit(logits.dtype) * torch.maximum(own.abs(), rest.abs())
+
+    def _competing(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """The logit of the label or target and the largest of the others, `(N,)` each."""
+        own = logits.gather(1, self.labels[:, None]).squeeze(1)
+        return own, logits.scatter(1, self.labels[:, None], -math.inf).amax(1)
 
     def tied(self, logits: Tensor) -> Tensor:
         """Return which classes have the same logit as the goal's label but for rounding, itself among them, `(N, K)`.

@@ -212,9 +212,8 @@ class Threat:
 
     def contains(self, x: Tensor, x0: Tensor, distance: Tensor | None = None) -> Tensor:
         """Whether x lies in the set, computed in float64, `(N,)`; `distance` `(N,)` is |x - x0| where it is known."""
-        near = (self.distance(x, x0) if distance is None else distance) <= torch.as_tensor(
-            self.eps, dtype=torch.float64, device=x.device
-        )
+        distance = self.distance(x, x0) if distance is None else distance
+        near = distance <= torch.as_tensor(self.eps, dtype=torch.float64, device=x.device)
         return near & ((x >= self.low) & (x <= self.high)).flatten(1).all(1)
 
     def reach(self, x0: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,35 +9,12 @@ import torch
 from torch import Tensor
 
 import epsball as eb
-from contract.problems import Affine, SmallNet, digits
-from epsball.attacks.base import Attack
-from epsball.oracle.access import Access
+from contract.problems import SmallNet, digits
+from scripted import MODEL, THREAT, X, Y, attacked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from epsball.attacks.base import Attack
     from epsball.oracle.oracle import Oracle
-
-MODEL = Affine((1, 4, 4), 4)
-X = digits(28, (1, 4, 4))
-Y = MODEL(X).argmax(1).detach()
-THREAT = eb.Threat("linf", 0.05)
-
-
-@dataclass(frozen=True)
-class Scripted(Attack):
-    """Runs what a test hands it."""
-
-    script: Callable[[Oracle], Tensor]
-    access = Access.GRADIENT
-    accepts_start = True
-
-    def run(self, ask: Oracle) -> Tensor:
-        return self.script(ask)
-
-
-def attacked(script: Callable[[Oracle], Tensor], **settings: Any) -> eb.Found:
-    return Scripted(script)(MODEL, X, Y, settings.pop("threat", THREAT), **settings)
 
 
 @pytest.mark.parametrize("budget", [1, 2, 7, 40])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,29 +11,18 @@ from torch import Tensor
 
 import epsball as eb
 from contract.problems import Affine, SmallNet, digits
-from epsball.attacks.base import Attack
 from epsball.losses import cross_entropy
 from epsball.oracle.batching import Batching
+from scripted import Scripted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from epsball.attacks.base import Attack
     from epsball.oracle.oracle import Oracle
 
 MODEL = Affine((1, 4, 4), 4)
 X = digits(12, (1, 4, 4))
 Y = MODEL(X).argmax(1).detach()
 SIZES = [1, 2, 3, 1000]
-
-
-@dataclass(frozen=True)
-class Scripted(Attack):
-    """Runs what a test hands it."""
-
-    script: Callable[[Oracle], Tensor]
-
-    def run(self, ask: Oracle) -> Tensor:
-        return self.script(ask)
 
 
 def batching(size: int, *, bfloat16: bool = False) -> Batching:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,38 +10,16 @@ from torch import Tensor
 
 import epsball as eb
 from contract.problems import Affine, closed_form, digits
-from epsball.attacks.base import Attack
 from epsball.losses import cross_entropy, margin
 from epsball.oracle.access import Access
 from epsball.oracle.batching import Batching
 from epsball.oracle.rows import State
+from scripted import MODEL, THREAT, Scripted, X, Y, attacked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from epsball.oracle.oracle import Oracle
 
-MODEL = Affine((1, 4, 4), 4)
-X = digits(28, (1, 4, 4))
-Y = MODEL(X).argmax(1).detach()
-THREAT = eb.Threat("linf", 0.05)
 SMALL = Batching(batch_size=3, channels_last=False, block_size=1000)
-
-
-@dataclass(frozen=True)
-class Scripted(Attack):
-    """Runs what a test hands it."""
-
-    script: Callable[[Oracle], Tensor]
-    access = Access.GRADIENT
-    accepts_start = True
-
-    def run(self, ask: Oracle) -> Tensor:
-        return self.script(ask)
-
-
-def attacked(script: Callable[[Oracle], Tensor], **settings: Any) -> eb.Found:
-    return Scripted(script)(MODEL, X, Y, settings.pop("threat", THREAT), **settings)
 
 
 def test_what_is_held_is_of_the_rows_that_are_left() -> None:

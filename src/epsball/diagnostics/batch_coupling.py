@@ -8,7 +8,7 @@ import torch
 
 from epsball.diagnostics.base import Observation, check
 from epsball.diagnostics.probe import Preflight
-from epsball.models.probe import ROUNDING, TOLERANCE, TOLERANCE_ON_ACCELERATOR
+from epsball.models.probe import tolerated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,13 +36,11 @@ def batch_coupling(given: Preflight) -> Iterator[Observation]:
 
 def coupling(together: Tensor, reversed_: Tensor, alone: Tensor, *, accelerator: bool = False) -> Iterator[Observation]:
     """Compare the logits (n, K) of one batch with those of the reversed batch, in order again, and of the first inputs alone."""
-    spread = float(together.double().std()) if together.numel() > 1 else 0.0
     moved = max(
         float((together - reversed_).double().abs().amax()),
         float((together[: len(alone)] - alone).double().abs().amax()),
     )
-    rounding = ROUNDING * torch.finfo(together.dtype).eps * float(together.abs().amax())
-    limit = max((TOLERANCE_ON_ACCELERATOR if accelerator else TOLERANCE) * spread, rounding)
+    limit = tolerated(together, accelerator=accelerator)
     if moved > limit:
         yield Observation(
             "The model's answer to an input depends on the other inputs of its batch",

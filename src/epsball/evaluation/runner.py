@@ -142,9 +142,7 @@ class Run:
                 batching=self._samples.batching,
                 tick=self._meter.tick,
             )
-        except (
-            UndefinedGradientError
-        ) as error:  # of these samples; that is for the checks to say, beside what is known of others
+        except UndefinedGradientError as error:  # the checks say it, beside what is known of other samples
             found = error.found
         checked = check_successes(self._samples, at, found, threat, self._passes)
         seconds = time.perf_counter() - started

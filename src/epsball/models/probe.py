@@ -57,6 +57,13 @@ def answers(model: Model, images: Tensor) -> Tensor:
         return torch.cat([logits for _, logits in batches(model, images, IMAGES)])
 
 
+def tolerated(logits: Tensor, *, accelerator: bool) -> float:
+    """Return by how much another pass over the same inputs may move logits `(n, K)` for rounding alone."""
+    spread = float(logits.double().std()) if logits.numel() > 1 else 0.0
+    rounding = ROUNDING * torch.finfo(logits.dtype).eps * float(logits.abs().amax())
+    return max((TOLERANCE_ON_ACCELERATOR if accelerator else TOLERANCE) * spread, rounding)
+
+
 def is_random(first: Tensor, again: Tensor) -> bool:
     """Return whether logits `(n, K)` of two passes over one batch are a random model's."""
     one, two = (torch.nn.functional.normalize(logits.double(), dim=1) for logits in (first, again))

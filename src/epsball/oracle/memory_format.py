@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 
 from epsball.models.memory import is_out_of_memory
-from epsball.models.probe import ROUNDING, TOLERANCE, TOLERANCE_ON_ACCELERATOR
+from epsball.models.probe import tolerated
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -84,9 +84,5 @@ def _same(one: Tensor, two: Tensor) -> bool:
     """Return whether two tables of logits agree up to rounding, as `models.probe` has it."""
     if one.shape != two.shape:
         return False
-    accurate = one.device.type == "cpu"
-    rounding = ROUNDING * torch.finfo(one.dtype).eps * one.abs().amax().double()
-    one, two = one.double(), two.double()
-    spread = one.std() if one.numel() > 1 else one.new_zeros(())
-    allowed = torch.maximum((TOLERANCE if accurate else TOLERANCE_ON_ACCELERATOR) * spread, rounding)
-    return bool(torch.allclose(one, two, rtol=0, atol=float(allowed), equal_nan=True))
+    allowed = tolerated(one, accelerator=one.device.type != "cpu")
+    return bool(torch.allclose(one.double(), two.double(), rtol=0, atol=allowed, equal_nan=True))

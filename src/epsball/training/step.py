@@ -8,6 +8,7 @@ import torch
 
 from epsball.models.memory import halved, is_out_of_memory
 from epsball.models.outputs import gradient_failure
+from epsball.models.shared import Before, PartBefore, RandomState, parts_of
 from epsball.oracle.batching import choose_batching
 from epsball.oracle.memory_format import takes_channels_last
 from epsball.training.validation import device_of
@@ -52,12 +53,14 @@ class Gradients:
             ModelError: the backward pass failed, or memory ran out with a single row.
         """
         while True:
-            size, before = min(self.size or n, n), _Before(self.net)
+            size = min(self.size or n, n)
+            before: list[Before] = [*map(PartBefore, parts_of([self.net])), RandomState(torch.default_generator)]
             try:
                 return self._summed(loss, n, size)
             except (RuntimeError, MemoryError) as error:
                 self.size = halved(size, error)
-                before.restore()
+                for each in before:
+                    each.restore()
 
     def _summed(self, loss: Callable[[slice], Tensor], n: int, size: int) -> float:
         self.net.zero_grad()
@@ -73,23 +76,3 @@ class Gradients:
                     raise
                 raise gradient_failure(error) from error
         return total
-
-
-class _Before:
-    """What a pass changes even if it fails: running statistics, and the random state that the layers draw from."""
-
-    def __init__(self, net: nn.Module) -> None:
-        self.buffers = [(buffer, buffer.detach().clone()) for buffer in net.buffers()]
-        device = next((weight.device for weight in net.parameters()), torch.device("cpu"))
-        self.generators = [torch.default_generator]
-        if device.type == "cuda":
-            self.generators.append(torch.cuda.default_generators[device.index or 0])
-        self.states = [generator.get_state() for generator in self.generators]
-
-    @torch.no_grad()
-    def restore(self) -> None:
-        """Put it back as it was."""
-        for buffer, values in self.buffers:
-            buffer.copy_(values)
-        for generator, state in zip(self.generators, self.states, strict=True):
-            generator.set_state(state)
