@@ -90,6 +90,16 @@ def test_a_network_is_trained_once_per_content(tmp_path: Path, monkeypatch: pyte
         lab.train("a network", start, (data[0][1:], data[1][1:]), RECIPE)
 
 
+def test_a_half_finished_training_that_cannot_be_read_is_begun_anew(tmp_path: Path) -> None:
+    lab, start, data = make(tmp_path, []), eb.wrap(Affine()), samples()
+    first = lab.train("a network", start, data, RECIPE)
+    (history,) = (tmp_path / "trained").glob("*.json")
+    history.unlink()
+    torch.save({"spec": "of an older version"}, history.with_suffix(".checkpoint"))
+    again = lab.train("a network", start, data, RECIPE)
+    assert again.model.fingerprint() == first.model.fingerprint()
+
+
 def test_quick_runs_stand_on_embedded_digits(tmp_path: Path) -> None:
     lab = make(tmp_path, [])
     assert lab.pick("quick", "full") == "quick"

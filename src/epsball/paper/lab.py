@@ -21,7 +21,7 @@ from epsball.models.weights import fill, read_weights, save_weights
 from epsball.paper.rows import Rows
 from epsball.plain import plain
 from epsball.record.files import write_whole
-from epsball.training.checkpoint import describe
+from epsball.training.checkpoint import describe, whole
 from epsball.training.fit import Epoch, Trained, fit
 from epsball.training.objectives import Objective, standard
 
@@ -95,6 +95,8 @@ class Lab:
         if not history_file.exists():
             self.say(f"training {title}")
             self.trained.mkdir(parents=True, exist_ok=True)
+            if not whole(checkpoint):  # a cache's file is nobody's work: one that cannot be read is begun anew
+                checkpoint.unlink(missing_ok=True)
             done = fit(start, data, recipe, objective=objective, seed=seed, checkpoint=checkpoint)
             save_weights(done.model, file)
             history = json.dumps({"spec": spec, "history": [asdict(epoch) for epoch in done.history]}, indent=1)

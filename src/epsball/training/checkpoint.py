@@ -97,6 +97,14 @@ class Checkpoint:
         state.history, state.best = list(history), best
 
 
+def whole(path: Path) -> bool:
+    """Whether a file is there and is as it was written: no other content, no older form."""
+    try:
+        return bool(_unaltered(path))
+    except (OSError, ValueError):
+        return False
+
+
 def _unaltered(path: Path) -> bytes:
     """The content before its digest, which is the last line: PyTorch alone does not notice an altered bit in a weight.
 
