@@ -16,11 +16,11 @@ def test_the_quick_suite_is_the_attacks_at_their_defaults() -> None:
     }
 
 
-def test_runs_of_version_two_were_made_with_these_settings() -> None:
+def test_runs_of_version_three_were_made_with_these_settings() -> None:
     assert SUITE_VERSION == 3
     made = suite("standard")
     assert list(made) == ["noise", "fgsm", "momentum-pgd", "pgd", "pgd-margin", "deepfool", "lbfgs"]
-    assert made["noise"] == eb.AdditiveNoise(draws=100)
+    assert made["noise"] == eb.AdditiveNoise()
     assert made["momentum-pgd"].reach == pytest.approx(4)  # forty steps of a tenth
     for name, loss in (("pgd", losses.sharpened_cross_entropy), ("pgd-margin", losses.margin)):
         assert made[name] == eb.Restarts(eb.PGD(steps=100, first=1.0, rate=0.01, random_start=True, loss=loss), 5)

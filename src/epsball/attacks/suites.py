@@ -36,7 +36,7 @@ def suite(name: str) -> dict[str, Attack]:
         return quick
     if name == "standard":
         return {
-            "noise": attacks.AdditiveNoise(draws=100),
+            "noise": attacks.AdditiveNoise(),
             "fgsm": attacks.FGSM(),
             "momentum-pgd": attacks.MomentumPGD(steps=40),
             "pgd": attacks.Restarts(attacks.PGD(steps=100, rate=0.01), 5),
