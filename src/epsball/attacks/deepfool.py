@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from epsball.oracle.oracle import Oracle
     from epsball.oracle.rows import State
 
-_USUAL_STEPS = 4
+_USUAL_STEPS = 2
 
 
 @dataclass(frozen=True)
