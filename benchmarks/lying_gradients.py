@@ -1,8 +1,8 @@
 """Claimed and true robust accuracy of small classifiers whose gradients lie, vanish or are coarse.
 
 The truth is bounded from above by three attacks that share nothing with the evaluation: the twin's adversarial images fed to the model,
-gradient ascent with the model forward and the twin backward (BPDA, Athalye et al. 2018, arXiv:1802.00420), and the Square of pyautoattack
-(Andriushchenko et al. 2020, arXiv:1912.00049). Run in the environment of `make bench`, which has that package.
+gradient ascent with the model forward and the twin backward (BPDA, Athalye et al. 2018, arXiv:1802.00420), and the Square of
+pyautoattack (Andriushchenko et al. 2020, arXiv:1912.00049). Run in the environment of `make bench`, which has that package.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from pyautoattack.square import SquareAttack
 
 import epsball as eb
 from lying_models import Case, honest, lying, train
@@ -99,8 +98,10 @@ def climb(net: Net, twin: Net, x: Tensor, y: Tensor, steps: int, restarts: int) 
 
 def search(net: Net, x: Tensor, y: Tensor, queries: int) -> Tensor:
     """Square of pyautoattack; return which rows are right."""
+    from pyautoattack.square import SquareAttack  # noqa: PLC0415 (only the bench's own environment has it)
+
     square = SquareAttack(lambda z: net(z).float(), norm="Linf", n_queries=queries, eps=WITHIN, seed=7, device="cpu")
-    found = torch.cat([square.perturb(*part) for part in zip(x.split(128), y.split(128), strict=True)])
+    found = torch.cat([square.perturb(*part) for part in zip(torch.split(x, 128), torch.split(y, 128), strict=True)])
     return left(net, found.clamp(x - WITHIN, x + WITHIN).clamp(0, 1), y) & left(net, x, y)
 
 

@@ -162,3 +162,20 @@ class _Loud:
 def test_a_mixin_replaces_nothing_that_is_closed() -> None:
     with pytest.raises(TypeError, match="defines __call__"):
         type("Mixed", (_Loud, eb.PGD), {})
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_within_ends_at_the_first_error_in_the_ball_and_finds_those_of_the_free_search(norm: str) -> None:
+    free = eb.DeepFool()(NET, XN, YN, eb.Threat(norm))
+    eps = free.distance[free.distance > 0].median().item()
+    inside = eb.Within(eb.DeepFool())(NET, XN, YN, eb.Threat(norm, eps))
+    assert torch.equal(inside.success, free.distance <= eps)
+    assert bool((inside.distance[inside.success] <= eps).all())
+    assert int(inside.queries.sum()) < int(free.queries.sum())
+    assert not eb.Within(eb.DeepFool()).minimum_norm
+
+
+def test_what_seeks_the_nearest_error_maximises_nothing() -> None:
+    for attack in (eb.Within(eb.DeepFool()), eb.Restarts(eb.Within(eb.DeepFool()), 2), eb.DeepFool()):
+        with pytest.raises(eb.InputError, match="looks for the nearest error and maximises nothing"):
+            attack.maximise(NET, XN, YN, THREAT)

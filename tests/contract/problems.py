@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from epsball.geometry import Norm
 
 CHEAP: dict[str, eb.Attack] = {
+    "apgd": eb.APGD(steps=20),
+    "apgd-t": eb.TargetedAPGD(steps=20, classes=2),
     "noise": eb.AdditiveNoise(draws=3),
     "pgd": eb.PGD(steps=6, rate=0.3),
     "bim": eb.BIM(steps=6, rate=0.3),
@@ -32,6 +34,7 @@ ATTACKS: dict[str, eb.Attack] = {
     **{name: CHEAP.get(name) or make() for name, make in registry().items()},
     "deepfool-boxed": eb.DeepFool(boxed=True),
     "restarts": eb.Restarts(eb.PGD(steps=4, rate=0.4), 2),
+    "within": eb.Within(eb.DeepFool()),
     "worst": eb.Worst(eb.FGSM(), eb.PGD(steps=4, rate=0.4)),
 }
 BUDGETED = {name: attack for name, attack in ATTACKS.items() if not attack.minimum_norm}

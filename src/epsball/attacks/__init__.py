@@ -1,11 +1,14 @@
 """Attacks, one file each; what is imported here is public, named on the command line and held to the contract."""
 
 from epsball.attacks.additive_noise import AdditiveNoise as AdditiveNoise
+from epsball.attacks.apgd import APGD as APGD
+from epsball.attacks.apgd import TargetedAPGD as TargetedAPGD
 from epsball.attacks.base import Attack as Attack
 from epsball.attacks.base import Found as Found
 from epsball.attacks.binary_deepfool import BinaryDeepFool as BinaryDeepFool
 from epsball.attacks.combine import Restarts as Restarts
 from epsball.attacks.combine import Targeted as Targeted
+from epsball.attacks.combine import Within as Within
 from epsball.attacks.combine import Worst as Worst
 from epsball.attacks.deepfool import DeepFool as DeepFool
 from epsball.attacks.fgsm import FGSM as FGSM

@@ -138,6 +138,11 @@ class Attack(ABC):
         """The longest of its steps, in units of ε; None where that is not known beforehand."""
         return None
 
+    @property
+    def maximises(self) -> bool:
+        """Whether it ascends within ε, so that training can use it."""
+        return not self.minimum_norm
+
     @abstractmethod
     def run(self, ask: Oracle) -> Tensor:
         """Search around `ask.x0` `(n, …)` and return the last iterate; every point queried is remembered by the oracle."""
@@ -210,7 +215,7 @@ class Attack(ABC):
         An attack that is made of several searches returns, of every sample, the end with the largest cross entropy. Arguments and
         errors are those of a call.
         """
-        if self.minimum_norm:
+        if not self.maximises:
             raise InputError(
                 f"{type(self).__name__} looks for the nearest error and maximises nothing within ε; "
                 "use an attack inside a ball, such as PGD"

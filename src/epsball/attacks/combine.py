@@ -60,6 +60,10 @@ class Wrapper(Attack):
         return self.members[0].minimum_norm
 
     @property
+    def maximises(self) -> bool:
+        return all(member.maximises for member in self.members)
+
+    @property
     def single_step(self) -> bool:  # type: ignore[override]
         return all(member.single_step for member in self.members)
 
@@ -193,3 +197,26 @@ class Targeted(Wrapper):
             if not self.attack.starts_at_input:
                 ask.check_inputs()
             return ask.finish(self.attack.run(ask))
+
+
+@dataclass(frozen=True)
+class Within(Wrapper):
+    """A minimum-norm attack that is asked whether there is an error within ε: the search for a sample ends at the first one.
+
+    Args:
+        attack: what searches.
+    """
+
+    attack: Attack
+
+    @property
+    def members(self) -> tuple[Attack, ...]:
+        return (self.attack,)
+
+    @property
+    def minimum_norm(self) -> bool:  # type: ignore[override]
+        return False
+
+    def run(self, ask: Oracle) -> Tensor:
+        with ask.beyond():
+            return self.attack.run(ask)

@@ -37,6 +37,9 @@ class Best:
         x0: clean inputs `(N, …)`.
         threat: where a success counts.
         minimise: whether a row stays live after a success, in search of a nearer one.
+
+    Attributes:
+        beyond: whether an error outside the threat is a success to the search, though it is none to keep.
     """
 
     def __init__(self, x0: Tensor, threat: Threat, *, minimise: bool) -> None:
@@ -44,6 +47,7 @@ class Best:
         self.x0: Tensor = x0
         self.threat: Threat = threat
         self.minimise: bool = minimise
+        self.beyond: bool = minimise
         self.x: Tensor = x0.clone()
         self.distance: Tensor = torch.full((n,), torch.inf, dtype=torch.float64, device=device)
         self.success: Tensor = torch.zeros(n, dtype=torch.bool, device=device)
@@ -93,7 +97,7 @@ class Best:
         if bool((close := inside & ~clear).any()):
             self._remember(x[close], samples[close], distance[close])
         nearer = valid & (distance < self.distance[samples])
-        successes = clear if self.minimise else valid
+        successes = clear if self.beyond else valid
         if distinct:
             self.success[samples] = successes
         else:

@@ -212,6 +212,16 @@ class Oracle:
             self._goal, self._worst = before
             self._hold(self._held)
 
+    @contextmanager
+    def beyond(self) -> Iterator[None]:
+        """Let errors outside the threat be successes to the search within the context, as they are to a minimising one."""
+        best = self._queries.best
+        before, best.beyond = best.beyond, True
+        try:
+            yield
+        finally:
+            best.beyond = before
+
     def finish(self, x: Tensor) -> Tensor:
         """End a search at its last points `x` `(n, …)`: they are queried, unless they were the last ones queried anyway.
 
