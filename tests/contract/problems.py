@@ -24,6 +24,8 @@ CHEAP: dict[str, eb.Attack] = {
     "pgd": eb.PGD(steps=6, rate=0.3),
     "bim": eb.BIM(steps=6, rate=0.3),
     "momentum-pgd": eb.MomentumPGD(steps=6, rate=0.3),
+    "ddn": eb.DDN(steps=40, radius=0.02, change=0.15, first=0.1),
+    "fmn": eb.FMN(steps=20),
     "lbfgs": eb.LBFGS(steps=12, searches=6),
 }
 """Settings for tests; an attack that is not named here is tested with its defaults."""

@@ -7,8 +7,10 @@ from epsball.attacks.binary_deepfool import BinaryDeepFool as BinaryDeepFool
 from epsball.attacks.combine import Restarts as Restarts
 from epsball.attacks.combine import Targeted as Targeted
 from epsball.attacks.combine import Worst as Worst
+from epsball.attacks.ddn import DDN as DDN
 from epsball.attacks.deepfool import DeepFool as DeepFool
 from epsball.attacks.fgsm import FGSM as FGSM
+from epsball.attacks.fmn import FMN as FMN
 from epsball.attacks.lbfgs import LBFGS as LBFGS
 from epsball.attacks.pgd import BIM as BIM
 from epsball.attacks.pgd import PGD as PGD
