@@ -25,8 +25,10 @@ CHEAP: dict[str, eb.Attack] = {
     "bim": eb.BIM(steps=6, rate=0.3),
     "momentum-pgd": eb.MomentumPGD(steps=6, rate=0.3),
     "ddn": eb.DDN(steps=40, radius=0.02, change=0.15, first=0.1),
+    "fab": eb.FAB(steps=6, restarts=2),
     "fmn": eb.FMN(steps=20),
     "lbfgs": eb.LBFGS(steps=12, searches=6),
+    "targeted-fab": eb.TargetedFAB(steps=6, targets=2),
 }
 """Settings for tests; an attack that is not named here is tested with its defaults."""
 

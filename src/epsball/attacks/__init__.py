@@ -9,6 +9,8 @@ from epsball.attacks.combine import Targeted as Targeted
 from epsball.attacks.combine import Worst as Worst
 from epsball.attacks.ddn import DDN as DDN
 from epsball.attacks.deepfool import DeepFool as DeepFool
+from epsball.attacks.fab import FAB as FAB
+from epsball.attacks.fab import TargetedFAB as TargetedFAB
 from epsball.attacks.fgsm import FGSM as FGSM
 from epsball.attacks.fmn import FMN as FMN
 from epsball.attacks.lbfgs import LBFGS as LBFGS
