@@ -4,11 +4,15 @@ from epsball.attacks.additive_noise import AdditiveNoise as AdditiveNoise
 from epsball.attacks.base import Attack as Attack
 from epsball.attacks.base import Found as Found
 from epsball.attacks.binary_deepfool import BinaryDeepFool as BinaryDeepFool
+from epsball.attacks.carlini_wagner import CarliniWagner as CarliniWagner
+from epsball.attacks.carlini_wagner_l0 import CarliniWagnerL0 as CarliniWagnerL0
+from epsball.attacks.carlini_wagner_linf import CarliniWagnerLinf as CarliniWagnerLinf
 from epsball.attacks.combine import Restarts as Restarts
 from epsball.attacks.combine import Targeted as Targeted
 from epsball.attacks.combine import Worst as Worst
 from epsball.attacks.ddn import DDN as DDN
 from epsball.attacks.deepfool import DeepFool as DeepFool
+from epsball.attacks.ead import EAD as EAD
 from epsball.attacks.fab import FAB as FAB
 from epsball.attacks.fab import TargetedFAB as TargetedFAB
 from epsball.attacks.fgsm import FGSM as FGSM
