@@ -12,7 +12,7 @@ from torch import Tensor
 
 from epsball.errors import InputError, brief
 from epsball.geometry import NORMS, Norm
-from epsball.geometry.base import clip
+from epsball.geometry.base import clip, is_half, wide
 from epsball.units import parse_budget, parse_number
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class Threat:
         eps = self.eps if eps is None else eps
         scale = max(float(torch.as_tensor(bound).abs().max()) for bound in (self.low, self.high))
         rounding = self.norm.rounding(x0[0].numel()) if len(x0) else 0.0
-        loss = 0.0 if _is_half(x0) else torch.finfo(x0.dtype).eps * scale * rounding
+        loss = 0.0 if is_half(x0) else torch.finfo(x0.dtype).eps * scale * rounding
         wide = torch.float64 if x0.dtype == torch.float64 else torch.float32
         summed = rounding > 0 and not self.norm.separable
         relative = 16 * torch.finfo(wide).eps if summed else 0.0
@@ -171,12 +171,12 @@ class Threat:
 
     def furthest(self, g: Tensor, x0: Tensor) -> Tensor:
         """Return the point of the set that is best for the linear function g: argmax <g, x>, `(N, ...)`."""
-        g, x = _wide(g), _wide(x0)
+        g, x = wide(g), wide(x0)
         return self._point(x + self.norm.lmo(g, self.budget(x0), self.low - x, self.high - x), x0)
 
     def ascend(self, x: Tensor, g: Tensor, length: float | Tensor, x0: Tensor) -> Tensor:
         """Return x moved by the best step of at most `length` along g within the box, then projected; `(N, ...)`."""
-        x, g = _wide(x), _wide(g)
+        x, g = wide(x), wide(g)
         box = () if self.norm.separable else (self.low - x, self.high - x)
         if self.norm.smallest_step:
             length = torch.as_tensor(length).clamp_min(self.norm.smallest_step)
@@ -192,14 +192,14 @@ class Threat:
             boxed: whether the move keeps to the box; otherwise it is the closed step of the norm, clipped afterwards. None keeps to
                 the box in l1 and l0 only: their closed step moves a single feature, which is soon at its limit.
         """
-        kind, x, w, b = x.dtype, _wide(x), _wide(w), _wide(b)
+        kind, x, w, b = x.dtype, wide(x), wide(w), wide(b)
         if boxed or (boxed is None and self.norm.name in {"l1", "l0"}):
             return self.clip(x + self.norm.onto_hyperplane(w, b, self.low - x, self.high - x)).to(kind)
         return self.clip(x + self.norm.to_hyperplane(w, b)).to(kind)
 
     def sample(self, x0: Tensor, draw: Draw) -> Tensor:
         """Return a random point of the set, `(N, ...)`."""
-        x = _wide(x0)
+        x = wide(x0)
         return self._point(x + self.norm.sample(x, self.budget(x0), draw, self.low - x, self.high - x), x0)
 
     def clip(self, x: Tensor) -> Tensor:
@@ -216,17 +216,22 @@ class Threat:
         near = distance <= torch.as_tensor(self.eps, dtype=torch.float64, device=x.device)
         return near & ((x >= self.low) & (x <= self.high)).flatten(1).all(1)
 
+    def width(self, x0: Tensor) -> Tensor:
+        """Return the width of the box along its widest feature, `(N,)`: the unit of a step that a paper states for [0, 1]."""
+        low, high = (torch.as_tensor(bound, dtype=x0.dtype, device=x0.device) for bound in (self.low, self.high))
+        return (high - low).expand_as(x0).flatten(1).amax(1)
+
     def reach(self, x0: Tensor) -> Tensor:
         """Return the largest distance within the box, `(N,)`."""
         return self.norm(torch.maximum(x0 - self.low, self.high - x0))
 
     def _around(self, x: Tensor, x0: Tensor, radius: float | Tensor) -> Tensor:
-        return self._point(self.norm.around(_wide(x), _wide(x0), radius, self.low, self.high), x0)
+        return self._point(self.norm.around(wide(x), wide(x0), radius, self.low, self.high), x0)
 
     def _point(self, x: Tensor, x0: Tensor) -> Tensor:
         """Return to the type of x0; a sum such as x0 + (high - x0) may round to more than high and is clipped."""
         x = x if self.norm.separable and x.dtype == x0.dtype else self.clip(x)
-        return _rounded_towards(x0, x) if _is_half(x0) else x.to(x0.dtype)
+        return _rounded_towards(x0, x) if is_half(x0) else x.to(x0.dtype)
 
 
 def replace_eps(threat: Threat, eps: float | Tensor) -> Threat:
@@ -241,15 +246,6 @@ def _broadcasts(bound: Tensor, x: Tensor) -> bool:
     except RuntimeError:
         return False
     return True
-
-
-def _wide(x: Tensor) -> Tensor:
-    """Half precision is too coarse for lengths: compute in float32."""
-    return x.float() if _is_half(x) else x
-
-
-def _is_half(x: Tensor) -> bool:
-    return x.dtype in {torch.float16, torch.bfloat16}
 
 
 def _rounded_towards(x0: Tensor, x: Tensor) -> Tensor:

@@ -26,7 +26,15 @@ CHEAP: dict[str, eb.Attack] = {
     "pgd": eb.PGD(steps=6, rate=0.3),
     "bim": eb.BIM(steps=6, rate=0.3),
     "momentum-pgd": eb.MomentumPGD(steps=6, rate=0.3),
+    "carlini-wagner": eb.CarliniWagner(steps=20, searches=3, rate=0.1, constant=1.0),
+    "carlini-wagner-l0": eb.CarliniWagnerL0(steps=15, rounds=4, rate=0.1, constant=1.0),
+    "carlini-wagner-linf": eb.CarliniWagnerLinf(steps=40, patience=15, rate=0.1, constant=1.0),
+    "ddn": eb.DDN(steps=40, radius=0.02, change=0.15, first=0.1),
+    "ead": eb.EAD(steps=15, searches=3, constant=1.0),
+    "fab": eb.FAB(steps=6, restarts=2),
+    "fmn": eb.FMN(steps=20),
     "lbfgs": eb.LBFGS(steps=12, searches=6),
+    "targeted-fab": eb.TargetedFAB(steps=6, targets=2),
 }
 """Settings for tests; an attack that is not named here is tested with its defaults."""
 

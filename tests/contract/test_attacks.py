@@ -118,9 +118,8 @@ def test_half_precision_does_not_overflow_in_a_search_for_a_constant() -> None:
     assert bool(eb.LBFGS()(model, x, model(x).argmax(1), eb.Threat("l2")).success.all())
 
 
-@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 @pytest.mark.parametrize("classes", first_of(4, 2))
-@pytest.mark.parametrize("name", list(ATTACKS))
+@pytest.mark.parametrize(("name", "norm"), [(name, norm) for name, norm in PAIRS if norm != "l0"])
 def test_no_attack_beats_the_closed_form(name: str, norm: str, classes: int) -> None:
     model = Affine((3, 5, 5), classes)
     x = digits(20, (3, 5, 5), middle=True)

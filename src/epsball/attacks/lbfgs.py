@@ -12,6 +12,7 @@ from torch import Tensor
 
 from epsball.attacks.base import Attack
 from epsball.attacks.parts.boundary import Boundary, nearest_boundary
+from epsball.attacks.parts.steady import steady
 from epsball.geometry import inner, l2, rows
 from epsball.geometry.base import TINY
 from epsball.validation import nonnegative, positive
@@ -137,7 +138,7 @@ def _objective(ask: Oracle, x: Tensor, c: Tensor, start: Start) -> tuple[Tensor,
     r, at = x - start.x, x.to(start.x0.dtype)
     into = (at.new_zeros(len(x)), torch.zeros_like(at))
     loss, g = ask.local(at, _cross_entropy, start.k, start.heat, into=into)
-    return c * inner(r, r) + _steady(loss.to(x.dtype)), 2 * rows(c, r) * r + _steady(g.to(x.dtype))
+    return c * inner(r, r) + steady(loss.to(x.dtype)), 2 * rows(c, r) * r + steady(g.to(x.dtype))
 
 
 def _cross_entropy(local: Local, k: Tensor, heat: Tensor) -> tuple[Tensor, ...]:
@@ -153,15 +154,6 @@ def _coarse(values: Tensor) -> Tensor:
     """The numbers to 16 bits."""
     fraction, exponent = torch.frexp(values)
     return torch.ldexp((fraction * 2**16).round() / 2**16, exponent)
-
-
-def _steady(values: Tensor) -> Tensor:
-    """Rows of float64 to 24 bits of their largest entry: products round differently in every batch, and curvature amplifies that."""
-    if values.dtype != torch.float64:
-        return values
-    top = values.abs().flatten(1).amax(1) if values.ndim > 1 else values.abs().clamp_min(1)
-    unit = torch.ldexp(torch.ones_like(top), torch.frexp(top).exponent - 24)
-    return (values / rows(unit, values)).round() * rows(unit, values)
 
 
 class Pairs:

@@ -41,6 +41,16 @@ def per_row(value: float | Tensor, like: Tensor) -> Tensor:
     return torch.as_tensor(value, dtype=like.dtype, device=like.device).expand(len(like))
 
 
+def wide(x: Tensor) -> Tensor:
+    """Return `x` in float32 at least: half precision is too coarse for lengths."""
+    return x.float() if is_half(x) else x
+
+
+def is_half(x: Tensor) -> bool:
+    """Whether `x` has numbers of 16 bits."""
+    return x.dtype in {torch.float16, torch.bfloat16}
+
+
 def inner(a: Tensor, b: Tensor) -> Tensor:
     """Return the inner product of every sample, `(N,)`."""
     return (a * b).flatten(1).sum(1)

@@ -1,0 +1,46 @@
+"""Adam on rows: a step of every entry by its own mean and size of the gradients so far."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+
+from epsball.geometry import rows
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_MEAN, _SQUARE, _AWAY_FROM_0 = 0.9, 0.999, 1e-8
+
+
+class Adam(NamedTuple):
+    """m <- 0.9 m + 0.1 g, v <- 0.999 v + 0.001 g², step = m' / (√v' + 10⁻⁸) with m', v' freed of their start at 0.
+
+    Kingma and Ba 2014, arXiv:1412.6980, algorithm 1. Every row counts its own steps.
+
+    Args:
+        mean: m, `(N, …)`.
+        square: v, `(N, …)`.
+        count: steps so far, `(N,)`.
+    """
+
+    mean: Tensor
+    square: Tensor
+    count: Tensor
+
+    @classmethod
+    def like(cls, x: Tensor) -> Adam:
+        """Begin for rows `x` `(N, …)`."""
+        return cls(torch.zeros_like(x), torch.zeros_like(x), x.new_zeros(len(x)))
+
+    def step(self, g: Tensor) -> tuple[Tensor, Adam]:
+        """Return the step for a gradient `(N, …)`, to be multiplied by the rate and subtracted, and what is remembered."""
+        count = self.count + 1
+        mean, square = _MEAN * self.mean + (1 - _MEAN) * g, _SQUARE * self.square + (1 - _SQUARE) * g.square()
+        unbiased, size = (value / rows(1 - decay**count, value) for value, decay in ((mean, _MEAN), (square, _SQUARE)))
+        return unbiased / (size.sqrt() + _AWAY_FROM_0), Adam(mean, square, count)
+
+    def again(self, anew: Tensor) -> Adam:
+        """Begin again for some rows `(N,)`."""
+        return Adam(*(value.masked_fill(rows(anew, value).bool(), 0) for value in self))
