@@ -25,6 +25,7 @@ CHEAP: dict[str, eb.Attack] = {
     "bim": eb.BIM(steps=6, rate=0.3),
     "momentum-pgd": eb.MomentumPGD(steps=6, rate=0.3),
     "lbfgs": eb.LBFGS(steps=12, searches=6),
+    "square": eb.Square(steps=20),
 }
 """Settings for tests; an attack that is not named here is tested with its defaults."""
 

@@ -13,3 +13,4 @@ from epsball.attacks.lbfgs import LBFGS as LBFGS
 from epsball.attacks.pgd import BIM as BIM
 from epsball.attacks.pgd import PGD as PGD
 from epsball.attacks.pgd import MomentumPGD as MomentumPGD
+from epsball.attacks.square import Square as Square
