@@ -10,6 +10,8 @@ from epsball.geometry import NORMS
 from epsball.testing.problems import Affine, problem
 
 RATES: list[tuple[eb.Attack, str, float, float]] = [
+    (eb.HopSkipJump(steps=9, directions=30), "linf", 1.25, 1.0),
+    (eb.HopSkipJump(steps=5, directions=30), "l2", 1.25, 1.0),
     (eb.Square(steps=300), "linf", 2.0, 0.9),
     (eb.Square(steps=300), "l2", 2.0, 0.9),
     (eb.Square(steps=300), "l1", 3.0, 0.9),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CHEAP: dict[str, eb.Attack] = {
     "noise": eb.AdditiveNoise(draws=3),
+    "hop-skip-jump": eb.HopSkipJump(steps=2, directions=8, tries=20),
     "pgd": eb.PGD(steps=6, rate=0.3),
     "bim": eb.BIM(steps=6, rate=0.3),
     "momentum-pgd": eb.MomentumPGD(steps=6, rate=0.3),

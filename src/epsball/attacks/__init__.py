@@ -9,6 +9,7 @@ from epsball.attacks.combine import Targeted as Targeted
 from epsball.attacks.combine import Worst as Worst
 from epsball.attacks.deepfool import DeepFool as DeepFool
 from epsball.attacks.fgsm import FGSM as FGSM
+from epsball.attacks.hop_skip_jump import HopSkipJump as HopSkipJump
 from epsball.attacks.lbfgs import LBFGS as LBFGS
 from epsball.attacks.pgd import BIM as BIM
 from epsball.attacks.pgd import PGD as PGD
