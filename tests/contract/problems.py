@@ -26,6 +26,13 @@ CHEAP: dict[str, eb.Attack] = {
     "bim": eb.BIM(steps=6, rate=0.3),
     "momentum-pgd": eb.MomentumPGD(steps=6, rate=0.3),
     "lbfgs": eb.LBFGS(steps=12, searches=6),
+    "bandits": eb.Bandits(steps=6, tiles=3),
+    "nes": eb.NES(steps=4, pairs=4),
+    "one-pixel": eb.OnePixel(candidates=8, generations=3, pixels=2),
+    "sim-ba": eb.SimBA(steps=12),
+    "sim-ba-dct": eb.SimBADct(steps=12, frequencies=0.5),
+    "sparse-rs": eb.SparseRS(steps=12),
+    "spsa": eb.SPSA(steps=4, pairs=4),
     "square": eb.Square(steps=20),
 }
 """Settings for tests; an attack that is not named here is tested with its defaults."""
