@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 CHEAP: dict[str, eb.Attack] = {
     "apgd": eb.APGD(steps=20),
-    "apgd-t": eb.TargetedAPGD(steps=20, classes=2),
+    "targeted-apgd": eb.TargetedAPGD(steps=20, classes=2),
     "noise": eb.AdditiveNoise(draws=3),
+    "hop-skip-jump": eb.HopSkipJump(steps=2, directions=8, tries=20),
     "pgd": eb.PGD(steps=6, rate=0.3),
     "bim": eb.BIM(steps=6, rate=0.3),
     "momentum-pgd": eb.MomentumPGD(steps=6, rate=0.3),
@@ -35,6 +36,14 @@ CHEAP: dict[str, eb.Attack] = {
     "fmn": eb.FMN(steps=20),
     "lbfgs": eb.LBFGS(steps=12, searches=6),
     "targeted-fab": eb.TargetedFAB(steps=6, targets=2),
+    "bandits": eb.Bandits(steps=6, tiles=3),
+    "nes": eb.NES(steps=4, pairs=4),
+    "one-pixel": eb.OnePixel(candidates=8, generations=3, pixels=2),
+    "sim-ba": eb.SimBA(steps=12),
+    "sim-ba-dct": eb.SimBADct(steps=12, frequencies=0.5),
+    "sparse-rs": eb.SparseRS(steps=12),
+    "spsa": eb.SPSA(steps=4, pairs=4),
+    "square": eb.Square(steps=20),
 }
 """Settings for tests; an attack that is not named here is tested with its defaults."""
 

@@ -3,6 +3,7 @@
 from epsball.attacks.additive_noise import AdditiveNoise as AdditiveNoise
 from epsball.attacks.apgd import APGD as APGD
 from epsball.attacks.apgd import TargetedAPGD as TargetedAPGD
+from epsball.attacks.bandits import Bandits as Bandits
 from epsball.attacks.base import Attack as Attack
 from epsball.attacks.base import Found as Found
 from epsball.attacks.binary_deepfool import BinaryDeepFool as BinaryDeepFool
@@ -20,7 +21,15 @@ from epsball.attacks.fab import FAB as FAB
 from epsball.attacks.fab import TargetedFAB as TargetedFAB
 from epsball.attacks.fgsm import FGSM as FGSM
 from epsball.attacks.fmn import FMN as FMN
+from epsball.attacks.hop_skip_jump import HopSkipJump as HopSkipJump
 from epsball.attacks.lbfgs import LBFGS as LBFGS
+from epsball.attacks.nes import NES as NES
+from epsball.attacks.one_pixel import OnePixel as OnePixel
 from epsball.attacks.pgd import BIM as BIM
 from epsball.attacks.pgd import PGD as PGD
 from epsball.attacks.pgd import MomentumPGD as MomentumPGD
+from epsball.attacks.simba import SimBA as SimBA
+from epsball.attacks.simba import SimBADct as SimBADct
+from epsball.attacks.sparse_rs import SparseRS as SparseRS
+from epsball.attacks.spsa import SPSA as SPSA
+from epsball.attacks.square import Square as Square

@@ -101,8 +101,6 @@ class TargetedAPGD(APGD):
         classes: how many classes are tried.
     """
 
-    name = "apgd-t"
-
     loss: Loss = dlr
     classes: int = positive(9)
 

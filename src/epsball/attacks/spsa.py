@@ -1,0 +1,63 @@
+"""SPSA: Adam along slopes that are estimated from random signs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+
+from epsball.attacks.base import Attack
+from epsball.attacks.parts.judged import slope
+from epsball.losses import Loss, margin
+from epsball.oracle.access import Access
+from epsball.validation import positive
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from epsball.oracle.oracle import Oracle
+
+_FIRST_DECAY, _SECOND_DECAY, _STABLE = 0.9, 0.999, 1e-8
+
+
+@dataclass(frozen=True)
+class SPSA(Attack):
+    """g = mean of (J(x + δv) - J(x - δv)) / (2δ) v over v of {±1}^d; x <- Π(x + Adam(g)).
+
+    Uesato, O'Donoghue, van den Oord, Kohli 2018, arXiv:1802.05666, algorithm 1. Deviations: what the pixel box cuts off x ± δv is left
+    out of v.
+
+    Args:
+        steps: moves.
+        pairs: directions v for each, two queries each.
+        radius: δ, in data units.
+        length: Adam's step length, in data units.
+        loss: J.
+    """
+
+    access = Access.SCORES
+    norms: ClassVar[tuple[str, ...]] = ("linf", "l2")
+    may_fail = True
+
+    steps: int = positive(100)
+    pairs: int = positive(64)
+    radius: float = positive(0.01)
+    length: float = positive(0.01)
+    loss: Loss = margin
+
+    @property
+    def expected_passes(self) -> float:
+        return self.steps * (2.0 * self.pairs + 1)
+
+    def run(self, ask: Oracle) -> Tensor:
+        s = ask.keep(x=ask.x0, mean=None, square=None)
+        s.mean = s.square = torch.zeros_like(s.x, dtype=torch.promote_types(s.x.dtype, torch.float32))
+        for step in ask.steps(self.steps):
+            g = slope(ask, s.x, self.loss, self.radius, self.pairs, signs=True)
+            s.mean = _FIRST_DECAY * s.mean + (1 - _FIRST_DECAY) * g
+            s.square = _SECOND_DECAY * s.square + (1 - _SECOND_DECAY) * g**2
+            mean, square = s.mean / (1 - _FIRST_DECAY ** (step + 1)), s.square / (1 - _SECOND_DECAY ** (step + 1))
+            s.x = ask.threat.project(s.x + self.length * mean / (square.sqrt() + _STABLE), ask.x0)
+            ask.met(s.x)
+        return s.x
