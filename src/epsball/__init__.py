@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from epsball.geometry import l2 as l2
     from epsball.geometry import linf as linf
     from epsball.goal import Goal as Goal
+    from epsball.models.estimators import bpda as bpda
+    from epsball.models.estimators import eot as eot
+    from epsball.models.estimators import nes as nes
+    from epsball.models.estimators import spsa as spsa
     from epsball.models.load import load_model as load_model
     from epsball.models.model import Model as Model
     from epsball.models.weights import save_weights as save_weights
@@ -51,6 +55,8 @@ else:
         "Threat": "threat:Threat",
         "UntrustworthyError": "errors:UntrustworthyError",
         "adversarial": "training.objectives:adversarial",
+        "bpda": "models.estimators:bpda",
+        "eot": "models.estimators:eot",
         "evaluate": "evaluation.evaluate:evaluate",
         "fit": "training.fit:fit",
         "l0": "geometry:l0",
@@ -61,7 +67,9 @@ else:
         "load_model": "models.load:load_model",
         "load_run": "record:read_run",
         "losses": "losses",
+        "nes": "models.estimators:nes",
         "save_weights": "models.weights:save_weights",
+        "spsa": "models.estimators:spsa",
         "verify": "verification.verify:verify",
         "wrap": "models.wrap:wrap",
     }

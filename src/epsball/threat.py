@@ -13,6 +13,7 @@ from torch import Tensor
 from epsball.errors import InputError, brief
 from epsball.geometry import NORMS, Norm
 from epsball.geometry.base import clip, is_half, wide
+from epsball.geometry.lattice import Lattice
 from epsball.units import parse_budget, parse_number
 
 if TYPE_CHECKING:
@@ -33,10 +34,12 @@ class Threat:
         low: lowest valid value of a feature, a number, a fraction, a tensor that broadcasts to an input `(…)`, or one for each sample
             `(N, …)`. Features whose limits are equal are frozen: with low = high = x outside a region, only the region may change.
         high: highest valid value.
+        levels: how many values of a feature there are, evenly spaced from low to high: 256 for pictures of 8 bits, so that every
+            point that a verb returns can be saved as one; None for all values. The inputs must be such pictures themselves.
 
     Raises:
-        InputError: an unknown norm, a negative or NaN budget, a box that is empty or a single point, or a wrong unit: a linf budget
-            above half the range, or an l0 budget of less than one feature.
+        InputError: an unknown norm, a negative or NaN budget, a box that is empty or a single point, a number of levels that is none,
+            or a wrong unit: a linf budget above half the range, an l0 budget of less than one feature, one of less than a level.
 
     Example:
         >>> Threat("linf", "8/255").eps
@@ -47,6 +50,7 @@ class Threat:
     eps: float | Tensor = math.inf
     low: float | Tensor = 0.0
     high: float | Tensor = 1.0
+    levels: int | None = None
     _axes: int = field(default=0, init=False, repr=False, compare=False)
     """Number of axes of the inputs (N, …), once they are known: a limit with as many has a row for each of them."""
 
@@ -56,6 +60,7 @@ class Threat:
         eps: float | str | Tensor = math.inf,
         low: float | str | Tensor = 0.0,
         high: float | str | Tensor = 1.0,
+        levels: int | None = None,
     ) -> None:
         if isinstance(norm, str):
             if norm.lower() not in NORMS:
@@ -64,7 +69,7 @@ class Threat:
         eps = eps if isinstance(eps, Tensor) else parse_budget(eps)
         low = parse_number(low, "low") if isinstance(low, str) else low
         high = parse_number(high, "high") if isinstance(high, str) else high
-        for name, value in (("norm", norm), ("eps", eps), ("low", low), ("high", high)):
+        for name, value in (("norm", norm), ("eps", eps), ("low", low), ("high", high), ("levels", levels)):
             object.__setattr__(self, name, value)
         self._check()
 
@@ -85,6 +90,10 @@ class Threat:
         if self.norm.name == "l0" and bool(((eps > 0) & (eps < 1)).any()):
             raise InputError(
                 f"ε was given as {brief(self.eps)} in l0, which counts the features that may change; expected 0, or 1 or more"
+            )
+        if self.lattice is not None and bool(((eps > 0) & (eps < self.smallest_budget * (1 - 1e-9))).any()):
+            raise InputError(
+                f"ε was given as {brief(self.eps)}, and two levels are {self.lattice.spacing:g} apart; give a larger ε"
             )
         finite = eps[eps.isfinite()]
         if self.norm.name == "linf" and finite.numel() and finite.max().item() > span.max().item() / 2 * (1 + 1e-9):
@@ -134,8 +143,8 @@ class Threat:
 
     def to(self, device: torch.device) -> Threat:
         """Return the threat with its tensors on a device."""
-        tensors = {name: getattr(self, name) for name in ("eps", "low", "high")}
-        return self._with(**{name: value.to(device) for name, value in tensors.items() if isinstance(value, Tensor)})
+        named = ((name, getattr(self, name)) for name in ("eps", "low", "high"))
+        return self._with(**{name: value.to(device) for name, value in named if isinstance(value, Tensor)})
 
     def _with(self, **changes: Any) -> Threat:
         """The same threat with other values of fields, which are right already."""
@@ -145,6 +154,21 @@ class Threat:
         return changed
 
     @property
+    def lattice(self) -> Lattice | None:
+        """The levels that features may have; None where they may have any value."""
+        return None if self.levels is None else Lattice(self.low, self.high, self.levels)
+
+    @property
+    def continuous(self) -> Threat:
+        """The same threat where features may have any value."""
+        return self._with(levels=None)
+
+    @property
+    def smallest_budget(self) -> float:
+        """The smallest budget with which anything can move."""
+        return self.norm.smallest_step or (0.0 if self.lattice is None else self.lattice.spacing)
+
+    @property
     def bounded(self) -> bool:
         """Whether every budget is finite."""
         return bool(torch.as_tensor(self.eps).isfinite().all())
@@ -152,9 +176,11 @@ class Threat:
     def budget(self, x0: Tensor, eps: float | Tensor | None = None) -> float | Tensor:
         """Return `eps` less the distance that rounding a point in the type of `x0` can add; a number or `(N,)`.
 
-        16 bits would leave little of it: there points are rounded towards `x0`, which adds none.
+        16 bits would leave little of it: there points are rounded towards `x0`, which adds none; as they are to levels.
         """
         eps = self.eps if eps is None else eps
+        if self.lattice is not None:
+            return eps
         scale = max(float(torch.as_tensor(bound).abs().max()) for bound in (self.low, self.high))
         rounding = self.norm.rounding(x0[0].numel()) if len(x0) else 0.0
         loss = 0.0 if is_half(x0) else torch.finfo(x0.dtype).eps * scale * rounding
@@ -171,6 +197,8 @@ class Threat:
 
     def furthest(self, g: Tensor, x0: Tensor) -> Tensor:
         """Return the point of the set that is best for the linear function g: argmax <g, x>, `(N, ...)`."""
+        if self.lattice is not None:
+            return self.ascend(x0, g, self.budget(x0), x0)
         g, x = wide(g), wide(x0)
         return self._point(x + self.norm.lmo(g, self.budget(x0), self.low - x, self.high - x), x0)
 
@@ -178,8 +206,11 @@ class Threat:
         """Return x moved by the best step of at most `length` along g within the box, then projected; `(N, ...)`."""
         x, g = wide(x), wide(g)
         box = () if self.norm.separable else (self.low - x, self.high - x)
-        if self.norm.smallest_step:
-            length = torch.as_tensor(length).clamp_min(self.norm.smallest_step)
+        if self.smallest_budget:
+            length = torch.as_tensor(length).clamp_min(self.smallest_budget)
+        if self.lattice is not None:
+            x = self.lattice.along(x, self.norm.lmo(g, length, self.low - x, self.high - x), self.norm, length)
+            return self.project(x, x0)
         return self._around(self.norm.lmo(g, length, *box).add_(x), x0, self.budget(x0))
 
     def cross(self, x: Tensor, w: Tensor, b: Tensor, *, boxed: bool | None = None) -> Tensor:
@@ -193,17 +224,24 @@ class Threat:
                 the box in l1 and l0 only: their closed step moves a single feature, which is soon at its limit.
         """
         kind, x, w, b = x.dtype, wide(x), wide(w), wide(b)
+        if self.lattice is not None:
+            return self.lattice.across(x, self._crossing(x, w, b, boxed), w, b)
+        return self.clip(x + self._crossing(x, w, b, boxed)).to(kind)
+
+    def _crossing(self, x: Tensor, w: Tensor, b: Tensor, boxed: bool | None) -> Tensor:  # noqa: FBT001 as it was given
         if boxed or (boxed is None and self.norm.name in {"l1", "l0"}):
-            return self.clip(x + self.norm.onto_hyperplane(w, b, self.low - x, self.high - x)).to(kind)
-        return self.clip(x + self.norm.to_hyperplane(w, b)).to(kind)
+            return self.norm.onto_hyperplane(w, b, self.low - x, self.high - x)
+        return self.norm.to_hyperplane(w, b)
 
     def sample(self, x0: Tensor, draw: Draw) -> Tensor:
         """Return a random point of the set, `(N, ...)`."""
-        x = wide(x0)
-        return self._point(x + self.norm.sample(x, self.budget(x0), draw, self.low - x, self.high - x), x0)
+        x, budget = wide(x0), self.budget(x0)
+        return self._point(x + self.norm.sample(x, budget, draw, self.low - x, self.high - x), x0, budget)
 
     def clip(self, x: Tensor) -> Tensor:
-        """Return x cut to the box, `(N, ...)`."""
+        """Return the nearest point of the box, `(N, ...)`."""
+        if self.lattice is not None:
+            return self.lattice.nearest(x)
         return clip(x, self.low, self.high)
 
     def distance(self, x: Tensor, x0: Tensor) -> Tensor:
@@ -214,6 +252,8 @@ class Threat:
         """Whether x lies in the set, computed in float64, `(N,)`; `distance` `(N,)` is |x - x0| where it is known."""
         distance = self.distance(x, x0) if distance is None else distance
         near = distance <= torch.as_tensor(self.eps, dtype=torch.float64, device=x.device)
+        if self.lattice is not None:
+            near = near & self.lattice.holds(x)
         return near & ((x >= self.low) & (x <= self.high)).flatten(1).all(1)
 
     def width(self, x0: Tensor) -> Tensor:
@@ -226,17 +266,19 @@ class Threat:
         return self.norm(torch.maximum(x0 - self.low, self.high - x0))
 
     def _around(self, x: Tensor, x0: Tensor, radius: float | Tensor) -> Tensor:
-        return self._point(self.norm.around(wide(x), wide(x0), radius, self.low, self.high), x0)
+        return self._point(self.norm.around(wide(x), wide(x0), radius, self.low, self.high), x0, radius)
 
-    def _point(self, x: Tensor, x0: Tensor) -> Tensor:
+    def _point(self, x: Tensor, x0: Tensor, radius: float | Tensor = math.inf) -> Tensor:
         """Return to the type of x0; a sum such as x0 + (high - x0) may round to more than high and is clipped."""
+        if self.lattice is not None:
+            return self.lattice.within(x, x0, self.norm, radius)
         x = x if self.norm.separable and x.dtype == x0.dtype else self.clip(x)
         return _rounded_towards(x0, x) if is_half(x0) else x.to(x0.dtype)
 
 
 def replace_eps(threat: Threat, eps: float | Tensor) -> Threat:
     """Return the same threat with another budget."""
-    changed = Threat(threat.norm, eps, threat.low, threat.high)
+    changed = Threat(threat.norm, eps, threat.low, threat.high, threat.levels)
     return changed._with(_axes=threat._axes)  # noqa: SLF001 of the class beside it
 
 

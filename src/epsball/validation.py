@@ -48,7 +48,8 @@ def checked_inputs(x: Tensor, threat: Threat) -> Tensor:
             f"{int(bad.sum())} of {len(x)} inputs hold NaN or infinite values, the first at row {int(bad.nonzero()[0])}; "
             "expected finite numbers: remove or repair them"
         )
-    return _inside_box(x, threat)
+    x = _inside_box(x, threat.continuous)
+    return x if threat.lattice is None else threat.lattice.snapped(x)
 
 
 def _inside_box(x: Tensor, threat: Threat) -> Tensor:

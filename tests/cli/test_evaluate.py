@@ -201,3 +201,16 @@ def test_an_altered_run_is_neither_reused_nor_reported(call: Call) -> None:
 def test_a_search_in_bfloat16_is_written_into_the_run(call: Call) -> None:
     assert call(*evaluate(*FULL, "--bfloat16")).exit_code == 0
     assert read_run(Path("run")).plan.batching.bfloat16 is True
+
+
+def test_levels_reach_the_threat(call: Call) -> None:
+    data = np.load("data.npz")
+    np.savez("data.npz", x=(data["x"] * 255).round().astype(np.float32) / 255, y=data["y"])
+    for words in (
+        evaluate("--json", "--levels", "256", suite="fgsm"),
+        attack("fgsm", "--eps", "0.1", "--levels", "256", "--json"),
+    ):
+        assert json.loads(call(*words).stdout)["threat"]["levels"] == 256
+    refused = call(*evaluate("--levels", "4", suite="fgsm"))
+    assert refused.exit_code == 2
+    assert "apart" in refused.stderr

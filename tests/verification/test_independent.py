@@ -104,3 +104,10 @@ def _raises(_: Tensor) -> Tensor:
 def test_no_input_is_no_question() -> None:
     answers = independent.replay(eb.wrap(_raises), X[:0], batch_size=2)
     assert answers.label.shape == (1, 0)
+
+
+def test_levels_are_told_from_what_lies_between_them() -> None:
+    x = np.array([[8 / 255, 1.0], [8 / 255 + 1e-3, 1.0], [0.0, 254.98 / 255]], np.float32)
+    assert independent.on_levels(x, 0.0, 1.0, 256).tolist() == [True, False, False]
+    assert independent.on_levels(x, 0.0, 1.0, None).all()
+    assert independent.on_levels(x[:1], np.array([0.0, 1.0]), np.array([1.0, 1.0]), 256).all()

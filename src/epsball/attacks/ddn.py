@@ -60,7 +60,7 @@ class DDN(Attack):
         for step in ask.steps(self.steps):
             _, g = ask.gradient(s.x, self.loss)
             s.radius = torch.where(ask.success, (1 - self.change) * s.radius, (1 + self.change) * s.radius)
-            length = cosine(step, self.steps, self.first, self.last) * s.width
+            length = cosine(self.first, self.last, step, self.steps) * s.width
             moved = s.x - ask.x0 + l2.lmo(wide(g), length)
             s.x = ask.threat.clip(ask.x0 + l2.lmo(moved, s.radius)).to(ask.x0.dtype)
         return s.x

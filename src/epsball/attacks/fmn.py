@@ -60,8 +60,8 @@ class FMN(Attack):
         s = ask.keep(x=x, width=width, radius=ask.threat.distance(x, ask.x0), best=torch.full_like(width, torch.inf))
         for step in ask.steps(self.steps):
             value, g = ask.gradient(s.x, self.loss)
-            s.radius = self._radius(ask, s, value, wide(g), cosine(step, self.steps, self.change, self.last_change))
-            length = cosine(step, self.steps, self.first, self.last) * s.width
+            s.radius = self._radius(ask, s, value, wide(g), cosine(self.change, self.last_change, step, self.steps))
+            length = cosine(self.first, self.last, step, self.steps) * s.width
             s.x = ask.threat.project(s.x + l2.lmo(wide(g), length), ask.x0, s.radius)
         return s.x
 

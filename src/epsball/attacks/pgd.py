@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from epsball.attacks.base import Attack
-from epsball.attacks.parts.step_rules import StepRule, momentum, steepest
+from epsball.attacks.parts.schedules import geometric
+from epsball.attacks.parts.slopes import Slope, ahead, here, resized, scaled
+from epsball.attacks.parts.starts import diversified
+from epsball.attacks.parts.step_rules import StepRule, momentum, smoothed, steepest
 from epsball.losses import Loss, cross_entropy, sharpened_cross_entropy
-from epsball.validation import positive
+from epsball.validation import nonnegative, positive
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,9 +35,9 @@ class PGD(Attack):
         random_start: whether to begin at a random point of the ball instead of the clean input.
         loss: what is ascended.
         rule: what is done with a gradient before the step; see `epsball.attacks.parts.step_rules`.
+        slope: where the gradient is taken; see `epsball.attacks.parts.slopes`.
+        diversify: gradients spent on a start that is diverse in the outputs; see `epsball.attacks.parts.starts`.
     """
-
-    accepts_start = True
 
     steps: int = positive(40)
     first: float = positive(1.0)
@@ -42,10 +45,24 @@ class PGD(Attack):
     random_start: bool = True
     loss: Loss = sharpened_cross_entropy
     rule: StepRule = steepest
+    slope: Slope = here
+    diversify: int = nonnegative(0)
+
+    @property
+    def images_only(self) -> bool:  # type: ignore[override] # where its rule or slope needs them
+        return any(getattr(part, "images_only", False) for part in (self.rule, self.slope))
+
+    @property
+    def may_fail(self) -> bool:  # type: ignore[override] # where its gradients are those of another image
+        return bool(getattr(self.slope, "elsewhere", False))
+
+    @property
+    def accepts_start(self) -> bool:  # type: ignore[override] # as above: a starting point is not asked about itself
+        return not self.may_fail
 
     @property
     def single_step(self) -> bool:  # type: ignore[override] # with one step it is FGSM from another start
-        return self.steps == 1
+        return self.steps == 1 and not self.diversify
 
     @property
     def reach(self) -> float:
@@ -57,19 +74,28 @@ class PGD(Attack):
 
     def _length(self, step: int) -> float:
         """Length of a step as a fraction of ε."""
-        return float(self.first * (self.rate / self.first) ** (step / max(self.steps - 1, 1)))
+        return geometric(self.first, self.rate, step, self.steps)
 
     @property
     def expected_passes(self) -> float:
-        return 2 * self.steps
+        return 2 * (self.steps + self.diversify)
 
     def run(self, ask: Oracle) -> Tensor:
-        s = ask.keep(x=ask.start(random=self.random_start), memory=None)
+        start = diversified(ask, ask.start(random=self.random_start), self.diversify)
+        s = ask.keep(x=start, memory=None)
         for step in ask.steps(self.steps):
-            _, g = ask.gradient(s.x, self.loss)
+            g = self.slope(ask, s.x, self.loss, s.memory, self._length(step) * ask.threat.eps)
             g, s.memory = self.rule(g, s.memory)
             s.x = ask.threat.ascend(s.x, g, self._length(step) * ask.threat.eps, ask.x0)
         return s.x
+
+
+def ODIPGD(steps: int = 20, diversify: int = 2) -> PGD:  # noqa: N802 - named as the attack it makes
+    """Return PGD from a start that is diverse in the outputs: `diversify` steps of ε along a random direction of the logits.
+
+    Tashiro, Song, Ermon 2020, arXiv:2003.06878, section 4.1. Deviations: PGD's falling steps. Arguments are those of PGD.
+    """
+    return PGD(steps=steps, diversify=diversify)
 
 
 def BIM(steps: int = 10, rate: float = 0.1, loss: Loss = cross_entropy) -> PGD:  # noqa: N802 - named as the attack it makes
@@ -86,3 +112,41 @@ def MomentumPGD(steps: int = 10, rate: float = 0.1, decay: float = 1.0, loss: Lo
     Dong et al. 2017, arXiv:1710.06081, algorithm 1. Deviations: all norms. `decay` is the paper's μ.
     """
     return PGD(steps=steps, first=rate, rate=rate, random_start=False, loss=loss, rule=momentum(decay))
+
+
+def NIFGSM(steps: int = 10, rate: float = 0.1, decay: float = 1.0) -> PGD:  # noqa: N802 - as above
+    """Return the momentum method with gradients where the momentum leads to, ∇J(x + α μ m).
+
+    Lin et al. 2020, arXiv:1908.06281, algorithm 1 without scale copies. Deviations: those of `slopes.ahead`. Arguments are those above.
+    """
+    return _iterative(steps, rate, momentum(decay), ahead(decay))
+
+
+def SIFGSM(steps: int = 10, rate: float = 0.1, decay: float = 1.0, copies: int = 5) -> PGD:  # noqa: N802 - as above
+    """Return the momentum method with the mean gradient over copies of the image, ∇_x J(x / 2^i), i < `copies`.
+
+    Lin et al. 2020, arXiv:1908.06281, algorithm 1 without look-ahead. Deviations: all norms.
+    """
+    return _iterative(steps, rate, momentum(decay), scaled(copies))
+
+
+def DIFGSM(  # noqa: N802 - as above
+    steps: int = 10, rate: float = 0.1, decay: float = 1.0, probability: float = 0.5, smallest: float = 0.9
+) -> PGD:
+    """Return the momentum method with gradients through a random resizing and padding of the image.
+
+    Xie et al. 2019, arXiv:1803.06978, M-DI²-FGSM. Deviations: those of `slopes.resized`; all norms.
+    """
+    return _iterative(steps, rate, momentum(decay), resized(probability, smallest))
+
+
+def TIFGSM(steps: int = 10, rate: float = 0.1, decay: float = 1.0, length: int = 15) -> PGD:  # noqa: N802 - as above
+    """Return the momentum method with gradients smoothed by a Gaussian kernel of `length` pixels, m <- μ m + W * ∇J / |W * ∇J|_1.
+
+    Dong et al. 2019, arXiv:1904.02884, TI-MI-FGSM. Deviations: all norms.
+    """
+    return _iterative(steps, rate, smoothed(length, momentum(decay)), here)
+
+
+def _iterative(steps: int, rate: float, rule: StepRule, slope: Slope) -> PGD:
+    return PGD(steps=steps, first=rate, rate=rate, random_start=False, loss=cross_entropy, rule=rule, slope=slope)

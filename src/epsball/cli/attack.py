@@ -15,6 +15,7 @@ from epsball.cli.options import (
     Device,
     Eps,
     Json,
+    Levels,
     Mean,
     ModelSpec,
     Norm,
@@ -38,6 +39,7 @@ def attack(
     name: Annotated[str, typer.Option("--attack", metavar="NAME", help="Of `epsball list attacks`, or module:Class.")],
     norm: Norm,
     eps: Eps = None,
+    levels: Levels = None,
     target: Annotated[
         int | None,
         typer.Option(
@@ -62,7 +64,7 @@ def attack(
 
     The attack's own settings are flags too: --attack pgd --steps 100 --rate 1/20 --loss margin --no-random-start.
     """
-    bounds, chosen = threat(norm, eps), _attack(name, ctx.args, restarts, target)
+    bounds, chosen = threat(norm, eps, levels), _attack(name, ctx.args, restarts, target)
     if eps is None and not chosen.minimum_norm:
         raise InputError(f"{name} searches within a budget and has none; give --eps, such as --eps 0.1 or --eps 8/255")
     given = source(model, data, split=split, n=n, device=device, mean=mean, std=std, outputs=outputs)

@@ -15,6 +15,7 @@ from epsball.cli.options import (
     Device,
     Eps,
     Json,
+    Levels,
     Mean,
     ModelSpec,
     Norm,
@@ -35,6 +36,7 @@ def evaluate(
     data: Data,
     norm: Norm,
     eps: Eps = None,
+    levels: Levels = None,
     suite: Annotated[str, typer.Option(help="quick, standard, or attacks with commas between: fgsm,pgd,deepfool.")] = (
         "standard"
     ),
@@ -58,7 +60,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure clean and robust accuracy under a suite of attacks, every reported success verified."""
-    fraction, bounds, chosen = checked_gate(gate, eps), threat(norm, eps), _suite(suite)
+    fraction, bounds, chosen = checked_gate(gate, eps), threat(norm, eps, levels), _suite(suite)
     given = source(model, data, split=split, n=n, device=device, mean=mean, std=std, outputs=outputs)
     conclude(
         lambda: measure(

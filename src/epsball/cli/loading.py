@@ -47,9 +47,9 @@ def numbers(text: str | None, option: str) -> float | list[float] | None:
     return values if len(values) > 1 else values[0]
 
 
-def threat(norm: str, eps: str | None) -> Threat:
-    """The threat of ``--norm`` and ``--eps``; without ``--eps`` the budget is infinite."""
-    return Threat(norm, math.inf if eps is None else eps)
+def threat(norm: str, eps: str | None, levels: int | None = None) -> Threat:
+    """The threat of ``--norm``, ``--eps`` and ``--levels``; without ``--eps`` the budget is infinite."""
+    return Threat(norm, math.inf if eps is None else eps, levels=levels)
 
 
 def source(

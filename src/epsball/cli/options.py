@@ -29,6 +29,10 @@ Eps = Annotated[
         help="Budget in data units: 0.1, 8/255. Without it attacks search for the nearest error at any distance.",
     ),
 ]
+Levels = Annotated[
+    int | None,
+    typer.Option(help="Values that a feature may have, 256 for pictures of 8 bits; any value without it."),
+]
 Seed = Annotated[int, typer.Option(help="Seed of every draw.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
 Tune = Annotated[

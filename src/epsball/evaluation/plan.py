@@ -141,12 +141,13 @@ def _rounded(value: float | None) -> Real | None:
 
 
 def threat_plan(threat: Threat) -> ThreatPlan:
-    """Norm, budget and box."""
+    """Norm, budget, box and levels."""
     return ThreatPlan(
         norm=cast("Literal['linf', 'l2', 'l1', 'l0']", threat.norm.name),
         eps=Real(threat.eps),
         low=json_value(threat.low),
         high=json_value(threat.high),
+        levels=threat.levels,
     )
 
 

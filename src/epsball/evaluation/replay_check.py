@@ -117,7 +117,7 @@ def _eight_bit_notes(samples: Samples, x: torch.Tensor, label: NDArray[np.int64]
 
 def _levels(x: torch.Tensor, threat: Threat) -> torch.Tensor:
     step = (threat.high - threat.low) / LEVELS
-    return threat.clip(threat.low + ((x.double() - threat.low) / step).round() * step).to(x.dtype)
+    return threat.continuous.clip(threat.low + ((x.double() - threat.low) / step).round() * step).to(x.dtype)
 
 
 def _on_levels(x: torch.Tensor, threat: Threat) -> bool:
@@ -133,6 +133,7 @@ def _in_place(
     inside = independent.inside_ball(distance, float(threat.eps)) & independent.inside_box(
         x, numbers(threat.low), numbers(threat.high)
     )
+    inside &= independent.on_levels(x, numbers(threat.low), numbers(threat.high), threat.levels)
     named = named.astype(np.float64)
     return reported & inside & (np.abs(distance - named) <= independent.SAME * np.maximum(distance, named)), distance
 

@@ -67,7 +67,7 @@ class Run:
             samples.y,
             samples.clean,
             samples.classes,
-            self._threat,
+            self._threat.continuous,
             samples.batching.batch_size,
             self._plan.data.names,
         )

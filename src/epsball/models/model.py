@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from epsball.errors import InputError, ModelError
 from epsball.models import freezing
 from epsball.models.contents import contents
+from epsball.models.cost import Cost
 from epsball.models.memory import is_out_of_memory
 from epsball.models.outputs import failure, to_logits
 from epsball.models.state import update_digest, weights_by_name
@@ -33,6 +34,7 @@ class Model:
         std: divided by afterwards; None for 1.
         outputs: what `net` returns, see `wrap`.
         source: the text it was loaded from, empty for a live object.
+        cost: rows and gradients of the network behind one row of this model, see `epsball.models.estimators`.
     """
 
     net: Callable[[Tensor], Any]
@@ -40,6 +42,7 @@ class Model:
     std: Tensor | None = None
     outputs: str = "logits"
     source: str = ""
+    cost: Cost = field(default_factory=Cost)
 
     def __post_init__(self) -> None:
         """Note the threads within `frozen`, once for each of their contexts."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from epsball.errors import InputError
+from epsball.oracle.access import Access
 from epsball.oracle.best import Best
 from epsball.oracle.forward import Local, forward
 from epsball.validation import checked_logits, finite_logits
@@ -47,6 +48,7 @@ class Queries:
     def __init__(self, model: Model, x0: Tensor, threat: Threat, batches: MicroBatches, terms: Terms) -> None:
         self._model, self._batches, self._terms = model, batches, terms
         self._movable = threat.movable(x0)
+        self._price: int = model.cost.differentiated if terms.access is Access.GRADIENT else model.cost.forward
         self.best: Best = Best(x0, threat, minimise=terms.minimise)
         self.queries: Tensor = torch.zeros(len(x0), dtype=torch.int64, device=x0.device)
         self.gradients: Tensor = torch.zeros_like(self.queries)
@@ -56,8 +58,12 @@ class Queries:
 
     def live(self, held: Tensor) -> Tensor:
         """Whether each held row is still queried: its search goes on and its budget of queries is not spent."""
-        alive = self.best.alive.clone() if len(held) == len(self.queries) else self.best.alive[held]
-        return alive if self._terms.queries is None else alive & (self.queries[held] < self._terms.queries)
+        alive = self.best.alive if len(held) == len(self.queries) else self.best.alive[held]
+        return alive & self._affords(self.queries[held])
+
+    def _affords(self, spent: Tensor, points: Tensor | int = 1) -> Tensor:
+        """Whether the budget allows so many more points of samples that have `spent` queries, `(k,)`."""
+        return spent + self._price * points <= (self._terms.queries or torch.inf)
 
     def settle(self, x: Tensor, held: Tensor, goal: Goal) -> None:
         """Ask for the decisions at the last points of a search, `(n, …)`, but for those that the last question was about."""
@@ -83,9 +89,7 @@ class Queries:
         undecided = best.undecided()
         if not len(undecided):
             return
-        affordable = torch.ones_like(undecided, dtype=torch.bool)
-        if self._terms.queries is not None:
-            affordable = self.queries[undecided] < self._terms.queries
+        affordable = self._affords(self.queries[undecided])
         again = undecided[affordable]
 
         def one(at: Tensor | slice) -> tuple[Tensor, ...]:
@@ -167,7 +171,7 @@ class Queries:
             if self._terms.queries is None:
                 allowed = torch.full_like(done, m)
             else:
-                left = self._terms.queries - self.queries[held]
+                left = (self._terms.queries - self.queries[held]) // self._price
                 allowed = torch.where(left > 1, left // 2, left)
             until = (done + allowed).clamp_max(m)
             wanted = live[:, None] & (place >= done[:, None]) & (place < until[:, None])
@@ -220,12 +224,14 @@ class Queries:
             local = Local(leaf, logits, goal, gradients, again, movable)
             reply = answer(local, *row_tensors) if answer is not None else ()
         logits = logits.detach()
-        _add(self.queries, samples, torch.ones((), dtype=torch.int64, device=x.device))
+        cost = self._model.cost
+        forwarded, gradients = cost.differentiated if differentiate else cost.forward, cost.backward * gradients
+        _add(self.queries, samples, torch.full((), forwarded, dtype=torch.int64, device=x.device))
         if differentiate:
             _add(self.gradients, samples, gradients)
-        self._tell(len(x), gradients)
+        self._tell(forwarded * len(x), gradients)
         if local.undefined is not None:
-            _add(self.undefined, samples, local.undefined)
+            _add(self.undefined, samples, cost.backward * local.undefined)
         sure = not (differentiate and self._batches.batching.bfloat16)
         if not self._terms.remember:
             return tuple(t.detach() for t in reply) if answer is not None else (goal.met(logits),)
@@ -263,10 +269,8 @@ class Queries:
 
     def _first_affordable(self, samples: Tensor) -> Tensor:
         """Which of several points a sample `(k,)` its budget still allows, in their order."""
-        if self._terms.queries is None:
-            return torch.ones_like(samples, dtype=torch.bool)
         earlier = (samples[:, None] == samples[None, :]).tril(-1).sum(1)
-        return self.queries[samples] + earlier < self._terms.queries
+        return self._affords(self.queries[samples], earlier + 1)
 
     def _check(self, x: Tensor, logits: Tensor, samples: Tensor | slice, goal: Goal) -> None:
         finite_logits(logits, self._terms.ids, samples, x)

@@ -67,13 +67,17 @@ class DataPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     names: tuple[str, ...]
 
 
-class ThreatPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Norm, budget ε and box, in data units; a box with limits of their own per feature is nested lists of numbers."""
+class ThreatPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Norm, budget ε and box, in data units; a box with limits of their own per feature is nested lists of numbers.
+
+    `levels` is how many evenly spaced values a feature may have; None where it may have any.
+    """
 
     norm: Literal["linf", "l2", "l1", "l0"]
     eps: Real
     low: float | list[Any]
     high: float | list[Any]
+    levels: Annotated[int, Meta(ge=2)] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a budget below 0, and a box that is no array of numbers."""

@@ -38,6 +38,7 @@ def configuration(run: Evaluation) -> list[dict[str, Any]]:
             "norm": NORMS[plan.threat.norm],
             "ε": epsilon(plan.threat),
             "pixel range": " … ".join(brief(np.asarray(bound)) for bound in (plan.threat.low, plan.threat.high)),
+            **({} if plan.threat.levels is None else {"levels of a feature": plan.threat.levels}),
         },
         "Attacks": attacks,
         "Run": {**rest, "started": environment["started"], "attack time": seconds(run.seconds)},

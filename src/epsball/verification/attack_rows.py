@@ -41,6 +41,7 @@ class Context:
     norm: str
     low: Any
     high: Any
+    levels: int | None
     batch_size: int
     passes: int
     exact: bool
@@ -96,6 +97,8 @@ def _distances(
     yield from (
         f"{place}, sample {i}: outside the box [{brief(context.low)}, {brief(context.high)}]" for i in ids[beyond]
     )
+    between = ~independent.on_levels(x, context.low, context.high, context.levels)
+    yield from (f"{place}, sample {i}: between the {context.levels} levels" for i in ids[between])
     yield from differences(place, "distance", rows.id, rows.distance, distance, relative=independent.SAME)
     yield from differences(place, "relative", rows.id, rows.relative, relative, relative=independent.SAME)
 

@@ -22,6 +22,8 @@ SAME = 1e-6
 """Two computations of one distance may differ by this fraction of it."""
 ROUNDING = 1e-9
 """A sum in float64 may exceed ε by this fraction of it, from the order of adding alone."""
+LEVEL = 1e-2
+"""Fraction of the distance of two levels by which a feature may be off its level: the rounding of its type."""
 PASSES = 20
 """How often each success on a model that draws random numbers is passed through it again."""
 SUCCESS_RATE = 0.5
@@ -98,6 +100,17 @@ def inside_box(x: NDArray[Any], low: Any, high: Any) -> NDArray[np.bool_]:
     low, high = np.asarray(low, x.dtype), np.asarray(high, x.dtype)
     inside: NDArray[np.bool_] = ((x >= low) & (x <= high)).reshape(len(x), math.prod(x.shape[1:])).all(1)
     return inside
+
+
+def on_levels(x: NDArray[Any], low: Any, high: Any, levels: int | None) -> NDArray[np.bool_]:
+    """Whether every feature of a row (n, …) is one of the evenly spaced levels from low to high; always where there are none."""
+    if levels is None:
+        return np.ones(len(x), np.bool_)
+    low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        place = np.where(high > low, (x.astype(np.float64) - low) * (levels - 1) / (high - low), 0.0)
+    off: NDArray[np.bool_] = np.abs(place - np.rint(place)) > LEVEL
+    return ~off.reshape(len(x), math.prod(x.shape[1:])).any(1)
 
 
 def inside_ball(distance: NDArray[np.float64], eps: float) -> NDArray[np.bool_]:

@@ -137,6 +137,7 @@ def _clean(
         norm=plan.threat.norm,
         low=np.asarray(plan.threat.low, np.float64),
         high=np.asarray(plan.threat.high, np.float64),
+        levels=plan.threat.levels,
         batch_size=batch_size,
         passes=passes,
         exact=exact,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from epsball.geometry import l1, rows
@@ -38,3 +39,29 @@ class momentum:  # noqa: N801 - used like the function `steepest`, and printed w
         fresh = wide / rows(l1(wide).clamp_min(TINY), wide)
         memory = fresh if memory is None else self.decay * memory + fresh
         return memory, memory
+
+
+@dataclass(frozen=True)
+class smoothed:  # noqa: N801 - as above
+    """g <- W * g, W the Gaussian kernel with σ = k / √3 and (2 k + 1)² pixels. Dong et al. 2019, arXiv:1904.02884, eqs. 7 and 9.
+
+    Deviations: none.
+
+    Args:
+        length: pixels of the kernel's side, 2 k + 1.
+        rule: what is done with the smoothed gradient.
+    """
+
+    length: int = 15
+    rule: StepRule = momentum()
+    images_only = True
+
+    def __call__(self, g: Tensor, memory: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the rule's direction and memory for the smoothed gradient of images `(N, C, H, W)`."""
+        reach = (self.length - 1) // 2
+        place = torch.arange(-reach, reach + 1, device=g.device).to(g)
+        line = torch.exp(-1.5 * (place / max(reach, 1)) ** 2)
+        kernel = (line / line.sum()).expand(g.shape[1], 1, 1, -1)
+        g = F.conv2d(g, kernel, padding=(0, reach), groups=g.shape[1])
+        g = F.conv2d(g, kernel.transpose(2, 3), padding=(reach, 0), groups=g.shape[1])
+        return self.rule(g, memory)

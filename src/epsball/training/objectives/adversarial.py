@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from epsball.attacks.fgsm import FGSM
 from epsball.attacks.pgd import PGD
 from epsball.errors import InputError
-from epsball.geometry import l0
 from epsball.losses import cross_entropy
 from epsball.threat import replace_eps
 from epsball.training.objectives.base import OBJECTIVES, Named, needed
@@ -66,9 +65,9 @@ class _Adversarial:
         return self.clean * F.cross_entropy(model.as_it_is(x), y) + (1 - self.clean) * worst
 
     def within(self, fraction: float) -> Objective:
-        """The same attack in the ball of a fraction of ε; at least one feature in l0, since fewer are none."""
+        """The same attack in the ball of a fraction of ε; at least one feature in l0, or one level, since less is nothing."""
         eps = fraction * float(self.threat.eps)
-        return replace(self, threat=replace_eps(self.threat, max(1.0, eps) if self.threat.norm is l0 else eps))
+        return replace(self, threat=replace_eps(self.threat, max(self.threat.smallest_budget, eps)))
 
 
 _PATH = 2.5

@@ -1,0 +1,117 @@
+"""Model in, Model out: other ways to its gradient, each with its cost in passes, so that every gradient attack can take them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from epsball.errors import InputError
+from epsball.models.cost import Cost
+from epsball.models.estimates import Averaged, Differences, Replaced, normal, signs
+from epsball.models.model import Model
+from epsball.models.wrap import wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor, nn
+
+    from epsball.models.estimates import Draw
+
+
+def eot(model: Callable[[Tensor], Any] | Model, draws: int = 16) -> Model:
+    """Return the mean of the logits of a random model over several passes, f(x) = 1/m sum_i f_i(x), with the mean gradient.
+
+    Expectation over transformation: Athalye et al. 2017, arXiv:1707.07397, eq. 2. Deviations: the loss of the mean logits instead of
+    the mean of the losses; for a linear loss, such as the margin to one class, that is the same.
+
+    Args:
+        model: a classifier whose passes differ.
+        draws: passes a point, the m.
+
+    Raises:
+        InputError: a number of draws below 1.
+    """
+    inner = wrap(model)
+    _counted(draws, "draws")
+    cost = inner.cost
+    price = Cost(draws * cost.forward, draws * cost.differentiated, draws * cost.backward)
+    return Model(Averaged(inner, draws), cost=price)
+
+
+def bpda(
+    model: Callable[[Tensor], Any] | Model,
+    layer: str | nn.Module | Callable[[Tensor], Tensor],
+    backward: Callable[[Tensor], Tensor] | None = None,
+) -> Model:
+    """Return the model with one step g whose backward pass is that of another function h: logits with g, gradients with h ≈ g.
+
+    Backward pass differentiable approximation: Athalye, Carlini, Wagner 2018, arXiv:1802.00420, section 4.1. Deviations: none.
+
+    Args:
+        model: the classifier.
+        layer: g: a part of the network or its name, `"features.0"`; or a function that is put in front of the network and is given
+            inputs in data units.
+        backward: h, from the layer's input to something of the shape of its output; the identity when left out.
+
+    Raises:
+        InputError: the network has no such part.
+    """
+    inner = wrap(model)
+    return Model(Replaced(inner, _part(inner, layer) if isinstance(layer, str) else layer, backward), cost=inner.cost)
+
+
+def nes(model: Callable[[Tensor], Any] | Model, draws: int = 50, sigma: float = 1e-3) -> Model:
+    """Return the model with gradients from its logits alone: 1/(2 m σ) sum_i u_i (f(x + σ u_i) - f(x - σ u_i)), u_i standard normal.
+
+    Natural evolution strategies: Ilyas et al. 2018, arXiv:1804.08598, algorithm 1. Deviations: it is the Jacobian of the logits that
+    is estimated, so that one set of draws serves every loss and class; m antithetic pairs.
+
+    Args:
+        model: a classifier; it need not be differentiable.
+        draws: pairs of points for a gradient, m: 2 m rows forwarded.
+        sigma: their distance σ, in data units for each feature.
+
+    Raises:
+        InputError: a number of draws below 1, or a distance that is not above 0.
+    """
+    return _differences(model, draws, sigma, "sigma", normal)
+
+
+def spsa(model: Callable[[Tensor], Any] | Model, draws: int = 64, delta: float = 0.01) -> Model:
+    """Return the model with gradients from its logits alone: 1/(2 m δ) sum_i u_i (f(x + δ u_i) - f(x - δ u_i)), u_i random signs.
+
+    Simultaneous perturbation: Uesato et al. 2018, arXiv:1802.05666, algorithm 1. Deviations: as `nes`.
+
+    Args:
+        model: a classifier; it need not be differentiable.
+        draws: pairs of points for a gradient, m: 2 m rows forwarded.
+        delta: their distance δ, in data units for each feature.
+
+    Raises:
+        InputError: a number of draws below 1, or a distance that is not above 0.
+    """
+    return _differences(model, draws, delta, "delta", signs)
+
+
+def _differences(
+    model: Callable[[Tensor], Any] | Model, draws: int, width: float, name: str, directions: Draw
+) -> Model:
+    inner = wrap(model)
+    _counted(draws, "draws")
+    if not 0 < width < float("inf"):
+        raise InputError(f"{name} was given as {width!r}; expected a number above 0, in data units")
+    price = Cost(inner.cost.forward, inner.cost.forward * (1 + 2 * draws), 0)
+    return Model(Differences(inner, draws, width, directions), cost=price)
+
+
+def _part(model: Model, name: str) -> nn.Module:
+    parts = dict(model.module.named_modules()) if model.module is not None else {}
+    if name not in parts or not name:
+        known = ", ".join(list(parts)[1:6]) or "none"
+        raise InputError(f"the network has no part {name!r}; its first parts are {known}: name one of its modules")
+    return parts[name]
+
+
+def _counted(value: object, name: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"{name} was given as {value!r}; expected a whole number of at least 1")
