@@ -148,6 +148,9 @@ HONEST_NETS: dict[str, Net] = {
     "a masked class": lambda x: F.pad(HONEST(x), (0, 1), value=-1e9),
     "a duplicated class": lambda x: HONEST(x)[:, [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]],
     "a border that is not used": lambda x: honest(F.pad(x[..., 1:-1, 1:-1], (1, 1, 1, 1))),
+    "copies of the classes a little lower": lambda x: torch.cat((HONEST(x), HONEST(x) - 1e-3), 1),
+    "the largest logit subtracted": lambda x: HONEST(x) - HONEST(x).amax(1, keepdim=True),
+    "a ReLU at the end": lambda x: HONEST(x).relu(),
     "sigmoids": lambda x: HONEST(x).sigmoid(),
 }
 

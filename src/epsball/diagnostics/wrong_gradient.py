@@ -103,11 +103,17 @@ def _points(given: Preflight) -> _Points:
         logits = given.model(leaf)
         own = logits.gather(1, label[:, None])
         rounding = ROUNDING * torch.finfo(logits.dtype).eps * own.detach().abs()
-        tied = (logits.detach() - own.detach()).abs() <= rounding  # a copy of the class, which it never leads
-        rival = logits.detach().masked_fill(tied, -torch.inf).argmax(1)
+        rival = _rival(logits.detach(), given.passes[0][chosen], label, rounding)
         lead = _lead(logits, label, rival)
         gradient = torch.autograd.grad(lead.sum(), leaf)[0].nan_to_num(0, 0, 0)
     return _Points(at, label, rival, lead.detach(), gradient.double(), _directions(signs.sign()), rounding.double())
+
+
+def _rival(logits: Tensor, elsewhere: Tensor, label: Tensor, rounding: Tensor) -> Tensor:
+    """The next class after the label, `(n,)`; a copy of it is none, which it leads by as much or as little at other points `elsewhere`."""
+    behind, before = (values - values.gather(1, label[:, None]) for values in (logits, elsewhere))
+    copies = (behind.abs() <= rounding) | ((behind - before).abs() <= rounding)
+    return logits.masked_fill(copies, -torch.inf).argmax(1)
 
 
 def _directions(signs: Tensor) -> Tensor:
