@@ -35,8 +35,8 @@ def vanishing_gradient(given: Preflight) -> Iterator[Observation]:
 
     A head such as a sigmoid may round to its limit for the label and not for the other classes: the loss still has a gradient, which
     knows nothing of the label. Where the classes against it have none, as when only the largest logit is given, it knows nothing of
-    them; as behind a ReLU at the end, nine inputs of ten may be so. A logit that is the same for all inputs, as that of a class of reference, is none; nor are
-    logits from which the largest was subtracted.
+    them; nine inputs of ten may be so, as behind a ReLU at the end. A logit that is the same for all inputs, as that of a class of
+    reference, is none; nor are logits from which the largest was subtracted.
     """
     gradients = _gradients(given)
     if gradients is None:

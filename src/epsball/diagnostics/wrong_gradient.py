@@ -110,7 +110,7 @@ def _points(given: Preflight) -> _Points:
 
 
 def _rival(logits: Tensor, elsewhere: Tensor, label: Tensor, rounding: Tensor) -> Tensor:
-    """The next class after the label, `(n,)`; a copy of it is none, which it leads by as much or as little at other points `elsewhere`."""
+    """The next class after the label, `(n,)`; a copy is none: what it leads by as much at other points `elsewhere`."""
     behind, before = (values - values.gather(1, label[:, None]) for values in (logits, elsewhere))
     copies = (behind.abs() <= rounding) | ((behind - before).abs() <= rounding)
     return logits.masked_fill(copies, -torch.inf).argmax(1)
