@@ -1,8 +1,8 @@
 """Claimed and true robust accuracy of small classifiers whose gradients lie, vanish or are coarse.
 
 The truth is bounded from above by three attacks that share nothing with the evaluation: the twin's adversarial images fed to the model,
-gradient ascent with the model forward and the twin backward (BPDA, Athalye et al. 2018, arXiv:1802.00420), and the Square of pyautoattack
-(Andriushchenko et al. 2020, arXiv:1912.00049). Run in the environment of `make bench`, which has that package.
+gradient ascent with the model forward and the twin backward (BPDA, Athalye et al. 2018, arXiv:1802.00420), and the Square of
+pyautoattack (Andriushchenko et al. 2020, arXiv:1912.00049). Run in the environment of `make bench`, which has that package.
 """
 
 from __future__ import annotations

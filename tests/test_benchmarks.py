@@ -104,7 +104,19 @@ def test_the_table_of_lies_has_cases_enough_and_says_which_are_wrong() -> None:
     assert len(lies) >= 25
     assert len(truths) >= 10
     assert all(case.net(x).shape[0] == 20 for case in (*lies, *truths))
-    row = Row("a", honest=False, clean=0.9, claimed=0.5, refed=0.6, bpda=0.47, search=0.7, trusted=True, failed=())
+    row = Row(
+        "a",
+        honest=False,
+        clean=0.9,
+        claimed=0.5,
+        refed=0.6,
+        bpda=0.47,
+        search=0.7,
+        trusted=True,
+        failed=(),
+        quick=0.5,
+        quick_trusted=True,
+    )
     assert row.true == 0.47
     assert row.wrong
     assert not dataclasses.replace(row, trusted=False).wrong
