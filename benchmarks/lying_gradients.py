@@ -8,6 +8,7 @@ pyautoattack (Andriushchenko et al. 2020, arXiv:1912.00049). Run in the environm
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import time
 from dataclasses import asdict, dataclass
@@ -15,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from pyautoattack.square import SquareAttack
 
 import epsball as eb
 from lying_models import Case, honest, lying, train
@@ -99,8 +99,11 @@ def climb(net: Net, twin: Net, x: Tensor, y: Tensor, steps: int, restarts: int) 
 
 def search(net: Net, x: Tensor, y: Tensor, queries: int) -> Tensor:
     """Square of pyautoattack; return which rows are right."""
-    square = SquareAttack(lambda z: net(z).float(), norm="Linf", n_queries=queries, eps=WITHIN, seed=7, device="cpu")
-    found = torch.cat([square.perturb(*part) for part in zip(x.split(128), y.split(128), strict=True)])
+    attacks = importlib.import_module("pyautoattack.square")  # of the environment of `make bench` alone
+    square = attacks.SquareAttack(
+        lambda z: net(z).float(), norm="Linf", n_queries=queries, eps=WITHIN, seed=7, device="cpu"
+    )
+    found = torch.cat([square.perturb(*part) for part in zip(torch.split(x, 128), torch.split(y, 128), strict=True)])
     return left(net, found.clamp(x - WITHIN, x + WITHIN).clamp(0, 1), y) & left(net, x, y)
 
 
