@@ -109,6 +109,7 @@ def test_a_truncated_weights_file(call: Call) -> None:
         (["--n", "4000"], ["4000"]),
         (["--split", "valid"], ["valid"]),
         (["--device", "warp"], ["warp", "cpu"]),
+        (["--device", "meta"], ["meta", "cpu"]),
         (["--mean", "half"], ["--mean", "half"]),
         (["--std", "0"], ["std"]),
         (["--outputs", "labels"], ["labels", "logits"]),

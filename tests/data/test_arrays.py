@@ -68,6 +68,10 @@ def test_layouts_and_types(tmp_path: Path, form: str) -> None:
         ({"x": np.ones((2, 1, 2, 2), int), "y": np.arange(2)}, "int64 pixels from 1 to 1"),
         ({"x": np.full((2, 1, 2, 2), 300), "y": np.arange(2)}, "from 300 to 300"),
         ({"x": np.array([{}]), "y": np.arange(1)}, "no archive of numeric arrays"),
+        ({"x": np.float32(1), "y": np.arange(1)}, r"shape \(\)"),
+        ({"x": np.zeros((2, 0, 4)), "y": np.arange(2)}, r"shape \(2, 0, 4\)"),
+        ({"x": np.zeros((2, 1, 2, 2)), "y": np.full(2, 2**63, np.uint64)}, "labels from 9223372036854775808"),
+        ({"x": np.zeros((2, 1, 2, 2)), "y": np.array([0, 2**40])}, "labels from 0 to 1099511627776"),
     ],
 )
 def test_what_cannot_be_used_is_said(tmp_path: Path, arrays: dict[str, Array], says: str) -> None:

@@ -63,7 +63,7 @@ def test_the_number_of_rows_must_fit_the_set(n: int) -> None:
         (np.array([0.0, 1.0]), None, "type float64"),
         (np.array(["a"]), None, "whole number"),
         (np.eye(3, dtype=int), None, "argmax"),
-        (np.array([0, -1]), None, "from -1 to 0, expected 0 and upwards"),
+        (np.array([0, -1]), None, "from -1 to 0, expected 0 to 1,048,575"),
         (np.array([0, 10]), 10, "expected 0 to 9"),
         (np.array([], dtype=int), None, "no rows"),
     ],

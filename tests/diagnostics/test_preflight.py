@@ -43,6 +43,29 @@ class Quantised(Affine):
         return super().forward((x * 255).round() / 255)
 
 
+class Winner(Affine):
+    """Gives the largest logit alone, so that nothing is known of the class to head for."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = super().forward(x)
+        return logits * (logits == logits.amax(1, keepdim=True))
+
+
+class Denormal(Affine):
+    """Logits so small that their gradient has only a few digits."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 1e-37 * super().forward(x)
+
+
+class Saturated(Affine):
+    """Sigmoids that are 1 for every label, and less for other classes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = super().forward(x)
+        return (100 * (logits - logits.mean(1, keepdim=True)) + 12).sigmoid()
+
+
 class CoupledAndQuantised(BatchMean):
     """Two faults; the gradient of the second is not looked at, since the first makes it meaningless."""
 
@@ -94,7 +117,16 @@ def test_an_honest_model_has_no_finding(make: Callable[[], nn.Module]) -> None:
 
 @pytest.mark.parametrize(
     ("make", "expected"),
-    [(Jittery, "D02"), (BatchMean, "D03"), (OrderSensitive, "D03"), (Quantised, "D04"), (CoupledAndQuantised, "D03")],
+    [
+        (Jittery, "D02"),
+        (BatchMean, "D03"),
+        (OrderSensitive, "D03"),
+        (Quantised, "D04"),
+        (Winner, "D04"),
+        (Denormal, "D04"),
+        (Saturated, "D04"),
+        (CoupledAndQuantised, "D03"),
+    ],
 )
 def test_a_broken_model_is_named_for_what_is_broken(make: Callable[[], nn.Module], expected: str) -> None:
     assert found(make()) == [expected]

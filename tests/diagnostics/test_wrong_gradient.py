@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,6 +40,8 @@ class Network(nn.Module):
 
 HONEST = Network(convolutional=True).eval()
 PLAIN = Network().eval()
+UNBIASED = nn.Sequential(*(copy.deepcopy(layer) for layer in HONEST.layers)).eval()
+UNBIASED[0].register_parameter("bias", None)
 
 
 def honest(x: Tensor) -> Tensor:
@@ -104,6 +107,8 @@ def few_levels_straight_through(x: Tensor) -> Tensor:
 
 
 LIES: dict[str, Net] = {
+    "a ReLU in front, whose gradient at 0 is 0": lambda x: honest(x.relu()),
+    "a cut to the box with no gradient at its limits": lambda x: honest(F.hardtanh(x, 0, 1)),
     "three levels with a gradient of their own": few_levels_straight_through,
     "half of the image in 2 bits": coarse_half,
     "half of the image detached": half_detached,
@@ -148,6 +153,11 @@ HONEST_NETS: dict[str, Net] = {
     "a masked class": lambda x: F.pad(HONEST(x), (0, 1), value=-1e9),
     "a duplicated class": lambda x: HONEST(x)[:, [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]],
     "a border that is not used": lambda x: honest(F.pad(x[..., 1:-1, 1:-1], (1, 1, 1, 1))),
+    "copies of the classes a little lower": lambda x: torch.cat((HONEST(x), HONEST(x) - 1e-3), 1),
+    "the largest logit subtracted": lambda x: HONEST(x) - HONEST(x).amax(1, keepdim=True),
+    "no bias on a black background": UNBIASED,
+    "cut to the box": lambda x: honest(x.clamp(0, 1)),
+    "a ReLU at the end": lambda x: HONEST(x).relu(),
     "sigmoids": lambda x: HONEST(x).sigmoid(),
 }
 
@@ -209,7 +219,7 @@ def test_a_run_with_such_a_gradient_is_not_trusted() -> None:
     assert "8 in random directions at each of 8 samples" in run.findings[0].evidence
 
 
-def test_it_costs_eleven_passes_over_the_probe() -> None:
+def test_it_costs_eleven_passes_over_the_probe_and_two_over_eight_samples() -> None:
     rows: list[int] = []
 
     def net(x: Tensor) -> Tensor:
@@ -220,4 +230,4 @@ def test_it_costs_eleven_passes_over_the_probe() -> None:
     before = (
         2 + 1 + 5 + 1 + 8 + 1
     )  # the labels here, the trial of memory, D02, the reversed batch and single inputs of D03, D04
-    assert rows[before:] == [64] * 11
+    assert rows[before:] == [64] * 11 + [8] * 2

@@ -107,10 +107,34 @@ def test_what_does_not_fit_one_to_one_is_told_with_its_prefix(state: dict[str, A
         fill(Inside().model, state, "w.pt")
 
 
+ITSELF: dict[str, Any] = {}
+ITSELF["itself"] = ITSELF
+
+
+@pytest.mark.parametrize("key", ["model_state", "params", "ema"])
+def test_the_only_tensors_beside_an_optimiser_are_the_state(tmp_path: Path, key: str) -> None:
+    optimiser = {"state": {0: {"step": torch.ones(1)}}, "param_groups": [{"lr": 0.1}]}
+    torch.save({key: STATE, "optimizer": optimiser, "epoch": 3}, tmp_path / "w.pt")
+    assert read_weights(tmp_path / "w.pt")[0].keys() == STATE.keys()
+
+
+def test_a_network_without_shapes_takes_no_weights_yet() -> None:
+    with pytest.raises(InputError, match="has not seen an input yet"):
+        fill(nn.LazyLinear(2), {"weight": torch.zeros(2, 3), "bias": torch.zeros(2)}, "w.pt")
+
+
+@pytest.mark.parametrize("name", ["zoo:linear@", "net.py:make@"])
+def test_no_name_behind_the_sign_is_no_weights(name: str) -> None:
+    with pytest.raises(InputError, match="names no weights behind '@'"):
+        load_model(name)
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ({"a": STATE, "b": STATE}, "holds a dict, expected tensors by name"),
+        ({"a": STATE, "b": STATE}, "holds a dict with 'a, b', expected tensors by name"),
+        (ITSELF, "holds a dict with 'itself', expected tensors by name"),
+        ({name: value.int() for name, value in STATE.items()}, "2 of whole numbers where fractions are expected"),
         ({"1.weight": torch.zeros(10, 784, device="meta")}, "1.weight on the meta device, without values"),
         ({"1.weight": torch.eye(3).to_sparse()}, "1.weight stored as torch.sparse_coo"),
         (

@@ -124,7 +124,7 @@ def checked_device(name: str) -> Any:
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         place = torch.device(name)
-        torch.zeros(1, device=place)
+        torch.zeros(1, device=place).item()  # which the meta device, without values, cannot give
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(

@@ -49,6 +49,8 @@ def read_arrays(path: Path, split: str) -> Source:
             "save it with numpy.savez(path, x=…, y=…)"
         )
     labels = checked_labels(y, str(path))
+    if x.size == 0 or x.ndim == 0:
+        raise InputError(f"{path} holds images of shape {x.shape}, expected (N, C, H, W) with pixels; save them again")
     if len(x) != len(labels):
         raise InputError(f"{path} holds {len(x)} images and {len(labels)} labels; give one label an image")
     images = _in_unit_box(_channels_first(x, path), path)

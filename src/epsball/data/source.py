@@ -14,6 +14,9 @@ Labels = NDArray[np.int64]
 Rows = NDArray[np.intp]
 Images = NDArray[np.float32] | NDArray[np.uint8]
 
+MOST_CLASSES = 2**20
+"""Of a set whose number of classes is not known: a network made for its labels has to fit into memory."""
+
 
 @dataclass(frozen=True, eq=False)
 class Source:
@@ -76,8 +79,8 @@ def checked_labels(labels: NDArray[np.generic], origin: str, classes: int | None
     if len(labels) == 0:
         raise InputError(f"{origin} holds no rows; give a set with at least one image")
     low, high = int(labels.min()), int(labels.max())
-    if low < 0 or (classes is not None and high >= classes):
-        expected = "0 and upwards" if classes is None else f"0 to {classes - 1}"
+    if not 0 <= low <= high < (MOST_CLASSES if classes is None else classes):
+        expected = f"0 to {(classes or MOST_CLASSES) - 1:,}"
         raise InputError(f"{origin} holds labels from {low} to {high}, expected {expected}; renumber the classes")
     return labels.astype(np.int64)
 

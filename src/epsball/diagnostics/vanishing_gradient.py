@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 VANISHED = 0.01
+OTHERS = 0.9
+"""Of the classes against the label all may be without a gradient at this part of the samples, as behind a ReLU at the end."""
+MIXTURES = 8
 
 
 @check(
@@ -31,37 +34,56 @@ def vanishing_gradient(given: Preflight) -> Iterator[Observation]:
     """At 99 % of the correctly classified inputs the gradients of the loss and of the label's logit must not be zero.
 
     A head such as a sigmoid may round to its limit for the label and not for the other classes: the loss still has a gradient, which
-    knows nothing of the label. A logit that is the same for all inputs, as that of a class of reference, is none.
+    knows nothing of the label. Where the classes against it have none, as when only the largest logit is given, it knows nothing of
+    them; nine inputs of ten may be so, as behind a ReLU at the end. A logit that is the same for all inputs, as that of a class of
+    reference, is none; nor are logits from which the largest was subtracted.
     """
     gradients = _gradients(given)
     if gradients is None:
         return
-    for what, gradient in zip(("gradient", "gradient of the label's logit"), gradients, strict=True):
+    allowed = {"gradient": VANISHED, "gradient of the label's logit": VANISHED, "gradient of all other logits": OTHERS}
+    for (what, most), gradient in zip(allowed.items(), gradients, strict=True):
         size = gradient.flatten(1).abs().amax(1)
-        vanished = int((size < torch.finfo(size.dtype).tiny).sum())
-        if vanished > VANISHED * len(size):
+        limits = torch.finfo(size.dtype)
+        vanished = int((size < limits.tiny / limits.eps).sum())
+        if vanished > most * len(size) and not (what.endswith("label's logit") and _largest_subtracted(given)):
             yield Observation(
                 f"The {what} vanishes, so attacks that follow it cannot move",
-                f"{vanished} of {len(size)} correctly classified samples have a gradient of zero or below the smallest normal number",
+                f"{vanished} of {len(size)} correctly classified samples have a gradient of zero, or too small for its digits",
             )
             return
 
 
-def _gradients(given: Preflight) -> tuple[Tensor, Tensor] | None:
-    """The gradients of the loss and of the label's logit at the inputs that are classified correctly, None where the model has none."""
+def _gradients(given: Preflight) -> tuple[Tensor, Tensor, Tensor] | None:
+    """The gradients of the loss, of the label's logit and of the others at the inputs that are classified correctly; None for none."""
     x, y = given.probe
     with torch.enable_grad():
         leaf = x.clone().requires_grad_()
         try:
             logits = given.model(leaf)
             right = logits.argmax(1) == y
-            loss = cross_entropy(logits, Goal(y)).sum()
             own = logits.gather(1, y[:, None]).sum()
-            loss_gradient = torch.autograd.grad(loss, leaf, allow_unused=True, retain_graph=True)[0]
-            own_gradient = torch.autograd.grad(own, leaf, allow_unused=True)[0]
+            weights = torch.linspace(1, 2, logits.shape[1]).to(
+                logits
+            )  # different ones, so that no sum of all is constant
+            others = (logits * weights).scatter(1, y[:, None], 0.0).sum()
+            sums = cross_entropy(logits, Goal(y)).sum(), own, others
+            found = [torch.autograd.grad(each, leaf, allow_unused=True, retain_graph=True)[0] for each in sums]
         except (ModelError, RuntimeError):  # an attack that needs gradients will say so, others never meet this
             return None
-    if loss_gradient is None or own_gradient is None or not bool(right.any()):
+    if any(each is None for each in found) or not bool(right.any()):
         return None
-    varies = (logits.amax(0) > logits.amin(0))[y] & right
-    return loss_gradient[right].nan_to_num(0, 0, 0), own_gradient[varies].nan_to_num(0, 0, 0)
+    varies = logits.amax(0) > logits.amin(0)
+    facing = (varies.sum() > varies[y].int()) & right
+    loss, own, others = (each.nan_to_num(0, 0, 0) for each in found)
+    return loss[right], own[varies[y] & right], others[facing]
+
+
+def _largest_subtracted(given: Preflight) -> bool:
+    """Whether the largest logit is one and the same number, of one class alone, between the inputs too, where no head is saturated."""
+    x, _ = given.probe
+    parts = torch.linspace(0, 1, MIXTURES).tolist()
+    with torch.no_grad():
+        logits = torch.cat([given.model(given.threat.clip(x.lerp(x.roll(1, 0), part))) for part in parts])
+    top = logits.amax(1, keepdim=True)
+    return bool((top == top[0]).all()) and bool(((logits == top).sum(1) == 1).all())

@@ -31,6 +31,8 @@ UNCONFIRMED = 0.6
 """What may be unexplained and even together at the best h; if it is more, no derivative is seen, as behind rounding to few levels."""
 SILENT = 0.2
 """Part of the whole change that features may cause which never have a gradient; those that the model does not use cause none."""
+STUCK, MATTERS = 0.5, 0.05
+"""Part of the gradient along features at the limits that may vanish there, and what they must cause of the whole to be looked at."""
 ROUNDING = 8
 BLOCK = 4
 IMAGE_DIMENSIONS = 4
@@ -75,6 +77,12 @@ def wrong_gradient(given: Preflight) -> Iterator[Observation]:
             "The model's answers depend on features whose gradient is 0 everywhere, so attacks that follow it leave them as they are",
             f"{int(silent.sum())} of {silent.numel()} features; moved alone, they cause {change:.0%} of the change",
         )
+        return
+    if (stuck := _stuck(given)) > STUCK:
+        yield Observation(
+            "At the limits of the box the gradient is 0 where the model's answers change, so attacks that follow it do not leave them",
+            f"{stuck:.0%} of the gradient {STEPS[0]:.1g} of the range beside them is 0 there, at the first {ROWS} samples",
+        )
 
 
 class _Points(NamedTuple):
@@ -103,11 +111,17 @@ def _points(given: Preflight) -> _Points:
         logits = given.model(leaf)
         own = logits.gather(1, label[:, None])
         rounding = ROUNDING * torch.finfo(logits.dtype).eps * own.detach().abs()
-        tied = (logits.detach() - own.detach()).abs() <= rounding  # a copy of the class, which it never leads
-        rival = logits.detach().masked_fill(tied, -torch.inf).argmax(1)
+        rival = _rival(logits.detach(), given.passes[0][chosen], label, rounding)
         lead = _lead(logits, label, rival)
         gradient = torch.autograd.grad(lead.sum(), leaf)[0].nan_to_num(0, 0, 0)
     return _Points(at, label, rival, lead.detach(), gradient.double(), _directions(signs.sign()), rounding.double())
+
+
+def _rival(logits: Tensor, elsewhere: Tensor, label: Tensor, rounding: Tensor) -> Tensor:
+    """The next class after the label, `(n,)`; a copy is none: what it leads by as much at other points `elsewhere`."""
+    behind, before = (values - values.gather(1, label[:, None]) for values in (logits, elsewhere))
+    copies = (behind.abs() <= rounding) | ((behind - before).abs() <= rounding)
+    return logits.masked_fill(copies, -torch.inf).argmax(1)
 
 
 def _directions(signs: Tensor) -> Tensor:
@@ -144,6 +158,32 @@ def _silent_change(given: Preflight, at: _Points, silent: Tensor) -> float:
             for x in (torch.where(silent, moved, at.x), moved)
         )
     return float(alone / everything.clamp_min(torch.finfo(torch.float64).tiny))
+
+
+def _stuck(given: Preflight) -> float:
+    """What part of the gradient just inside the box, along features at its limits, is exactly 0 at these; 0 where they hardly matter.
+
+    About half of these features are moved first, as a random start moves them, so that their neighbours leave kinks of their own.
+    """
+    x, label = (each[:ROWS] for each in given.probe)
+    low, high = given.threat.low, given.threat.high
+    inwards = (x == low).to(x) - (x == high).to(x)
+    draw = Stream(SEED, torch.arange(len(x), device=x.device), 1).uniform(x[0].numel()).reshape(x.shape)
+    held = (inwards != 0) & (draw < 1 / 2)
+    x = given.threat.clip(torch.where(held, x, x + NOISE * draw.to(x) * inwards * (high - low)))
+    beside = given.threat.clip(torch.where(held, x + STEPS[0] * inwards * (high - low), x))
+    here, there = (_slope(given, each, label).abs() for each in (x, beside))
+    along = there[held].sum()
+    return float(there[held & (here == 0)].sum() / along) if along > MATTERS * there.sum() else 0.0
+
+
+def _slope(given: Preflight, x: Tensor, label: Tensor) -> Tensor:
+    """The gradient of the label's lead over the next class."""
+    with torch.enable_grad():
+        leaf = x.clone().requires_grad_()
+        logits = given.model(leaf)
+        lead = _lead(logits, label, logits.detach().scatter(1, label[:, None], -torch.inf).argmax(1))
+        return torch.autograd.grad(lead.sum(), leaf)[0].nan_to_num(0, 0, 0)
 
 
 def _lead(logits: Tensor, label: Tensor, rival: Tensor) -> Tensor:

@@ -5,14 +5,16 @@ import warnings
 import zipfile
 from argparse import Namespace
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
-from epsball.errors import InputError
+from epsball.errors import InputError, brief
 from epsball.models.model import Model
 from epsball.models.networks.network import Network
 from epsball.models.weight_names import COUNTERS, matched
@@ -20,6 +22,7 @@ from epsball.record.files import write_whole
 
 State = dict[str, Tensor]
 _STATES = ("state_dict", "model_state_dict", "model", "net", "weights")
+_DEPTH, _SHOWN_KEYS = 8, 4
 _OF_THE_ZOO = "name the architecture, image shape and number of classes these weights were trained with"
 _OF_A_FILE = "build the network that they were saved from, or save those alone that are its own, torch.save(net.state_dict(), path)"
 _NUMBER: Any = np.float64(0).__reduce__()[0]
@@ -104,7 +107,7 @@ def _read_torch(path: Path) -> State:
         raise InputError(f"{path} is truncated or damaged ({reason}); fetch or save it again") from error
     state = _innermost(content)
     if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
-        raise InputError(f"{path} holds a {type(state).__name__}, expected tensors by name; {_REMEDY}")
+        raise InputError(f"{path} holds a {_named(state)}, expected tensors by name; {_REMEDY}")
     for name, value in state.items():
         if kind := _no_dense_values(value):
             raise InputError(f"{path} holds {name} {kind}; expected dense tensors with values; {_REMEDY}")
@@ -138,13 +141,22 @@ def _refuse_expansion(path: Path) -> None:
 
 def _innermost(content: Any) -> Any:
     """The state in a checkpoint: behind a usual key, or the only dictionary of tensors among what was saved with it."""
-    while isinstance(content, Mapping) and not any(isinstance(value, Tensor) for value in content.values()):
+    for _ in range(_DEPTH):  # a dictionary may hold itself
+        if not isinstance(content, Mapping) or any(isinstance(value, Tensor) for value in content.values()):
+            break
         inner = {key: value for key, value in content.items() if isinstance(value, Mapping) and value}
-        usual = [key for key in _STATES if key in inner]
+        states = [key for key, value in inner.items() if all(isinstance(each, Tensor) for each in value.values())]
+        usual = [key for key in _STATES if key in inner] or (states if len(states) == 1 else [])
         if not usual and len(inner) != 1:
             break
         content = inner[usual[0]] if usual else next(iter(inner.values()))
     return content
+
+
+def _named(content: Any) -> str:
+    """What a file holds: its type, and the first keys of a dictionary."""
+    keys = ", ".join(map(str, islice(content, _SHOWN_KEYS))) if isinstance(content, Mapping) else ""
+    return f"{type(content).__name__}{f' with {brief(keys)}' if keys else ''}"
 
 
 def check_fit(net: nn.Module, state: State, origin: str) -> State:
@@ -159,6 +171,10 @@ def check_fit(net: nn.Module, state: State, origin: str) -> State:
         InputError: names or shapes that do not fit, the first few of each.
     """
     own = net.state_dict()
+    if any(is_lazy(value) for value in own.values()):
+        raise InputError(
+            f"{origin} fits no {type(net).__name__} that has not seen an input yet; call it once where it is made, net(torch.zeros(…))"
+        )
     names, prefix = matched(own, state)
     others = [name for name in state if name not in names and name not in COUNTERS]
     state = {names[name]: value for name, value in state.items() if name in names}
@@ -172,6 +188,13 @@ def check_fit(net: nn.Module, state: State, origin: str) -> State:
         ],
         "complex where reals are expected": [
             name for name in own if name in state and state[name].is_complex() > own[name].is_complex()
+        ],
+        "of whole numbers where fractions are expected": [
+            name
+            for name in own
+            if name in state
+            and own[name].is_floating_point()
+            and not (state[name].is_floating_point() or state[name].is_complex())
         ],
     }
     found = [

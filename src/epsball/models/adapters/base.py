@@ -64,10 +64,12 @@ def split_weights(rest: str, options: Options, ending: str = "") -> tuple[str, s
         ending: how a name ends that may itself hold an "@", such as ".onnx".
 
     Raises:
-        InputError: two files of weights.
+        InputError: two files of weights, or none behind "@".
     """
     before, at, inline = rest.partition(f"{ending}@")
     name = before + ending if at else rest
+    if at and not inline:
+        raise InputError(f"{rest} names no weights behind '@'; give their file, or leave out '@'")
     if inline and options.weights is not None:
         raise InputError(f"{rest} names weights and so does weights={options.weights}; give one of the two")
     return name, inline or str(options.weights or "")

@@ -1,0 +1,50 @@
+"""Findings that the rows give cannot be taken out of a sealed record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import epsball as eb
+from epsball.verification.verify import verify
+from forgery import contents, seal
+from toy import Affine, toy_run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
+
+
+def test_a_record_whose_findings_are_as_its_rows_give_them_is_verified(tmp_path: Path) -> None:
+    toy_run(tmp_path, suite={"noise": eb.AdditiveNoise(draws=2)})
+    assert verify(tmp_path, Affine()).complete
+
+
+def test_findings_that_were_taken_out_are_named(tmp_path: Path) -> None:
+    run = toy_run(tmp_path, suite={"noise": eb.AdditiveNoise(draws=2)})
+    assert not run.trusted
+    seal(tmp_path, contents(tmp_path) | {"findings": []})
+    with pytest.raises(
+        eb.UntrustworthyError, match="the finding D33 is not listed, which the rows give: Only random noise"
+    ):
+        verify(tmp_path, Affine())
+
+
+def test_a_finding_that_was_made_harmless_is_named(tmp_path: Path) -> None:
+    toy_run(tmp_path, suite={"noise": eb.AdditiveNoise(draws=2)})
+    record = contents(tmp_path)
+    for finding in record["findings"]:
+        finding["severity"] = "INFO"
+    seal(tmp_path, record)
+    with pytest.raises(eb.UntrustworthyError, match="the finding D19 is not listed"):
+        verify(tmp_path, Affine())
+
+
+def test_the_checks_of_another_version_may_have_been_others(tmp_path: Path) -> None:
+    toy_run(tmp_path, suite={"noise": eb.AdditiveNoise(draws=2)})
+    record = contents(tmp_path) | {"findings": []}
+    record["plan"]["environment"]["versions"]["epsball"] = "0.0.1"
+    seal(tmp_path, record)
+    assert verify(tmp_path, Affine()).complete
