@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from epsball.attacks.lbfgs import Pairs, Start, _coarse
-from epsball.attacks.parts.steady import steady
 from epsball.attacks.parts.boundary import Boundary
+from epsball.attacks.parts.steady import steady
 
 WENT = torch.tensor([True, True])
 S = torch.tensor([[1.0, 0.0, 2.0], [0.5, -1.0, 0.0]], dtype=torch.float64)

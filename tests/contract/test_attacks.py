@@ -33,6 +33,7 @@ def goal_for(labels: torch.Tensor, classes: int, *, targeted: bool) -> torch.Ten
     return eb.Goal((labels + 1) % classes, targeted=True) if targeted else labels
 
 
+@pytest.mark.thorough  # on another network than the check of the contract below, which is part of every run
 @pytest.mark.parametrize("targeted", GOALS)
 @pytest.mark.parametrize(("name", "norm"), PAIRS)
 @pytest.mark.parametrize("shape", SHAPES)
@@ -78,6 +79,7 @@ def test_half_precision_stays_in_ball_and_box(name: str, norm: str, dtype: torch
     assert bool(((found.x >= 0) & (found.x <= 1)).all())
 
 
+@pytest.mark.thorough  # on another network than the check of the contract below, which is part of every run
 @pytest.mark.parametrize("targeted", GOALS)
 @pytest.mark.parametrize(("name", "norm"), PAIRS)
 def test_a_sample_fares_the_same_in_any_company(name: str, norm: str, *, targeted: bool) -> None:

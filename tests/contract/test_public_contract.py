@@ -64,7 +64,7 @@ def names(place: Path) -> dict[str, Any]:
         "vx": x,
         "vy": y,
         "eps": "8/255",
-        "layer": None,
+        "layer": nn.Identity(),
     }
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(place)

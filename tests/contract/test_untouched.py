@@ -13,7 +13,8 @@ import epsball as eb
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-from contract.problems import ATTACKS, MINIMUM_NORM, SmallNet, digits
+from contract.problems import ATTACKS, MINIMUM_NORM, SmallNet, budget, digits
+from epsball.geometry import NORMS
 
 
 def photograph(net: torch.nn.Module) -> dict[str, Any]:
@@ -41,6 +42,13 @@ def assert_same(before: dict[str, Any], after: dict[str, Any]) -> None:
         assert torch.equal(value, after["state"][name]), name
 
 
+def threat_for(name: str) -> eb.Threat:
+    """In l2, or in the first norm that the attack knows."""
+    norms = ATTACKS[name].norms
+    norm = NORMS["l2" if "l2" in norms else norms[0]]
+    return eb.Threat(norm) if name in MINIMUM_NORM else eb.Threat(norm, budget(norm, (1, 8, 8)))
+
+
 def disturbed_net() -> SmallNet:
     """In train mode but for one part, one weight frozen, gradients accumulated."""
     net = SmallNet()
@@ -55,7 +63,7 @@ def disturbed_net() -> SmallNet:
 def test_everything_is_as_before(name: str) -> None:
     net, x, y = disturbed_net(), digits(6, (1, 8, 8), dtype=torch.float32), torch.arange(6) % 5
     old_x, old_y, before = x.clone(), y.clone(), photograph(net)
-    threat = eb.Threat("l2") if name in MINIMUM_NORM else eb.Threat("l2", 0.5)
+    threat = threat_for(name)
     ATTACKS[name](net, x, y, threat)
     assert_same(before, photograph(net))
     assert torch.equal(x, old_x)
@@ -135,7 +143,7 @@ def test_logits_of_another_type_than_the_inputs_are_welcome(name: str) -> None:
     net = SmallNet().eval()
     x = digits(9, (1, 8, 8))
     y = net(x.float()).argmax(1)
-    threat = eb.Threat("l2") if name in MINIMUM_NORM else eb.Threat("l2", 0.7)
+    threat = threat_for(name)
     found = ATTACKS[name](lambda x: net(x.float()), x, y, threat)
     assert found.x.dtype == torch.float64
     assert bool((net(found.x.float()).argmax(1) != y)[found.success].all())
