@@ -29,5 +29,16 @@ def test_runs_of_version_three_were_made_with_these_settings() -> None:
 
 def test_every_suite_has_a_name_that_finds_it() -> None:
     assert all(suite(name) for name in SUITES)
-    with pytest.raises(eb.InputError, match="no suite 'quickest'; expected quick or standard"):
+    with pytest.raises(
+        eb.InputError, match="no suite 'quickest'; expected quick, standard, autoattack, blackbox or labels"
+    ):
         suite("quickest")
+
+
+def test_autoattack_has_the_settings_of_the_paper() -> None:
+    assert suite("autoattack") == {
+        "apgd-ce": eb.APGD(steps=100, loss=losses.cross_entropy),
+        "apgd-t": eb.TargetedAPGD(steps=100, loss=losses.dlr, classes=9),
+        "fab-t": eb.Within(eb.FAB(steps=100, restarts=1, targets=9)),
+        "square": eb.Square(steps=5000, share=0.8, rescaled=False),
+    }

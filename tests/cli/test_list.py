@@ -55,7 +55,7 @@ def test_an_experiment_that_does_not_exist_is_refused(call: Call) -> None:
     assert "there is no experiment E99; give E1 precision" in said.stderr
 
 
-@pytest.mark.parametrize("what", ["attacks", "models", "data", "experiments"])
+@pytest.mark.parametrize("what", ["attacks", "suites", "models", "data", "experiments"])
 def test_every_list_is_shown_to_people(call: Call, what: str) -> None:
     said = call("list", what)
     assert said.exit_code == 0
@@ -68,3 +68,10 @@ def test_a_command_is_listed_as_it_explains_itself(call: Call, command: Deferred
     overview = call("--help").stdout
     assert command.title in overview
     assert f" {command.title} [OPTIONS]" in call(command.title, "--help").stdout
+
+
+def test_suites_say_what_each_contains(call: Call) -> None:
+    rows = json.loads(call("list", "suites", "--json").stdout)["suites"]
+    assert [row["attack"] for row in rows if row["suite"] == "autoattack"] == ["apgd-ce", "apgd-t", "fab-t", "square"]
+    assert {row["suite"] for row in rows} == {"quick", "standard", "autoattack", "blackbox", "labels"}
+    assert " at 0x" not in str(rows)

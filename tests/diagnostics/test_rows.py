@@ -78,8 +78,14 @@ def test_noise_must_not_succeed_where_gradients_fail() -> None:
 
 
 def test_scores_must_not_beat_gradients() -> None:
-    assert found(square=rows(1), pgd=rows(0)) == [("D07", "FAIL")]
+    assert found(square=rows(1), pgd=rows(0)) == [("D07", "WARN")]
     assert found(square=rows(1), pgd=rows(1)) == []
+
+
+def test_scores_alone_that_significantly_beat_gradients_alone_are_a_failure() -> None:
+    assert found(square=rows(7), pgd=rows(0)) == [("D07", "FAIL")]  # 2^-7 is below 0.01, 2^-6 is not
+    assert found(square=rows(6), pgd=rows(0)) == [("D07", "WARN")]
+    assert found(square=rows(7, attacked=50), pgd=rows(0)) == [("D07", "WARN")]  # not asked about all of them
 
 
 def test_as_many_samples_as_the_limit_says_are_allowed() -> None:

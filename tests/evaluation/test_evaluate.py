@@ -254,3 +254,12 @@ def test_double_precision_stays_double(tmp_path: Path) -> None:
     assert run.plan.data.dtype == "float64"
     assert cast("Any", read_examples(tmp_path, "deepfool")[1]).dtype == np.float64
     assert run.robust_accuracy() == toy_run().robust_accuracy()
+
+
+def test_a_suite_leaves_out_attacks_on_images_where_the_inputs_are_none() -> None:
+    x, y = samples(4)
+    names = {
+        shape: list(eb.evaluate(Affine(), (data, y), eb.Threat("linf", EPS), suite="autoattack").attacks)
+        for shape, data in (("flat", x.flatten(1)), ("images", x))
+    }
+    assert names == {"flat": ["apgd-ce", "apgd-t", "fab-t"], "images": ["apgd-ce", "apgd-t", "fab-t", "square"]}

@@ -76,7 +76,7 @@ COMMANDS = (
         "report:report",
         "Write one HTML file with figures, tables and adversarial examples; it needs no network.",
     ),
-    Deferred("list", "listing:listing", "List attacks, models, data sets or experiments."),
+    Deferred("list", "listing:listing", "List attacks, suites, models, data sets or experiments."),
     Deferred(
         "doctor", "doctor:doctor", "Show versions, devices, data and extras, and what to install for what is missing."
     ),

@@ -37,7 +37,7 @@ def evaluate(
     norm: Norm,
     eps: Eps = None,
     levels: Levels = None,
-    suite: Annotated[str, typer.Option(help="quick, standard, or attacks with commas between: fgsm,pgd,deepfool.")] = (
+    suite: Annotated[str, typer.Option(help="Of `list suites`, or attacks with commas between: fgsm,pgd,deepfool.")] = (
         "standard"
     ),
     n: Count = None,

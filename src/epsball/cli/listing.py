@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 from enum import Enum
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from epsball.attacks.base import Attack
 from epsball.attacks.registry import make_attack, registry
+from epsball.attacks.suites import SUITES, suite
 from epsball.cli.options import Json
 from epsball.cli.output import print_result, table
 from epsball.data import SOURCES
@@ -16,24 +18,28 @@ from epsball.models.adapters.hub import HUB
 from epsball.models.networks.catalogue import NETWORKS
 from epsball.paper import EXPERIMENTS
 
+_FUNCTION = re.compile(r"<function ([\w.]+) at 0x[0-9a-f]+>")
+
 
 class Listed(str, Enum):
     """What can be listed."""
 
     attacks = "attacks"
+    suites = "suites"
     models = "models"
     data = "data"
     experiments = "experiments"
 
 
 def listing(
-    what: Annotated[Listed, typer.Argument(help="attacks, models, data or experiments", show_choices=False)],
+    what: Annotated[Listed, typer.Argument(help="attacks, suites, models, data or experiments", show_choices=False)],
     *,
     as_json: Json = False,
 ) -> None:
-    """List attacks, models, data sets or experiments."""
+    """List attacks, suites, models, data sets or experiments."""
     rows = {
         Listed.attacks: attacks,
+        Listed.suites: suites,
         Listed.models: models,
         Listed.data: data_sets,
         Listed.experiments: experiments,
@@ -75,6 +81,15 @@ def _attack(name: str, attack: Attack, text: str) -> dict[str, Any]:
         "asks": "how close?" if attack.minimum_norm else "within ε?",
         "reference": text.split("\n", 1)[0],
     }
+
+
+def suites() -> list[dict[str, Any]]:
+    """One row per attack of each suite, in the order in which they are run."""
+    return [
+        {"suite": name, "attack": stage, "norms": attack.norms, "settings": _FUNCTION.sub(r"\1", repr(attack))}
+        for name in SUITES
+        for stage, attack in suite(name).items()
+    ]
 
 
 def models() -> list[dict[str, Any]]:

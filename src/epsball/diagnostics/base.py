@@ -25,11 +25,13 @@ class Observation:
         message: what is wrong, one sentence.
         evidence: the figures that show it.
         remedy: what to do; the check's own remedy where it is empty.
+        severity: of this one; the check's own where it is empty.
     """
 
     message: str
     evidence: str
     remedy: str = ""
+    severity: Severity | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +40,7 @@ class Check(Generic[Context]):
 
     Args:
         id: of its findings.
-        severity: FAIL, WARN or INFO, the same for all of its findings.
+        severity: FAIL, WARN or INFO, that of its findings unless one says otherwise.
         context: what the test is handed, which says when it runs: `Preflight`, `Outcome` or `TrainingHistory`.
         test: yields what it observes; nothing where all is well. The first line of its docstring is its row in the docs.
         remedy: what to do about a finding.
@@ -66,7 +68,10 @@ class Check(Generic[Context]):
 
     def findings(self, seen: Iterable[Observation]) -> list[Finding]:
         """What was observed, with this check's id, severity and remedy."""
-        return [Finding(self.id, self.severity, one.message, one.evidence, one.remedy or self.remedy) for one in seen]
+        return [
+            Finding(self.id, one.severity or self.severity, one.message, one.evidence, one.remedy or self.remedy)
+            for one in seen
+        ]
 
 
 CHECKS: Registry[Check[Any]] = Registry("check")

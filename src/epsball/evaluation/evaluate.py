@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from epsball.oracle.batching import Batching
     from epsball.record import Evaluation, Store
 
+_IMAGES = 4
+"""Dimensions of a batch of them."""
+
 
 def evaluate(
     model: Callable[[Tensor], Any] | Model,
@@ -71,7 +74,7 @@ def evaluate(
         model: a classifier in data units, `eb.wrap(net)` or any callable (N, …) -> (N, K).
         data: inputs x (N, …) in the threat's box, and labels y (N,).
         threat: norm, budget ε in data units (one for all samples) and box.
-        suite: "quick" or "standard", of which the attacks that fit norm and budget are run; or attacks, by name or in a row,
+        suite: "quick", "standard", "autoattack", "blackbox" or "labels", of which the attacks that fit are run; or attacks, by name or in a row,
             cheap to strong.
         certifiers: functions (model, x, y, threat) -> (N,) radii within which no error exists, or names of registered ones.
         out: a run folder; what is finished is stored there, and the same call continues a run that was killed. A run that is
@@ -95,7 +98,8 @@ def evaluate(
         UntrustworthyError: an attack found an error where a certificate excludes one.
     """
     threat, seed = _checked(threat, chunk_size), checked_seed(seed)
-    attacks, proofs = selection.chosen(suite, threat), certification.chosen(certifiers)
+    images = not isinstance(data, tuple) or getattr(data[0], "ndim", _IMAGES) == _IMAGES
+    attacks, proofs = selection.chosen(suite, threat, images=images), certification.chosen(certifiers)
     with shown(progress) as moved:
         meter = Meter(moved, attacks)
         samples = prepare(wrap(model), data, threat, ids, batching, selection.targets(attacks), meter)

@@ -7,19 +7,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from epsball.attacks.base import Attack
+from epsball.attacks.suites import SUITES
 from epsball.attacks.suites import suite as named_suite
 from epsball.errors import InputError
 
 if TYPE_CHECKING:
     from epsball.threat import Threat
 
-_EXPECTED = 'expected "quick", "standard", or attacks such as [eb.PGD(steps=40)]'
+_EXPECTED = f"expected a suite, {', '.join(SUITES)}, or attacks such as [eb.PGD(steps=40)]"
 
 
-def chosen(suite: str | Attack | Mapping[str, Attack] | Sequence[Attack], threat: Threat) -> dict[str, Attack]:
+def chosen(
+    suite: str | Attack | Mapping[str, Attack] | Sequence[Attack], threat: Threat, *, images: bool = True
+) -> dict[str, Attack]:
     """The attacks to run, by name, in order.
 
-    Of a suite, those that are defined for the threat's norm, minimise no other one and, where ε is infinite, ask for no budget.
+    Of a suite, those that are defined for the threat's norm, minimise no other one and, where ε is infinite, ask for no budget; and
+    without those that need images where the inputs are none.
 
     Raises:
         InputError: no attacks, something that is no attack, or an attack that does not fit the threat.
@@ -28,10 +32,14 @@ def chosen(suite: str | Attack | Mapping[str, Attack] | Sequence[Attack], threat
         raise InputError(f"the suite was given as {type(suite).__name__}; {_EXPECTED}")
     if isinstance(suite, str):
         fitting = {name: attack for name, attack in named_suite(suite).items() if not misfit(attack, threat)}
-        attacks = {name: attack for name, attack in fitting.items() if attack.measures in {"", threat.norm.name}}
+        attacks = {
+            name: attack
+            for name, attack in fitting.items()
+            if attack.measures in {"", threat.norm.name} and (images or not attack.images_only)
+        }
         if not attacks:
             raise InputError(
-                f"no attack of the suite {suite!r} works in {threat.norm.name} with ε = {threat.eps}; give a finite ε, or others"
+                f"no attack of the suite {suite!r} works in {threat.norm.name} with ε = {threat.eps}{'' if images else ' on inputs that are no images'}; give a finite ε, or others"
             )
         return attacks
     attacks = dict(suite) if isinstance(suite, Mapping) else _named([suite] if isinstance(suite, Attack) else suite)

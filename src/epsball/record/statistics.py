@@ -24,3 +24,17 @@ def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
 
     bounds = binomtest(successes, n).proportion_ci(level, method="wilson")
     return float(bounds.low), float(bounds.high)
+
+
+def more_often(won: int, lost: int) -> float:
+    """How likely at least `won` of so many differing pairs are if either side wins each with equal chance: the exact McNemar test.
+
+    Source: McNemar 1947, Psychometrika 12, 153-157, one-sided.
+
+    Args:
+        won: pairs in which the first side alone succeeded.
+        lost: pairs in which the second did.
+    """
+    from scipy.stats import binomtest  # noqa: PLC0415 (as above)
+
+    return float(binomtest(won, won + lost, alternative="greater").pvalue) if won + lost else 1.0
