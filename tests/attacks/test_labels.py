@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,8 +66,12 @@ def check(attack: eb.Attack, norm: str, course: Course, *, start: bool = True, a
     torch.testing.assert_close(points[: len(expected)], expected, rtol=0, atol=atol)
 
 
+def _short(at: Callable[[float], Tensor], most: float, sign: int, less: float) -> Tensor:
+    return at(most - sign * less)
+
+
 def unit(v: Tensor) -> Tensor:
-    return v / v.norm()
+    return v / torch.linalg.vector_norm(v)
 
 
 ROWS = pytest.mark.parametrize("row", [0, 5])
@@ -117,8 +122,8 @@ def test_surfree_turns_in_random_planes(row: int) -> None:
         if part:
             room = angle if part == 2 else angle / 2
             found = angle * part / 2
-            found += room - course.least(lambda t, f=found, r=room, s=sign: at(s * (f + r - t)), room, 3)
-            x = at(sign * found)
+            at_most = sign * (found + room)
+            x = at(at_most - sign * course.least(partial(_short, at, at_most, sign), room, 3))
         angle *= 1 / 0.9 if part else 0.9
     attack = eb.SurFree(steps=20, angle=20, angles=2, shrink=0.9, halvings=3, memory=4, tries=TRIES)
     check(attack, "l2", course, atol=1e-7)
@@ -191,7 +196,7 @@ def test_sign_opt_descends_by_signs(row: int) -> None:
                 break
         if best:
             theta, eta = unit(theta - best * slope), best
-            far = course.least(lambda t, theta=theta: at(theta, t), far, 12)
+            far = course.least(partial(at, theta), far, 12)
     check(eb.SignOPT(steps=5, directions=7, tries=TRIES), "l2", course, atol=1e-8)
 
 

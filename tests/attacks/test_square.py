@@ -30,7 +30,8 @@ def side_of(step: int, least: int) -> int:
     halvings = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000]
     share = 0.8 * 0.5 ** len([h for h in halvings if step * 10_000 // STEPS > h])
     side = max(round((share * 63) ** 0.5), least)
-    return min(side + 1 if least == 3 and side % 2 == 0 else side, 7)
+    odd: int = side + 1 if least == 3 and side % 2 == 0 else side
+    return min(odd, 7)
 
 
 def coin(u: Tensor) -> int:
@@ -46,7 +47,8 @@ def hill(height: int, width: int, power: int, q: int) -> Tensor:
     for ring in range(max(height // 2, width // 2) + 1):
         top, left = height // 2 - ring, width // 2 - ring
         bump[max(top, 0) : top + 2 * ring + 1, max(left, 0) : left + 2 * ring + 1] += 1 / (ring + 1) ** power
-    return bump / bump.norm(p=q)
+    scaled: Tensor = bump / bump.norm(p=q)
+    return scaled
 
 
 def pair(side: int, q: int, *, upright: bool) -> Tensor:

@@ -43,7 +43,8 @@ def fewest(model: Affine, x: Tensor, y: Tensor) -> Tensor:
         z, w = model(x), (model.weight[1] - model.weight[0]) * (1 - 2 * y[:, None])
         gain = torch.where(w > 0, w * (1 - x.flatten(1)), -w * x.flatten(1)).sort(1, descending=True).values
         gap = (z[:, 0] - z[:, 1]).abs()
-        return 1 + (gain.cumsum(1) <= gap[:, None]).sum(1)
+        count: Tensor = 1 + (gain.cumsum(1) <= gap[:, None]).sum(1)
+        return count
 
 
 @pytest.mark.parametrize(("attack", "norm", "multiple", "rate"), RATES)
