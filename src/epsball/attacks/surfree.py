@@ -100,4 +100,5 @@ class SurFree(Attack):
 
 
 def _unit(v: Tensor) -> Tensor:
-    return v / torch.linalg.vector_norm(v, dim=1, keepdim=True).clamp_min(TINY)
+    unit: Tensor = v / v.norm(dim=1, keepdim=True).clamp_min(TINY)
+    return unit
