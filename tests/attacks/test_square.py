@@ -161,3 +161,11 @@ def test_starting_points_take_the_place_of_stripes() -> None:
     start = (X + 0.01).clamp(0, 1)
     eb.Square(steps=1)(asked, X, Y, eb.Threat("linf", 0.02), start=start)
     torch.testing.assert_close(asked.points[1], start, rtol=0, atol=1e-12)
+
+
+def test_the_area_of_the_squares_is_halved_at_the_steps_of_the_paper() -> None:
+    halved = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000]
+    attack = eb.Square(steps=10_000)
+    for step in (0, *halved, *(after + 1 for after in halved), 9_999):
+        share = 0.8 / 2 ** len([after for after in halved if step > after])
+        assert attack.side(step, 4000, 4000, 1) == round(4000 * share**0.5)
