@@ -56,7 +56,8 @@ class Written:
         u = (points - x) / radius
         weights = votes if votes.mean().abs() == 1 else votes - votes.mean()
         mean = (weights[:, None] * u).mean(0)
-        return mean / mean.norm() if self.p == 2 else mean.sign()
+        scaled: Tensor = mean / mean.norm()
+        return scaled if self.p == 2 else mean.sign()
 
     def run(self, start: Tensor) -> list[Tensor]:
         assert self.error(start)

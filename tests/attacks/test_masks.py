@@ -26,6 +26,7 @@ LOW, HIGH = torch.where(FREE, 0.0, X), torch.where(FREE, 1.0, X)
 WEIGHT = torch.randn(2, 16, generator=DRAWS)
 BUDGETS = {"linf": 0.2, "l2": 0.6, "l1": 2.0, "l0": 6.0}
 ATTACKS = {name: CHEAP.get(name) or make_attack(name) for name in registry()}
+CUTS = Batching(5, channels_last=False, block_size=7)
 CASES = [(name, norm) for name, attack in ATTACKS.items() for norm in NORMS if norm in attack.norms]
 
 
@@ -46,13 +47,12 @@ def threat_of(norm: str, attack: eb.Attack) -> eb.Threat:
 @pytest.mark.parametrize(("name", "norm"), CASES)
 def test_frozen_features_never_move(name: str, norm: str) -> None:
     attack = ATTACKS[name]
-    found = attack(Line(), X, Y, threat_of(norm, attack), batching=Batching(5, channels_last=False, block_size=7))
+    found = attack(Line(), X, Y, threat_of(norm, attack), queries=200, batching=CUTS)
     moved = found.x != X
     assert not bool((moved & ~FREE).any())
     assert bool(((found.x >= LOW) & (found.x <= HIGH)).all())
     assert bool((Line()(found.x).argmax(1) != Y)[found.success].all())
-    if not attack.noise_only:
-        assert bool(found.success.any())
+    assert bool(found.success.any()) or attack.may_fail
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])

@@ -191,3 +191,24 @@ def test_one_pixel_breeds_candidates_from_three_parents_each() -> None:
 def test_a_pixel_of_all_channels_needs_as_much_budget() -> None:
     points = asked(eb.OnePixel(candidates=4, generations=1, pixels=3), eb.Threat("l0", 5))
     assert max(int((point != X[ROW]).any(0).sum()) for point in points) == 2
+
+
+def test_the_share_of_the_pixels_that_move_falls_at_the_steps_of_the_paper() -> None:
+    attack = eb.SparseRS(steps=10_000, share=0.3)
+    parts = {
+        0: 1,
+        1: 2,
+        50: 2,
+        51: 4,
+        200: 4,
+        201: 5,
+        501: 6,
+        1001: 8,
+        2001: 10,
+        4001: 12,
+        6001: 15,
+        8000: 15,
+        8001: 20,
+    }
+    for step, part in parts.items():
+        assert attack.moving(step) == pytest.approx(0.3 / part)

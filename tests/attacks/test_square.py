@@ -30,7 +30,8 @@ def side_of(step: int, least: int) -> int:
     halvings = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000]
     share = 0.8 * 0.5 ** len([h for h in halvings if step * 10_000 // STEPS > h])
     side = max(round((share * 63) ** 0.5), least)
-    return min(side + 1 if least == 3 and side % 2 == 0 else side, 7)
+    odd: int = side + 1 if least == 3 and side % 2 == 0 else side
+    return min(odd, 7)
 
 
 def coin(u: Tensor) -> int:
@@ -46,7 +47,8 @@ def hill(height: int, width: int, power: int, q: int) -> Tensor:
     for ring in range(max(height // 2, width // 2) + 1):
         top, left = height // 2 - ring, width // 2 - ring
         bump[max(top, 0) : top + 2 * ring + 1, max(left, 0) : left + 2 * ring + 1] += 1 / (ring + 1) ** power
-    return bump / bump.norm(p=q)
+    scaled: Tensor = bump / bump.norm(p=q)
+    return scaled
 
 
 def pair(side: int, q: int, *, upright: bool) -> Tensor:
@@ -159,3 +161,11 @@ def test_starting_points_take_the_place_of_stripes() -> None:
     start = (X + 0.01).clamp(0, 1)
     eb.Square(steps=1)(asked, X, Y, eb.Threat("linf", 0.02), start=start)
     torch.testing.assert_close(asked.points[1], start, rtol=0, atol=1e-12)
+
+
+def test_the_area_of_the_squares_is_halved_at_the_steps_of_the_paper() -> None:
+    halved = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000]
+    attack = eb.Square(steps=10_000)
+    for step in (0, *halved, *(after + 1 for after in halved), 9_999):
+        share = 0.8 / 2 ** len([after for after in halved if step > after])
+        assert attack.side(step, 4000, 4000, 1) == round(4000 * share**0.5)

@@ -13,12 +13,19 @@ from epsball.testing.problems import Affine, problem
 RATES: list[tuple[eb.Attack, str, float, float]] = [
     (eb.HopSkipJump(steps=9, directions=30), "linf", 1.25, 1.0),
     (eb.HopSkipJump(steps=5, directions=30), "l2", 1.25, 1.0),
+    (eb.Boundary(steps=300), "l2", 2.0, 0.6),
+    (eb.GeoDA(steps=3, directions=150, frequencies=1.0), "l2", 1.5, 0.9),
+    (eb.GeoDA(steps=3, directions=150, frequencies=1.0), "linf", 1.5, 0.9),
+    (eb.Pointwise(rounds=3), "l0", 3.0, 0.5),
+    (eb.RayS(steps=200, tolerance=1e-5), "linf", 1.25, 0.9),
+    (eb.SignOPT(steps=8, directions=40), "l2", 1.5, 0.9),
+    (eb.SurFree(steps=60, frequencies=1.0), "l2", 1.5, 0.9),
     (eb.Bandits(steps=100, tiles=6), "linf", 1.5, 0.9),
     (eb.NES(steps=20, pairs=10), "linf", 1.5, 0.9),
     (eb.NES(steps=20, pairs=10), "l2", 1.5, 0.9),
     (eb.OnePixel(candidates=40, generations=15, pixels=12), "l0", 3.0, 0.5),
     (eb.SimBA(steps=100), "linf", 1.5, 0.9),
-    (eb.SimBA(steps=100, length=0.03), "l2", 2.0, 0.9),
+    (eb.SimBA(steps=100, length=0.03), "l2", 2.0, 0.8),
     (eb.SimBADct(steps=100, length=0.03, frequencies=1.0), "l2", 2.0, 0.8),
     (eb.SparseRS(steps=200), "l0", 1.5, 0.9),
     (eb.SPSA(steps=30, pairs=8), "linf", 1.5, 0.9),
@@ -36,7 +43,8 @@ def fewest(model: Affine, x: Tensor, y: Tensor) -> Tensor:
         z, w = model(x), (model.weight[1] - model.weight[0]) * (1 - 2 * y[:, None])
         gain = torch.where(w > 0, w * (1 - x.flatten(1)), -w * x.flatten(1)).sort(1, descending=True).values
         gap = (z[:, 0] - z[:, 1]).abs()
-        return 1 + (gain.cumsum(1) <= gap[:, None]).sum(1)
+        count: Tensor = 1 + (gain.cumsum(1) <= gap[:, None]).sum(1)
+        return count
 
 
 @pytest.mark.parametrize(("attack", "norm", "multiple", "rate"), RATES)

@@ -7,6 +7,7 @@ from epsball.attacks.bandits import Bandits as Bandits
 from epsball.attacks.base import Attack as Attack
 from epsball.attacks.base import Found as Found
 from epsball.attacks.binary_deepfool import BinaryDeepFool as BinaryDeepFool
+from epsball.attacks.boundary import Boundary as Boundary
 from epsball.attacks.carlini_wagner import CarliniWagner as CarliniWagner
 from epsball.attacks.carlini_wagner_l0 import CarliniWagnerL0 as CarliniWagnerL0
 from epsball.attacks.carlini_wagner_linf import CarliniWagnerLinf as CarliniWagnerLinf
@@ -22,6 +23,7 @@ from epsball.attacks.fab import TargetedFAB as TargetedFAB
 from epsball.attacks.fgsm import FGSM as FGSM
 from epsball.attacks.fmn import FMN as FMN
 from epsball.attacks.frank_wolfe import FrankWolfe as FrankWolfe
+from epsball.attacks.geoda import GeoDA as GeoDA
 from epsball.attacks.hop_skip_jump import HopSkipJump as HopSkipJump
 from epsball.attacks.lbfgs import LBFGS as LBFGS
 from epsball.attacks.multi_targeted import MultiTargeted as MultiTargeted
@@ -35,9 +37,13 @@ from epsball.attacks.pgd import PGD as PGD
 from epsball.attacks.pgd import SIFGSM as SIFGSM
 from epsball.attacks.pgd import TIFGSM as TIFGSM
 from epsball.attacks.pgd import MomentumPGD as MomentumPGD
+from epsball.attacks.pointwise import Pointwise as Pointwise
+from epsball.attacks.rays import RayS as RayS
+from epsball.attacks.sign_opt import SignOPT as SignOPT
 from epsball.attacks.simba import SimBA as SimBA
 from epsball.attacks.simba import SimBADct as SimBADct
 from epsball.attacks.sparse_rs import SparseRS as SparseRS
 from epsball.attacks.spsa import SPSA as SPSA
 from epsball.attacks.square import Square as Square
+from epsball.attacks.surfree import SurFree as SurFree
 from epsball.attacks.vmi_fgsm import VMIFGSM as VMIFGSM

@@ -11,6 +11,7 @@ import torch
 from epsball.attacks.base import Attack
 from epsball.attacks.parts.adversarial_start import adversarial_start, between
 from epsball.attacks.parts.bisection import bisect
+from epsball.attacks.parts.pixel_range import pixel_range
 from epsball.attacks.parts.vote import vote
 from epsball.geometry import rows
 from epsball.oracle.access import Access
@@ -62,7 +63,7 @@ class HopSkipJump(Attack):
     def run(self, ask: Oracle) -> Tensor:
         cube, size = ask.threat.norm.separable, ask.x0[0].numel()
         x = self._drawn_back(ask, adversarial_start(ask, self.tries))
-        s = ask.keep(x=x, radius=_FIRST_RADIUS * _range(ask))
+        s = ask.keep(x=x, radius=_FIRST_RADIUS * pixel_range(ask))
         for step in ask.steps(self.steps):
             normal = vote(ask, s.x, s.radius, self._count(step), cube=cube)
             x = _jumped(ask, s.x, normal.sign() if cube else normal, math.sqrt(step + 1))
@@ -101,9 +102,3 @@ def _jumped(ask: Oracle, x: Tensor, v: Tensor, slower: float) -> Tensor:
         x = torch.where(rows(hit, x).bool(), point, x)
         waiting, length = waiting & ask.live & ~hit, length / 2
     return x
-
-
-def _range(ask: Oracle) -> Tensor:
-    """The widest range of a pixel of each row, `(n,)`."""
-    span = torch.as_tensor(ask.threat.high).to(ask.eps) - torch.as_tensor(ask.threat.low).to(ask.eps)
-    return span.expand_as(ask.x0).flatten(1).amax(1)

@@ -100,6 +100,6 @@ def _taken(genes: Tensor, which: Tensor) -> Tensor:
 def _parents(unit: Tensor, m: int) -> tuple[Tensor, Tensor, Tensor]:
     """Three different candidates for each child, `(n, m)` each, from uniform numbers `(n, 3 m)`."""
     first, further, furthest = (
-        (unit.unflatten(1, (3, m)) * torch.tensor([[m], [m - 1], [m - 2]], device=unit.device)).long().unbind(1)
+        (unit.reshape(-1, 3, m) * torch.tensor([[m], [m - 1], [m - 2]], device=unit.device)).long().unbind(1)
     )
     return first, (first + 1 + further) % m, (first + 1 + furthest + (furthest >= further)) % m

@@ -55,7 +55,7 @@ class SparseRS(Attack):
         s.margin = ask.margin(s.x)
         for step in ask.steps(self.steps):
             unit = ask.draw().uniform(pixels * (2 + channels)).to(ask.eps)
-            count = (self._share(step) * s.k).floor().clamp_min(1).minimum(s.k).minimum(pixels - s.k)
+            count = (self.moving(step) * s.k).floor().clamp_min(1).minimum(s.k).minimum(pixels - s.k)
             back = _lowest(unit[:, :pixels] + ~s.chosen, count)
             new = _lowest(unit[:, pixels : 2 * pixels] + s.chosen, count)
             x = _changed(ask, _changed(ask, s.x, back, None), new, unit[:, 2 * pixels :])
@@ -65,7 +65,8 @@ class SparseRS(Attack):
             s.chosen = torch.where(better[:, None], s.chosen ^ back ^ new, s.chosen)
         return s.x
 
-    def _share(self, step: int) -> float:
+    def moving(self, step: int) -> float:
+        """The fraction of the changed pixels that move at a step, α."""
         time = int(step / self.steps * 10_000)
         return self.share / next((by for after, by in reversed(_SCHEDULE) if time > after), 1)
 

@@ -60,7 +60,7 @@ class Square(Attack):
         s = ask.keep(x=start if start is not ask.x0 else _stripes(ask) if boxes else _grid(ask), margin=None)
         s.margin = ask.margin(s.x)
         for step in ask.steps(self.steps):
-            side = self.side(step, *ask.x0.shape[2:], least=1 if boxes else 3)
+            side = self.side(step, ask.x0.shape[2], ask.x0.shape[3], least=1 if boxes else 3)
             x = _with_a_box(ask, s.x, side) if boxes else _with_a_bump(ask, s.x, side)
             margin = ask.margin(x)
             better = margin < s.margin

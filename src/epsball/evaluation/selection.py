@@ -40,7 +40,8 @@ def chosen(
         if not attacks:
             inputs = "" if images else " on inputs that are no images"
             raise InputError(
-                f"no attack of the suite {suite!r} works in {threat.norm.name} with ε = {threat.eps}{inputs}; give a finite ε, or others"
+                f"no attack of the suite {suite!r} works in {threat.norm.name} with ε = {threat.eps}{inputs}; "
+                "give a finite ε, or others"
             )
         return attacks
     attacks = dict(suite) if isinstance(suite, Mapping) else _named([suite] if isinstance(suite, Attack) else suite)

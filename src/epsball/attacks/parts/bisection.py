@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 
 def bisect(
-    ask: Oracle, at: Callable[[Tensor], Tensor], reach: Tensor, halvings: int, *, where: Tensor | None = None
+    ask: Oracle,
+    at: Callable[[Tensor], Tensor],
+    reach: Tensor,
+    halvings: int,
+    *,
+    where: Tensor | None = None,
+    shortest: float | Tensor = 0.0,
 ) -> Tensor:
     """Return how far along each row's curve an error lies, `(n,)`: `reach` or less, an error itself.
 
@@ -22,12 +28,17 @@ def bisect(
         ask: the oracle.
         at: the points `(n, …)` at distances `(n,)` along the curves; no error at 0.
         reach: where an error is known, `(n,)`.
-        halvings: questions; each halves the interval.
+        halvings: questions at most; each halves the interval.
         where: the rows `(n,)` to do so for; the others get their `reach`.
+        shortest: an interval of this length or less is halved no more, one number or `(n,)`.
     """
     low, high = torch.zeros_like(reach), reach
     for _ in range(halvings):
+        wide = ask.live & (high - low > shortest)
+        wide = wide if where is None else wide & where
+        if not bool(wide.any()):
+            break
         middle = (low + high) / 2
-        hit = ask.met(at(middle), where=where)
-        low, high = torch.where(hit, low, middle), torch.where(hit, middle, high)
-    return high if where is None else torch.where(where, high, reach)
+        hit = ask.met(at(middle), where=wide)
+        low, high = torch.where(wide & ~hit, middle, low), torch.where(hit, middle, high)
+    return high

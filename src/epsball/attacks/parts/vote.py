@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from epsball.attacks.parts.waves import waves
 from epsball.geometry import rows
 from epsball.geometry.base import TINY
 
@@ -17,7 +18,7 @@ _AT_ONCE = 2**14
 """Numbers drawn a row at once, so that many directions of large images need little memory."""
 
 
-def vote(ask: Oracle, x: Tensor, radius: Tensor, count: int, *, cube: bool = False) -> Tensor:
+def vote(ask: Oracle, x: Tensor, radius: Tensor, count: int, *, cube: bool = False, frequencies: float = 1.0) -> Tensor:
     """Return the mean of (φ_i - mean φ) u_i with φ_i = ±1 for whether x + radius u_i is an error, `(n, …)`, of unit length.
 
     Where all votes are equal, their mean is not subtracted. Chen et al. 2020, arXiv:1904.02144, eqs. 10 and 16. The steps u_i are
@@ -29,13 +30,15 @@ def vote(ask: Oracle, x: Tensor, radius: Tensor, count: int, *, cube: bool = Fal
         radius: how far around them to ask, `(n,)`.
         count: directions, one query each.
         cube: whether directions are drawn from the cube instead of the sphere before they are scaled to unit length.
+        frequencies: fraction of the lowest frequencies a side that directions are made of, where they are not of the cube.
     """
     kind, size = torch.promote_types(x.dtype, torch.float32), x[0].numel()
     signed, plain, votes = torch.zeros_like(x, dtype=kind), torch.zeros_like(x, dtype=kind), radius.new_zeros(len(x))
     group = max(_AT_ONCE // size, 1)
     for first in range(0, count, group):
         m, draw = min(group, count - first), ask.draw()
-        u = (2 * draw.uniform(m * size) - 1 if cube else draw.normal(m * size)).to(kind).reshape(len(x), m, size)
+        u = 2 * draw.uniform(m * size) - 1 if cube else waves(draw, x, frequencies, m)
+        u = u.to(kind).reshape(len(x), m, size)
         u = (u / u.norm(dim=2, keepdim=True)).reshape(len(x), m, *x.shape[1:]).transpose(0, 1)
         points = ask.threat.clip(x + rows(radius, x) * u).to(x.dtype)
         moved = ((points.to(kind) - x) / rows(radius, signed)).transpose(0, 1)

@@ -1,0 +1,73 @@
+"""RayS: directions of signs, flipped block by block."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+
+from epsball.attacks.base import Attack
+from epsball.attacks.parts.bisection import bisect
+from epsball.attacks.parts.pixel_range import pixel_range
+from epsball.geometry import rows
+from epsball.oracle.access import Access
+from epsball.validation import positive
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from epsball.oracle.oracle import Oracle
+
+_HALVINGS = 30
+
+
+@dataclass(frozen=True)
+class RayS(Attack):
+    """r' = r in {±1}^d with one of 2^s blocks flipped; kept if x0 + g(r) r' is an error, and then g(r') is found by bisection.
+
+    Chen and Gu 2020, arXiv:2006.12792, algorithm 3: blocks of the flattened image, from all of it to single features; g(r) is the least
+    distance with an error along r. Deviations: while no error is known, one is looked for at the opposite corner of the pixel box.
+
+    Args:
+        steps: flips.
+        tolerance: of g, as a fraction of the pixel range.
+    """
+
+    access = Access.LABELS
+    minimum_norm = True
+    norms: ClassVar[tuple[str, ...]] = ("linf",)
+    may_fail = True
+    name = "rays"
+
+    steps: int = positive(5000)
+    tolerance: float = positive(1e-3)
+
+    @property
+    def expected_passes(self) -> float:
+        return 2.0 * self.steps
+
+    def run(self, ask: Oracle) -> Tensor:
+        size, span = ask.x0[0].numel(), pixel_range(ask)
+        s = ask.keep(signs=torch.ones_like(ask.x0), distance=span, shortest=self.tolerance * span)
+        level = block = 0
+        for step in ask.steps(self.steps):
+            wide = math.ceil(size / 2**level)
+            signs = s.signs.flatten(1).clone()
+            if step:
+                signs[:, block * wide : (block + 1) * wide] *= -1
+                block += 1
+            signs = signs.reshape(ask.x0.shape)
+            hit = ask.met(_along(ask, signs, s.distance))
+            s.signs = torch.where(rows(hit, signs).bool(), signs, s.signs)
+            at = partial(_along, ask, s.signs)
+            s.distance = bisect(ask, at, s.distance, _HALVINGS, where=hit, shortest=s.shortest)
+            if block * wide >= size:
+                level, block = (level + 1 if wide > 1 else level), 0
+        return _along(ask, s.signs, s.distance)
+
+
+def _along(ask: Oracle, signs: Tensor, distance: Tensor) -> Tensor:
+    return ask.threat.clip(ask.x0 + rows(distance, signs) * signs).to(ask.x0.dtype)
