@@ -6,12 +6,16 @@ from epsball.attacks.base import Found as Found
 from epsball.attacks.binary_deepfool import BinaryDeepFool as BinaryDeepFool
 from epsball.attacks.combine import Restarts as Restarts
 from epsball.attacks.combine import Targeted as Targeted
+from epsball.attacks.combine import Transfer as Transfer
 from epsball.attacks.combine import Worst as Worst
+from epsball.attacks.contrast import Contrast as Contrast
 from epsball.attacks.deepfool import DeepFool as DeepFool
 from epsball.attacks.fgsm import FGSM as FGSM
 from epsball.attacks.frank_wolfe import FrankWolfe as FrankWolfe
+from epsball.attacks.gaussian_blur import GaussianBlur as GaussianBlur
 from epsball.attacks.lbfgs import LBFGS as LBFGS
 from epsball.attacks.multi_targeted import MultiTargeted as MultiTargeted
+from epsball.attacks.patch import Patch as Patch
 from epsball.attacks.pgd import BIM as BIM
 from epsball.attacks.pgd import DIFGSM as DIFGSM
 from epsball.attacks.pgd import NIFGSM as NIFGSM
@@ -20,4 +24,6 @@ from epsball.attacks.pgd import PGD as PGD
 from epsball.attacks.pgd import SIFGSM as SIFGSM
 from epsball.attacks.pgd import TIFGSM as TIFGSM
 from epsball.attacks.pgd import MomentumPGD as MomentumPGD
+from epsball.attacks.rotation import RotationTranslation as RotationTranslation
+from epsball.attacks.salt_and_pepper import SaltAndPepper as SaltAndPepper
 from epsball.attacks.vmi_fgsm import VMIFGSM as VMIFGSM

@@ -20,7 +20,8 @@ class FrankWolfe(Attack):
     """m <- β m + (1 - β) ∇J(x), x <- x + γ_t (argmax over s in S of <m, s> - x), γ_t = 2 / (t + 2).
 
     Chen, Zhou, Yi, Gu 2020, arXiv:1811.10828, algorithm 1. Deviations: the classical step γ_t instead of a constant one that is chosen
-    for each data set; S is ball and pixel box together, in all norms; points are projected against rounding; J is sharpened near the boundary.
+    for each data set; S is ball and pixel box together, in all norms; points are projected against rounding; J is sharpened near
+    the boundary.
 
     Args:
         steps: number of gradients.
