@@ -10,7 +10,7 @@ import torch
 import epsball as eb
 from contract.problems import Affine, digits
 from epsball.testing import check_attack
-from epsball.testing.problems import Affine as Tested
+from epsball.testing.problems import Affine as Own
 from epsball.testing.problems import Recorder
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def test_restarts_draw_other_points() -> None:
 
 @pytest.mark.parametrize("attack", [eb.PGD(steps=4), eb.DeepFool()])
 def test_it_keeps_the_contract(attack: eb.Attack) -> None:
-    check_attack(eb.Transfer(attack, Tested(seed=3)))
+    check_attack(eb.Transfer(attack, Own(seed=3)))
 
 
 def test_the_surrogate_stands_in_the_plan(tmp_path: Path) -> None:
