@@ -54,7 +54,7 @@ def test_a_blur_keeps_the_mean_of_the_middle_and_widens() -> None:
     for sigma, point in zip((2.0, 4.0), points, strict=False):
         assert point.sum().item() == pytest.approx(1, abs=2e-2)
         ratio = (point[..., 16, 18] / point[..., 16, 16]).item()
-        assert ratio == pytest.approx(math.exp(-4 / (2 * sigma**2)), rel=1e-6)
+        assert ratio == pytest.approx(math.exp(-4 / (2 * sigma**2)), rel=1e-3)
 
 
 def test_salt_and_pepper_sets_the_fraction_to_both_ends_and_keeps_what_it_set() -> None:

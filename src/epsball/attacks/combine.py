@@ -14,12 +14,13 @@ from epsball.oracle.access import Access
 from epsball.validation import checked_settings, positive, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
     from epsball.models.model import Model
     from epsball.oracle.oracle import Oracle
+    from epsball.threat import Threat
 
 
 @dataclass(frozen=True)
@@ -246,7 +247,12 @@ class Transfer(Wrapper):
 
     def run(self, ask: Oracle) -> Tensor:
         draw = ask.draw()
-        given = self.surrogate, ask.x0, ask.goal, ask.threat
+        return self.points(ask.x0, ask.goal, ask.threat, seed=draw.seed + draw.counter, ids=draw.ids)
+
+    def points(
+        self, x: Tensor, y: Tensor | Goal, threat: Threat, *, seed: int = 0, ids: Sequence[int] | Tensor | None = None
+    ) -> Tensor:
+        """Return what the target is shown, `(N, …)`: the surrogate's examples. Arguments are those of a call."""
         if self.attack.minimum_norm:
-            return self.attack(*given, seed=draw.seed + draw.counter, ids=draw.ids).x
-        return self.attack.maximise(*given, seed=draw.seed + draw.counter, ids=draw.ids)
+            return self.attack(self.surrogate, x, y, threat, seed=seed, ids=ids).x
+        return self.attack.maximise(self.surrogate, x, y, threat, seed=seed, ids=ids)
