@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TARGET, SURROGATE = Affine((1, 6, 6), 4), Affine((1, 6, 6), 4, seed=9)
 NEAR = Affine((1, 6, 6), 4)
 with torch.no_grad():
-    NEAR.weight += 0.1 * SURROGATE.weight
+    NEAR.weight.add_(SURROGATE.weight, alpha=0.1)
 X = digits(40, (1, 6, 6))
 Y = TARGET(X).argmax(1)
 THREAT = eb.Threat("linf", 0.1)

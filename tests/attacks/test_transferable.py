@@ -110,10 +110,11 @@ def test_variance_corrects_the_next_gradient() -> None:
 @pytest.mark.parametrize("side", [1, 3])
 @pytest.mark.parametrize("make", [eb.DIFGSM, eb.TIFGSM, eb.SIFGSM, eb.NIFGSM, eb.VMIFGSM])
 def test_grey_and_coloured_images_and_vanishing_gradients(make: type[eb.PGD], side: int) -> None:
-    flat = nn.Sequential(nn.Flatten(), nn.Linear(side * 16, 3)).double()
+    last = nn.Linear(side * 16, 3)
+    nn.init.zeros_(last.weight)
     with torch.no_grad():
-        flat[1].weight.zero_()
-        flat[1].bias.copy_(torch.tensor([2.0, 0.0, 0.0]))
+        last.bias.copy_(torch.tensor([2.0, 0.0, 0.0]))
+    flat = nn.Sequential(nn.Flatten(), last).double()
     x = digits(2, (side, 4, 4))
     found = make(steps=2)(flat, x, torch.zeros(2, dtype=torch.int64), WIDE)
     assert not bool(found.success.any())

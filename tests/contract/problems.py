@@ -34,6 +34,7 @@ CHEAP: dict[str, eb.Attack] = {
     "rotation-translation": eb.RotationTranslation(angles=3, shifts=3),
     "salt-and-pepper": eb.SaltAndPepper(steps=4, halvings=1),
     "sifgsm": eb.SIFGSM(steps=6, rate=0.3, copies=2),
+    "st-adv": eb.StAdv(steps=15, smoothness=0.0, rate=0.3),
     "tifgsm": eb.TIFGSM(steps=6, rate=0.3, length=3),
     "vmifgsm": eb.VMIFGSM(steps=6, rate=0.3, neighbours=2),
     "momentum-pgd": eb.MomentumPGD(steps=6, rate=0.3),

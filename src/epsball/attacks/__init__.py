@@ -26,4 +26,6 @@ from epsball.attacks.pgd import TIFGSM as TIFGSM
 from epsball.attacks.pgd import MomentumPGD as MomentumPGD
 from epsball.attacks.rotation import RotationTranslation as RotationTranslation
 from epsball.attacks.salt_and_pepper import SaltAndPepper as SaltAndPepper
+from epsball.attacks.st_adv import StAdv as StAdv
+from epsball.attacks.universal import Universal as Universal
 from epsball.attacks.vmi_fgsm import VMIFGSM as VMIFGSM

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from epsball.threat import Threat
 
 
-_MOST_NUMBERS = 64
+_MOST_NUMBERS = 32
 """Numbers of a setting that a plan holds one by one."""
 
 
