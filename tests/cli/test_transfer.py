@@ -56,9 +56,9 @@ def test_the_matrix_is_that_of_the_saved_examples(call: Call) -> None:
     assert said.exit_code == 0, said.stderr
     document = json.loads(said.stdout)
     assert document == json.loads(Path("moved/transfer.json").read_text(encoding="utf-8"))
-    data = np.load("data.npz")
+    with np.load("data.npz") as data:
+        x, y = torch.from_numpy(data["x"]), torch.from_numpy(data["y"])
     nets = [eb.load_model(name) for name in names]
-    x, y = torch.from_numpy(data["x"]), torch.from_numpy(data["y"])
     clean = [net(x).argmax(1) == y for net in nets]
     for i, source in enumerate(document["sources"]):
         content = Path("moved", source["examples"]).read_bytes()

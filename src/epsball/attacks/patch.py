@@ -48,11 +48,11 @@ class Patch(Attack):
 
     def run(self, ask: Oracle) -> Tensor:
         s = ask.keep(x=ask.x0, inside=None)
-        span = torch.as_tensor(ask.threat.high).to(ask.x0) - torch.as_tensor(ask.threat.low).to(ask.x0)
         for step in ask.steps(self.steps):
             _, g = ask.gradient(s.x, self.loss)
             ask.retire(ask.success)
             s.inside = _square(g, self.side) if s.inside is None else s.inside
+            span = torch.as_tensor(ask.threat.high - ask.threat.low).to(s.x)
             length = self.rate * (1 - step / self.steps)
             s.x = ask.threat.clip(s.x + length * span * g.sign() * s.inside)
         return s.x
