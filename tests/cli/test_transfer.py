@@ -31,7 +31,7 @@ def made(seed):
     torch.manual_seed(seed)
     net = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
     with torch.no_grad():
-        net[1].weight.mul_(0.3).add_(torch.eye(3, 16))
+        net[1].weight.mul_(0.9).add_(torch.eye(3, 16))
         net[1].bias.zero_()
     return net
 
@@ -96,3 +96,16 @@ def test_minimum_norm_attacks_show_their_nearest_errors() -> None:
     matrix = transfer(nets, (x, y), eb.Threat("l2"), eb.DeepFool())
     assert matrix.accuracy(0, 0) == 0.0
     assert matrix.n == 20
+
+
+def test_an_example_that_mends_an_error_does_not_count_as_right() -> None:
+    def toward(sign: float) -> Callable[[torch.Tensor], torch.Tensor]:
+        return lambda x: torch.stack((sign * x[:, 0] - sign * 0.5, 0 * x[:, 0]), 1)
+
+    x, y = (
+        torch.tensor([[0.6], [0.4]]),
+        torch.tensor([0, 0]),
+    )  # the first network errs on the second input, the other one on the first
+    matrix = transfer({"one": toward(1.0), "other": toward(-1.0)}, (x, y), eb.Threat("linf", 0.3), eb.FGSM())
+    assert matrix.clean.tolist() == [1, 1]
+    assert matrix.right.tolist() == [[0, 1], [1, 0]]
