@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from epsball import losses as losses
     from epsball.attacks import *  # noqa: F403 (every attack is public, whatever file it stands in)
+    from epsball.attacks.universal import universal as universal
     from epsball.data.load import load_data as load_data
     from epsball.errors import InputError as InputError
     from epsball.errors import ModelError as ModelError
@@ -70,6 +71,7 @@ else:
         "nes": "models.estimators:nes",
         "save_weights": "models.weights:save_weights",
         "spsa": "models.estimators:spsa",
+        "universal": "attacks.universal:universal",
         "verify": "verification.verify:verify",
         "wrap": "models.wrap:wrap",
     }

@@ -98,10 +98,10 @@ def test_the_kernel_is_the_gaussian_of_the_paper() -> None:
 
 def test_variance_corrects_the_next_gradient() -> None:
     """Of |x|² / 2 the gradient at x + r is x + r: the variance is the mean of the draws, which the next step adds."""
-    x = torch.full((1, 2), 0.5, dtype=torch.float64)
+    x = torch.full((1, 2), 0.02, dtype=torch.float64)
     points = trace(eb.VMIFGSM(steps=2, rate=0.2, decay=0.0, neighbours=3, width=1.5), Quadratic(), x)
     mean = points[1].mean(0) - x[0]
-    assert 0.25 < float((points[1] - x).abs().max()) <= 1.5 * 0.25
+    assert 0.2 < float((points[1] - x).abs().max()) <= 1.5 * 0.25
     first, last = x + 0.05, points[-1]
     torch.testing.assert_close(points[2], first)
     torch.testing.assert_close(last, first + 0.05 * (first + mean).sign())
@@ -110,10 +110,11 @@ def test_variance_corrects_the_next_gradient() -> None:
 @pytest.mark.parametrize("side", [1, 3])
 @pytest.mark.parametrize("make", [eb.DIFGSM, eb.TIFGSM, eb.SIFGSM, eb.NIFGSM, eb.VMIFGSM])
 def test_grey_and_coloured_images_and_vanishing_gradients(make: type[eb.PGD], side: int) -> None:
-    flat = nn.Sequential(nn.Flatten(), nn.Linear(side * 16, 3)).double()
+    last = nn.Linear(side * 16, 3)
+    nn.init.zeros_(last.weight)
     with torch.no_grad():
-        flat[1].weight.zero_()
-        flat[1].bias.copy_(torch.tensor([2.0, 0.0, 0.0]))
+        last.bias.copy_(torch.tensor([2.0, 0.0, 0.0]))
+    flat = nn.Sequential(nn.Flatten(), last).double()
     x = digits(2, (side, 4, 4))
     found = make(steps=2)(flat, x, torch.zeros(2, dtype=torch.int64), WIDE)
     assert not bool(found.success.any())

@@ -204,8 +204,9 @@ def test_a_search_in_bfloat16_is_written_into_the_run(call: Call) -> None:
 
 
 def test_levels_reach_the_threat(call: Call) -> None:
-    data = np.load("data.npz")
-    np.savez("data.npz", x=(data["x"] * 255).round().astype(np.float32) / 255, y=data["y"])
+    with np.load("data.npz") as data:
+        x, y = (data["x"] * 255).round().astype(np.float32) / 255, data["y"]
+    np.savez("data.npz", x=x, y=y)
     for words in (
         evaluate("--json", "--levels", "256", suite="fgsm"),
         attack("fgsm", "--eps", "0.1", "--levels", "256", "--json"),

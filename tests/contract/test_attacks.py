@@ -42,7 +42,7 @@ def test_found_is_true_and_stays_in_ball_and_box(
     name: str, norm: str, shape: tuple[int, ...], dtype: torch.dtype, *, targeted: bool
 ) -> None:
     if ATTACKS[name].images_only and len(shape) == 1:
-        pytest.skip("needs images")
+        pytest.skip("it needs images")
     model = Affine(shape, 4, dtype=dtype)
     x = digits(9, shape, dtype=dtype)
     y = model(x).argmax(1)

@@ -46,6 +46,8 @@ def test_the_plan_says_it_all(run: Evaluation) -> None:
             "random_start": True,
             "loss": "sharpened_cross_entropy",
             "rule": "steepest",
+            "slope": "here",
+            "diversify": 0,
         },
     )
     assert [name for name, attack in plan.attacks.items() if attack.single_step] == ["fgsm"]

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from epsball.attacks.base import Attack
 from epsball.errors import InputError
 from epsball.goal import Goal
+from epsball.models.wrap import wrap
+from epsball.oracle.access import Access
 from epsball.validation import checked_settings, positive, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from torch import Tensor
 
-    from epsball.oracle.access import Access
+    from epsball.models.model import Model
     from epsball.oracle.oracle import Oracle
+    from epsball.threat import Threat
 
 
 @dataclass(frozen=True)
@@ -197,6 +202,64 @@ class Targeted(Wrapper):
             if not self.attack.starts_at_input:
                 ask.check_inputs()
             return ask.finish(self.attack.run(ask))
+
+
+@dataclass(frozen=True, init=False)
+class Transfer(Wrapper):
+    """Attack another network, the surrogate, and show the target only the resulting points: one query a sample.
+
+    An attack inside a ball is run to its end, for what just deceives the surrogate seldom deceives another network; of a minimum-norm
+    attack the nearest errors are shown. Papernot, McDaniel, Goodfellow 2016, arXiv:1605.07277. Deviations: none.
+
+    Args:
+        attack: what is run on the surrogate.
+        surrogate: a classifier in data units, `eb.wrap(net)`, or a bare callable; which one it is stands in the plan of a run.
+    """
+
+    attack: Attack
+    surrogate: Model
+
+    def __init__(self, attack: Attack, surrogate: Callable[[Tensor], Any] | Model) -> None:
+        object.__setattr__(self, "attack", attack)
+        object.__setattr__(self, "surrogate", wrap(surrogate))
+        self.__post_init__()
+
+    @property
+    def members(self) -> tuple[Attack, ...]:
+        return (self.attack,)
+
+    # What the attack sees is the surrogate; the target is asked once, about the last point, which is no access at all.
+    @property
+    def access(self) -> Access:  # type: ignore[override]
+        return Access.NOTHING
+
+    @property
+    def may_fail(self) -> bool:  # type: ignore[override]
+        return True
+
+    @property
+    def accepts_start(self) -> bool:  # type: ignore[override]
+        return False
+
+    @property
+    def starts_at_input(self) -> bool:  # type: ignore[override]
+        return False
+
+    @property
+    def expected_passes(self) -> float:
+        return 1
+
+    def run(self, ask: Oracle) -> Tensor:
+        draw = ask.draw()
+        return self.points(ask.x0, ask.goal, ask.threat, seed=draw.seed + draw.counter, ids=draw.ids)
+
+    def points(
+        self, x: Tensor, y: Tensor | Goal, threat: Threat, *, seed: int = 0, ids: Sequence[int] | Tensor | None = None
+    ) -> Tensor:
+        """Return what the target is shown, `(N, …)`: the surrogate's examples. Arguments are those of a call."""
+        if self.attack.minimum_norm:
+            return self.attack(self.surrogate, x, y, threat, seed=seed, ids=ids).x
+        return self.attack.maximise(self.surrogate, x, y, threat, seed=seed, ids=ids)
 
 
 @dataclass(frozen=True)

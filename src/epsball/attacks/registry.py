@@ -89,10 +89,15 @@ def _imported(name: str, module: str, attribute: str) -> Any:
 
 
 def _is_named(made: object) -> bool:
-    """Whether it makes an attack by itself: a class that is neither abstract nor an ensemble, or a preset."""
-    if inspect.isclass(made):
-        return issubclass(made, Attack) and not inspect.isabstract(made) and not issubclass(made, Wrapper)
-    return inspect.isfunction(made)
+    """Whether it makes an attack by itself: a class that is neither abstract nor an ensemble, or a preset; with nothing to be given."""
+    if inspect.isclass(made) and (
+        not issubclass(made, Attack) or inspect.isabstract(made) or issubclass(made, Wrapper)
+    ):
+        return False
+    needed = inspect.Parameter.empty
+    return (inspect.isclass(made) or inspect.isfunction(made)) and all(
+        parameter.default is not needed for parameter in inspect.signature(made).parameters.values()
+    )
 
 
 def _command_name(name: str, made: Callable[..., Attack]) -> str:

@@ -57,6 +57,11 @@ COMMANDS = (
         _FLAGS_OF_THE_ATTACK,
     ),
     Deferred(
+        "transfer",
+        "transfer:transfer",
+        "Attack each network and show its examples to all: a matrix of accuracies, source by target.",
+    ),
+    Deferred(
         "train",
         "train:train",
         "Train a network, standard or adversarially; an interrupted run goes on where it stopped.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import hashlib
 import inspect
 import math
 import os
@@ -23,7 +24,9 @@ from torch import Tensor
 from epsball.geometry import Norm
 from epsball.models import code, identity
 from epsball.models.forward import numpy_of
-from epsball.models.identify import identify
+from epsball.models.identify import held, identify
+from epsball.models.model import Model
+from epsball.models.state import update_digest
 from epsball.record import plan as schema
 from epsball.record.plan import (
     AttackPlan,
@@ -46,14 +49,22 @@ if TYPE_CHECKING:
     from epsball.threat import Threat
 
 
+_MOST_NUMBERS = 32
+"""Numbers of a setting that a plan holds one by one."""
+
+
 def json_value(value: Any) -> Any:
-    """The value in JSON's own types: infinity as "inf", functions and classes by their names, tensors as lists."""
+    """The value in JSON's own types: infinity as "inf", functions and classes by name, tensors as lists, large ones by digest."""
     if isinstance(value, Norm | enum.Enum):
         return value.name
     if value is None or isinstance(value, str | int):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
+    if isinstance(value, Tensor) and value.numel() > _MOST_NUMBERS:
+        digest = hashlib.sha256()
+        update_digest(digest, "", value)
+        return {"shape": list(value.shape), "sha256": digest.hexdigest()}
     if isinstance(value, Tensor | np.ndarray | np.generic):
         return json_value(value.tolist())
     return _compound(value)
@@ -66,6 +77,8 @@ def _compound(value: Any) -> Any:
         return [json_value(inner) for inner in value]
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, Model):
+        return held(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {"class": _name(type(value)), **_fields(value)}
     return _name(value if hasattr(value, "__qualname__") else type(value))
@@ -145,10 +158,14 @@ def threat_plan(threat: Threat) -> ThreatPlan:
     return ThreatPlan(
         norm=cast("Literal['linf', 'l2', 'l1', 'l0']", threat.norm.name),
         eps=Real(threat.eps),
-        low=json_value(threat.low),
-        high=json_value(threat.high),
+        low=_bound(threat.low),
+        high=_bound(threat.high),
         levels=threat.levels,
     )
+
+
+def _bound(bound: float | Tensor) -> Any:
+    return bound.tolist() if isinstance(bound, Tensor) else json_value(bound)
 
 
 def version() -> str:

@@ -109,7 +109,8 @@ def _part(model: Model, name: str) -> nn.Module:
     if name not in parts or not name:
         known = ", ".join(list(parts)[1:6]) or "none"
         raise InputError(f"the network has no part {name!r}; its first parts are {known}: name one of its modules")
-    return parts[name]
+    part: nn.Module = parts[name]
+    return part
 
 
 def _counted(value: object, name: str) -> None:

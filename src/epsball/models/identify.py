@@ -62,6 +62,22 @@ def identify(model: Model, x: Tensor, *, low: float | Tensor = 0.0, high: float 
     )
 
 
+def held(model: Model) -> dict[str, Any]:
+    """Return what tells a model that an attack holds from another one, as plain values: identity without a probe."""
+    found = contents(model.net, thorough=True)
+    lines = as_text(structure(found))
+    return {
+        "class": _kind(model),
+        "source": model.source,
+        "weights": _together(_digests(found)),
+        "structure": hashlib.sha256(lines.encode()).hexdigest(),
+        "code": code.of_objects(found.code),
+        "mean": _numbers(model.mean),
+        "std": _numbers(model.std),
+        "outputs": model.outputs,
+    }
+
+
 def _kind(model: Model) -> str:
     if model.module is not None:
         return class_name(type(unwrapped(model.module)))

@@ -109,8 +109,9 @@ def on_levels(x: NDArray[Any], low: Any, high: Any, levels: int | None) -> NDArr
     low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         place = np.where(high > low, (x.astype(np.float64) - low) * (levels - 1) / (high - low), 0.0)
-    off: NDArray[np.bool_] = np.abs(place - np.rint(place)) > LEVEL
-    return ~off.reshape(len(x), math.prod(x.shape[1:])).any(1)
+    near = np.abs(place - np.rint(place)) <= LEVEL
+    on: NDArray[np.bool_] = near.reshape(len(x), math.prod(x.shape[1:])).all(1)
+    return on
 
 
 def inside_ball(distance: NDArray[np.float64], eps: float) -> NDArray[np.bool_]:

@@ -1,0 +1,62 @@
+"""``epsball transfer``: the adversarial examples of each network, shown to all of them."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from epsball.cli.fields import configured
+from epsball.cli.loading import source, threat
+from epsball.cli.options import Count, Data, Device, Eps, Json, Levels, Norm, Out, Seed, Split
+from epsball.cli.output import interval, note, print_result, table
+from epsball.cli.running import interruptible
+from epsball.evaluation.transfer import TransferMatrix
+from epsball.evaluation.transfer import transfer as measure
+from epsball.report.text import count, percent
+
+
+def transfer(
+    models: Annotated[
+        list[str], typer.Argument(metavar="MODEL...", help="Two networks or more, named as in evaluate.")
+    ],
+    *,
+    data: Data,
+    norm: Norm,
+    eps: Eps = None,
+    levels: Levels = None,
+    name: Annotated[
+        str, typer.Option("--attack", metavar="NAME", help="What is run on each source, of `epsball list attacks`.")
+    ] = "momentum-pgd",
+    n: Count = None,
+    split: Split = "test",
+    out: Out = None,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Attack each network and show its examples to all: a matrix of accuracies, source by target."""
+    bounds, chosen = threat(norm, eps, levels), configured(name, [])
+    given = {spec: source(spec, data, split=split, n=n, device=device) for spec in dict.fromkeys(models)}
+    first = next(iter(given.values()))
+    with interruptible(out, "and the same command begins anew"):
+        matrix = measure(
+            {spec: each.model for spec, each in given.items()}, (first.x, first.y), bounds, chosen, out, seed=seed
+        )
+    print_result(_shown(matrix, name), matrix.document, as_json=as_json)
+    if out is not None:
+        note(f"Examples: {out}, each file named by the hash of its source.")
+
+
+def _shown(matrix: TransferMatrix, attack: str) -> Table:
+    """A row for the inputs, and one for each source."""
+    shown = table(
+        f"Accuracy of each network on the examples of {attack}, {count(matrix.n)} samples", "made on", *matrix.names
+    )
+    shown.add_row("(inputs)", *(percent(right / matrix.n) for right in matrix.clean))
+    for place, name in enumerate(matrix.names):
+        cells = [
+            f"{percent(matrix.accuracy(place, target))} ({interval(*matrix.interval(place, target))})"
+            for target in range(len(matrix.names))
+        ]
+        shown.add_row(name, *cells)
+    return shown
