@@ -24,6 +24,7 @@ CHEAP: dict[str, eb.Attack] = {
     "pgd": eb.PGD(steps=6, rate=0.3),
     "bim": eb.BIM(steps=6, rate=0.3),
     "momentum-pgd": eb.MomentumPGD(steps=6, rate=0.3),
+    "alma": eb.ALMA(steps=25, first=0.6),
     "carlini-wagner": eb.CarliniWagner(steps=20, searches=3, rate=0.1, constant=1.0),
     "carlini-wagner-l0": eb.CarliniWagnerL0(steps=15, rounds=4, rate=0.1, constant=1.0),
     "carlini-wagner-linf": eb.CarliniWagnerLinf(steps=40, patience=15, rate=0.1, constant=1.0),
@@ -32,6 +33,8 @@ CHEAP: dict[str, eb.Attack] = {
     "fab": eb.FAB(steps=6, restarts=2),
     "fmn": eb.FMN(steps=20),
     "lbfgs": eb.LBFGS(steps=12, searches=6),
+    "sigma-zero": eb.SigmaZero(steps=30),
+    "super-deepfool": eb.SuperDeepFool(steps=20, halvings=5),
     "targeted-fab": eb.TargetedFAB(steps=6, targets=2),
 }
 """Settings for tests; an attack that is not named here is tested with its defaults."""

@@ -1,6 +1,7 @@
 """Attacks, one file each; what is imported here is public, named on the command line and held to the contract."""
 
 from epsball.attacks.additive_noise import AdditiveNoise as AdditiveNoise
+from epsball.attacks.alma import ALMA as ALMA
 from epsball.attacks.base import Attack as Attack
 from epsball.attacks.base import Found as Found
 from epsball.attacks.binary_deepfool import BinaryDeepFool as BinaryDeepFool
@@ -21,3 +22,5 @@ from epsball.attacks.lbfgs import LBFGS as LBFGS
 from epsball.attacks.pgd import BIM as BIM
 from epsball.attacks.pgd import PGD as PGD
 from epsball.attacks.pgd import MomentumPGD as MomentumPGD
+from epsball.attacks.sigma_zero import SigmaZero as SigmaZero
+from epsball.attacks.super_deepfool import SuperDeepFool as SuperDeepFool
