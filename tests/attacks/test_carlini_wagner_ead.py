@@ -37,7 +37,7 @@ def test_adam_is_that_of_torch() -> None:
         x = x - 0.1 * step
         torch.testing.assert_close(x, weight.detach(), rtol=0, atol=1e-12)
     anew = ours.again(torch.tensor([True, False, False]))
-    assert anew.count.tolist() == [0, 20, 20]
+    assert anew.taken.tolist() == [0, 20, 20]
     assert float(anew.mean[0].abs().sum() + anew.square[0].abs().sum()) == 0
     assert torch.equal(anew.mean[1:], ours.mean[1:])
 

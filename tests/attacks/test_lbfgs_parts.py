@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from epsball.attacks.lbfgs import Pairs, Start, _coarse, _steady
+from epsball.attacks.lbfgs import Pairs, Start, _coarse
 from epsball.attacks.parts.boundary import Boundary
+from epsball.attacks.parts.steady import steady
 
 WENT = torch.tensor([True, True])
 S = torch.tensor([[1.0, 0.0, 2.0], [0.5, -1.0, 0.0]], dtype=torch.float64)
@@ -72,15 +73,15 @@ def test_coarse_numbers_keep_sixteen_bits() -> None:
 
 def test_rows_in_double_precision_keep_twenty_four_bits_of_their_largest_entry() -> None:
     row = torch.tensor([[1.0, 2.0**-23, 3 * 2.0**-23], [2.0**10, 2.0**-13, 0.0]], dtype=torch.float64)
-    assert torch.equal(_steady(row), row)
-    assert torch.equal(_steady(row + 2.0**-40), row)
+    assert torch.equal(steady(row), row)
+    assert torch.equal(steady(row + 2.0**-40), row)
     fine = row.float() + 2.0**-23
-    assert _steady(fine) is fine
+    assert steady(fine) is fine
 
 
 def test_single_losses_are_rounded_as_if_none_were_below_one() -> None:
     losses = torch.tensor([0.5 + 2.0**-30, 4.0 + 2.0**-30, 2.0**-23], dtype=torch.float64)
-    assert torch.equal(_steady(losses), torch.tensor([0.5, 4.0, 2.0**-23], dtype=torch.float64))
+    assert torch.equal(steady(losses), torch.tensor([0.5, 4.0, 2.0**-23], dtype=torch.float64))
 
 
 def test_the_search_begins_where_an_affine_model_has_its_optimum() -> None:

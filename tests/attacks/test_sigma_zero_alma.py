@@ -48,7 +48,8 @@ def penalty(d: Tensor, rho: float, mu: float) -> Tensor:
 @pytest.mark.parametrize("name", ["l2", "l1"])
 def test_alma_follows_its_algorithm(name: str, row: int) -> None:
     x0, goal = X[row : row + 1], eb.Goal(Y[row : row + 1])
-    x, rho, mu, before, won, squares, rate, expected = x0, 1.0, 1.0, math.inf, False, 0.0, 0.0, [x0]
+    x, rho, mu, before, won, expected = x0, 1.0, 1.0, math.inf, False, [x0]
+    squares = rate = torch.zeros(())
     for step in range(24):
         expected.append(x)
         at = x.clone().requires_grad_()

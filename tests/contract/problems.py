@@ -42,6 +42,7 @@ CHEAP: dict[str, eb.Attack] = {
 ATTACKS: dict[str, eb.Attack] = {
     **{name: CHEAP.get(name) or make() for name, make in registry().items()},
     "deepfool-boxed": eb.DeepFool(boxed=True),
+    "minimum-norm-pgd": eb.MinimumNorm(eb.PGD(steps=4, rate=0.3), searches=6),
     "restarts": eb.Restarts(eb.PGD(steps=4, rate=0.4), 2),
     "worst": eb.Worst(eb.FGSM(), eb.PGD(steps=4, rate=0.4)),
 }

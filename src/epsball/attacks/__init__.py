@@ -8,6 +8,7 @@ from epsball.attacks.binary_deepfool import BinaryDeepFool as BinaryDeepFool
 from epsball.attacks.carlini_wagner import CarliniWagner as CarliniWagner
 from epsball.attacks.carlini_wagner_l0 import CarliniWagnerL0 as CarliniWagnerL0
 from epsball.attacks.carlini_wagner_linf import CarliniWagnerLinf as CarliniWagnerLinf
+from epsball.attacks.combine import MinimumNorm as MinimumNorm
 from epsball.attacks.combine import Restarts as Restarts
 from epsball.attacks.combine import Targeted as Targeted
 from epsball.attacks.combine import Worst as Worst

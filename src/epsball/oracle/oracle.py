@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from epsball.oracle.batching import MicroBatches
 from epsball.oracle.queries import Queries
 from epsball.oracle.rows import State
 from epsball.randomness import Stream
+from epsball.threat import replace_eps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -212,6 +214,24 @@ class Oracle:
             self._goal, self._worst = before
             self._hold(self._held)
 
+    @contextmanager
+    def within(self, eps: Tensor, start: Tensor | None = None) -> Iterator[None]:
+        """Search balls of radii `eps` `(N,)` in the context, from `start` `(N, …)`: a success there ends a row's search.
+
+        The context begins and ends as a search does: with all rows held. Of a minimum-norm search, what is found there is kept.
+        """
+        before = self._all, self._terms
+        self._all = (self._all[0], replace_eps(self._all[1], eps))
+        self._terms = self._terms if start is None else replace(self._terms, start=start)
+        self._queries.best.search(self._all[1], minimise=False)
+        self.restart()
+        try:
+            yield
+        finally:
+            self._all, self._terms = before
+            self._queries.best.search(self._all[1], minimise=True)
+            self.restart()
+
     def finish(self, x: Tensor) -> Tensor:
         """End a search at its last points `x` `(n, …)`: they are queried, unless they were the last ones queried anyway.
 
@@ -260,20 +280,11 @@ class Oracle:
             )
 
     def _ask(
-        self,
-        access: Access,
-        x: Tensor,
-        answer: Answer,
-        row_tensors: tuple[Tensor, ...],
-        *,
-        into: tuple[Tensor, ...] | None,
-        where: Tensor | None,
+        self, access: Access, x: Tensor, answer: Answer, row_tensors: tuple[Tensor, ...], **limits: Any
     ) -> tuple[Tensor, ...]:
         self._require(access)
         differentiate = access is Access.GRADIENT
-        return self._queries.ask(
-            x, self._held, self.goal, answer, row_tensors, differentiate=differentiate, into=into, where=where
-        )
+        return self._queries.ask(x, self._held, self.goal, answer, row_tensors, differentiate=differentiate, **limits)
 
     def _pack(self) -> int:
         """Drop finished rows once they are many; return how many rows are live."""
