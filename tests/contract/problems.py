@@ -34,6 +34,7 @@ CHEAP: dict[str, eb.Attack] = {
     "fmn": eb.FMN(steps=20),
     "lbfgs": eb.LBFGS(steps=12, searches=6),
     "sigma-zero": eb.SigmaZero(steps=30),
+    "sparse-fool": eb.SparseFool(steps=20, halvings=5),
     "super-deepfool": eb.SuperDeepFool(steps=20, halvings=5),
     "targeted-fab": eb.TargetedFAB(steps=6, targets=2),
 }

@@ -24,4 +24,5 @@ from epsball.attacks.pgd import BIM as BIM
 from epsball.attacks.pgd import PGD as PGD
 from epsball.attacks.pgd import MomentumPGD as MomentumPGD
 from epsball.attacks.sigma_zero import SigmaZero as SigmaZero
+from epsball.attacks.sparse_fool import SparseFool as SparseFool
 from epsball.attacks.super_deepfool import SuperDeepFool as SuperDeepFool
