@@ -32,6 +32,7 @@ CHEAP: dict[str, eb.Attack] = {
     "ead": eb.EAD(steps=15, searches=3, constant=1.0),
     "fab": eb.FAB(steps=6, restarts=2),
     "fmn": eb.FMN(steps=20),
+    "jsma": eb.JSMA(steps=20),
     "lbfgs": eb.LBFGS(steps=12, searches=6),
     "sigma-zero": eb.SigmaZero(steps=30),
     "sparse-fool": eb.SparseFool(steps=20, halvings=5),

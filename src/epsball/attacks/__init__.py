@@ -19,6 +19,7 @@ from epsball.attacks.fab import FAB as FAB
 from epsball.attacks.fab import TargetedFAB as TargetedFAB
 from epsball.attacks.fgsm import FGSM as FGSM
 from epsball.attacks.fmn import FMN as FMN
+from epsball.attacks.jsma import JSMA as JSMA
 from epsball.attacks.lbfgs import LBFGS as LBFGS
 from epsball.attacks.pgd import BIM as BIM
 from epsball.attacks.pgd import PGD as PGD
