@@ -58,3 +58,13 @@ def test_jsma_reaches_a_given_class_of_few_or_many() -> None:
         found = eb.JSMA()(net, x, eb.Goal((y + 1) % classes, targeted=True), eb.Threat("l0"))
         assert found.success.double().mean().item() > 0.5
         assert bool((net(found.x).argmax(1) == (y + 1) % classes)[found.success].all())
+
+
+def test_without_a_pair_that_helps_one_class_and_harms_the_others_a_row_ends() -> None:
+    def net(x: Tensor) -> Tensor:
+        s = x.sum(1)
+        return torch.stack((s, 1.5 * s - 3), 1)
+
+    found = eb.JSMA()(net, torch.full((2, 3), 0.5, dtype=torch.float64), torch.zeros(2).long(), eb.Threat("l0"))
+    assert not bool(found.success.any())
+    assert found.gradients.tolist() == [2, 2]
