@@ -32,7 +32,7 @@ def points_of(attack: eb.Attack, row: int, threat: eb.Threat, start: Tensor | No
     model = Recorder(NET)
     start = None if start is None else start[row : row + 1]
     attack(model, X[row : row + 1], Y[row : row + 1], threat, start=start)
-    return [point for batch in model.points for point in batch.split(1)]
+    return [point for batch in model.points for point in batch[:, None]]
 
 
 def equal(points: list[Tensor], expected: list[Tensor], tolerance: float = 1e-9) -> None:

@@ -265,6 +265,11 @@ class Threat:
         """Return the largest distance within the box, `(N,)`."""
         return self.norm(torch.maximum(x0 - self.low, self.high - x0))
 
+    def largest_budget(self, x0: Tensor) -> Tensor:
+        """Return the largest ε that makes sense, `(N,)` in float64: the largest distance within the box, in linf half its width."""
+        reach = self.reach(x0.double())
+        return reach.minimum(self.width(x0.double()) / 2) if self.norm.name == "linf" else reach
+
     def _around(self, x: Tensor, x0: Tensor, radius: float | Tensor) -> Tensor:
         return self._point(self.norm.around(wide(x), wide(x0), radius, self.low, self.high), x0, radius)
 

@@ -37,7 +37,7 @@ def test_adam_is_that_of_torch() -> None:
         x = x - 0.1 * step
         torch.testing.assert_close(x, weight.detach(), rtol=0, atol=1e-12)
     anew = ours.again(torch.tensor([True, False, False]))
-    assert anew.count.tolist() == [0, 20, 20]
+    assert anew.taken.tolist() == [0, 20, 20]
     assert float(anew.mean[0].abs().sum() + anew.square[0].abs().sum()) == 0
     assert torch.equal(anew.mean[1:], ours.mean[1:])
 
@@ -54,9 +54,9 @@ def c_and_w(row: int, c: float, steps: int, rate: float, low: float, high: float
         loss = ((x - x0) / (high - low)).square().sum() + c * f.clamp_min(0)
         points.append(x.detach())
         won = won or bool(value < 0)
-        if loss > 0.9999 * before:  # of fewer than 20 steps, each is checked
+        if loss.item() > 0.9999 * before:  # of fewer than 20 steps, each is checked
             break
-        before = float(loss)
+        before = loss.item()
         (w.grad,) = torch.autograd.grad(loss, w)
         adam.step()
     return points, won

@@ -1,6 +1,7 @@
 """Attacks, one file each; what is imported here is public, named on the command line and held to the contract."""
 
 from epsball.attacks.additive_noise import AdditiveNoise as AdditiveNoise
+from epsball.attacks.alma import ALMA as ALMA
 from epsball.attacks.apgd import APGD as APGD
 from epsball.attacks.apgd import TargetedAPGD as TargetedAPGD
 from epsball.attacks.bandits import Bandits as Bandits
@@ -14,7 +15,6 @@ from epsball.attacks.carlini_wagner_linf import CarliniWagnerLinf as CarliniWagn
 from epsball.attacks.combine import Restarts as Restarts
 from epsball.attacks.combine import Targeted as Targeted
 from epsball.attacks.combine import Transfer as Transfer
-from epsball.attacks.combine import Within as Within
 from epsball.attacks.combine import Worst as Worst
 from epsball.attacks.contrast import Contrast as Contrast
 from epsball.attacks.ddn import DDN as DDN
@@ -28,7 +28,10 @@ from epsball.attacks.frank_wolfe import FrankWolfe as FrankWolfe
 from epsball.attacks.gaussian_blur import GaussianBlur as GaussianBlur
 from epsball.attacks.geoda import GeoDA as GeoDA
 from epsball.attacks.hop_skip_jump import HopSkipJump as HopSkipJump
+from epsball.attacks.jsma import JSMA as JSMA
 from epsball.attacks.lbfgs import LBFGS as LBFGS
+from epsball.attacks.minimum_norm import MinimumNorm as MinimumNorm
+from epsball.attacks.minimum_norm import Within as Within
 from epsball.attacks.multi_targeted import MultiTargeted as MultiTargeted
 from epsball.attacks.nes import NES as NES
 from epsball.attacks.one_pixel import OnePixel as OnePixel
@@ -45,13 +48,16 @@ from epsball.attacks.pointwise import Pointwise as Pointwise
 from epsball.attacks.rays import RayS as RayS
 from epsball.attacks.rotation import RotationTranslation as RotationTranslation
 from epsball.attacks.salt_and_pepper import SaltAndPepper as SaltAndPepper
+from epsball.attacks.sigma_zero import SigmaZero as SigmaZero
 from epsball.attacks.sign_opt import SignOPT as SignOPT
 from epsball.attacks.simba import SimBA as SimBA
 from epsball.attacks.simba import SimBADct as SimBADct
+from epsball.attacks.sparse_fool import SparseFool as SparseFool
 from epsball.attacks.sparse_rs import SparseRS as SparseRS
 from epsball.attacks.spsa import SPSA as SPSA
 from epsball.attacks.square import Square as Square
 from epsball.attacks.st_adv import StAdv as StAdv
+from epsball.attacks.super_deepfool import SuperDeepFool as SuperDeepFool
 from epsball.attacks.surfree import SurFree as SurFree
 from epsball.attacks.universal import Universal as Universal
 from epsball.attacks.vmi_fgsm import VMIFGSM as VMIFGSM

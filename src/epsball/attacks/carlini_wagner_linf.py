@@ -70,7 +70,7 @@ class CarliniWagnerLinf(Attack):
             pull = r.sign() * over / rows(width, w) - rows(torch.where(met, 0, c), w) * wide(g)
             move, adam = adam.step(steady(pull * slope))
             done = met & (((r.abs() - rows(threshold, w)) * over).flatten(1).sum(1) < 1e-4 * c)
-            late = ~done & (adam.count >= self.patience)
+            late = ~done & (adam.taken >= self.patience)
             threshold = torch.where(done, self.shrink * threshold.minimum(linf(r)), threshold)
             begin = torch.where(rows(done, w).bool(), w, begin)
             w = torch.where(rows(done | late, w).bool(), begin, w - self.rate * move)

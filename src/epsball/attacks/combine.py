@@ -260,26 +260,3 @@ class Transfer(Wrapper):
         if self.attack.minimum_norm:
             return self.attack(self.surrogate, x, y, threat, seed=seed, ids=ids).x
         return self.attack.maximise(self.surrogate, x, y, threat, seed=seed, ids=ids)
-
-
-@dataclass(frozen=True)
-class Within(Wrapper):
-    """A minimum-norm attack that is asked whether there is an error within ε: the search for a sample ends at the first one.
-
-    Args:
-        attack: what searches.
-    """
-
-    attack: Attack
-
-    @property
-    def members(self) -> tuple[Attack, ...]:
-        return (self.attack,)
-
-    @property
-    def minimum_norm(self) -> bool:  # type: ignore[override]
-        return False
-
-    def run(self, ask: Oracle) -> Tensor:
-        with ask.beyond():
-            return self.attack.run(ask)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from epsball.attacks.base import Attack
 from epsball.attacks.parts.boundary import Boundary, nearest_boundary
+from epsball.attacks.parts.segment import draw_back
 from epsball.attacks.parts.steady import steady
 from epsball.geometry import inner, l2, rows
 from epsball.geometry.base import TINY
@@ -72,19 +73,7 @@ class LBFGS(Attack):
             x, won = self._minimise(ask, x, c, start)
             low, high = torch.where(won, c, low), torch.where(won, high, c)
             c = torch.where(high.isinf(), 4 * c, torch.where(low == 0, c / 4, (low * high).sqrt()))
-        return self._drawn_back(ask)
-
-    def _drawn_back(self, ask: Oracle) -> Tensor:
-        """Bisect the segment from every input to its best success and return the last point tried."""
-        x0, far = ask.x0, ask.best
-        low, high = x0.new_zeros(len(x0)), x0.new_ones(len(x0))
-        x, found = far, ask.distance.isfinite()
-        for _ in ask.steps(self.checks):
-            middle = (low + high) / 2
-            x = ask.threat.clip(x0 + rows(middle, x0) * (far - x0))
-            success = ask.met(x, where=found)
-            low, high = torch.where(success, low, middle), torch.where(success, middle, high)
-        return x
+        return draw_back(ask, self.checks)
 
     def _minimise(self, ask: Oracle, x: Tensor, c: Tensor, start: Start) -> tuple[Tensor, Tensor]:
         """Return the minimisers for the constants `c` `(n,)` and whether they are successes."""

@@ -54,9 +54,14 @@ class Best:
         self.alive: Tensor = torch.ones(n, dtype=torch.bool, device=device)
         self.close: dict[str, Tensor] = {}
 
+    def search(self, threat: Threat, *, minimise: bool) -> None:
+        """Let successes count in another ball from now on; arguments are those of the class."""
+        self.threat, self.minimise, self.beyond = threat, minimise, minimise
+
     def revive(self) -> None:
         """Make all rows live again that another search may improve."""
-        self.alive = self.distance > 0 if self.minimise else self.distance.isinf()
+        eps = torch.as_tensor(self.threat.eps, dtype=self.distance.dtype, device=self.distance.device)
+        self.alive = self.distance > (0 if self.minimise else eps)
 
     def record(
         self,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -14,6 +13,7 @@ from epsball.oracle.answers import gradient_of, jacobian, margin, plain_loss, sc
 from epsball.oracle.batching import MicroBatches
 from epsball.oracle.queries import Queries
 from epsball.oracle.rows import State
+from epsball.oracle.scopes import Scopes
 from epsball.randomness import Stream
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _PACK_BELOW = 0.75
 """Row tensors are packed once less than this fraction of their rows is live: the copies cost at most four times the first size."""
 
 
-class Oracle:
+class Oracle(Scopes):
     """Answers questions about the rows that an attack holds: all samples at first, fewer once `keep` drops finished ones.
 
     Every tensor that goes in or comes out has one row for each row held, and `x0`, `threat`, `goal`, `labels`, `eps`, `live`,
@@ -199,29 +199,6 @@ class Oracle:
         self._restarts += 1
         self._counter = self._restarts << 32
 
-    @contextmanager
-    def aim(self, goal: Goal) -> Iterator[None]:
-        """Let another goal `(N,)` count within the context, which begins as a search does: with all rows held."""
-        before = self._goal, self._worst
-        self._goal, self._worst, self._finished = goal, None, None
-        self._states.clear()
-        self._hold(torch.arange(len(goal.labels), device=self.x0.device))
-        try:
-            yield
-        finally:
-            self._goal, self._worst = before
-            self._hold(self._held)
-
-    @contextmanager
-    def beyond(self) -> Iterator[None]:
-        """Let errors outside the threat be successes to the search within the context, as they are to a minimising one."""
-        best = self._queries.best
-        before, best.beyond = best.beyond, True
-        try:
-            yield
-        finally:
-            best.beyond = before
-
     def finish(self, x: Tensor) -> Tensor:
         """End a search at its last points `x` `(n, …)`: they are queried, unless they were the last ones queried anyway.
 
@@ -270,20 +247,11 @@ class Oracle:
             )
 
     def _ask(
-        self,
-        access: Access,
-        x: Tensor,
-        answer: Answer,
-        row_tensors: tuple[Tensor, ...],
-        *,
-        into: tuple[Tensor, ...] | None,
-        where: Tensor | None,
+        self, access: Access, x: Tensor, answer: Answer, row_tensors: tuple[Tensor, ...], **limits: Any
     ) -> tuple[Tensor, ...]:
         self._require(access)
         differentiate = access is Access.GRADIENT
-        return self._queries.ask(
-            x, self._held, self.goal, answer, row_tensors, differentiate=differentiate, into=into, where=where
-        )
+        return self._queries.ask(x, self._held, self.goal, answer, row_tensors, differentiate=differentiate, **limits)
 
     def _pack(self) -> int:
         """Drop finished rows once they are many; return how many rows are live."""

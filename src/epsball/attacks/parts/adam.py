@@ -22,12 +22,12 @@ class Adam(NamedTuple):
     Args:
         mean: m, `(N, …)`.
         square: v, `(N, …)`.
-        count: steps so far, `(N,)`.
+        taken: steps so far, `(N,)`.
     """
 
     mean: Tensor
     square: Tensor
-    count: Tensor
+    taken: Tensor
 
     @classmethod
     def like(cls, x: Tensor) -> Adam:
@@ -36,10 +36,10 @@ class Adam(NamedTuple):
 
     def step(self, g: Tensor) -> tuple[Tensor, Adam]:
         """Return the step for a gradient `(N, …)`, to be multiplied by the rate and subtracted, and what is remembered."""
-        count = self.count + 1
+        taken = self.taken + 1
         mean, square = _MEAN * self.mean + (1 - _MEAN) * g, _SQUARE * self.square + (1 - _SQUARE) * g.square()
-        unbiased, size = (value / rows(1 - decay**count, value) for value, decay in ((mean, _MEAN), (square, _SQUARE)))
-        return unbiased / (size.sqrt() + _AWAY_FROM_0), Adam(mean, square, count)
+        unbiased, size = (value / rows(1 - decay**taken, value) for value, decay in ((mean, _MEAN), (square, _SQUARE)))
+        return unbiased / (size.sqrt() + _AWAY_FROM_0), Adam(mean, square, taken)
 
     def again(self, anew: Tensor) -> Adam:
         """Begin again for some rows `(N,)`."""

@@ -1,0 +1,83 @@
+"""What an attack may change for a while: the goal, where a success counts, and what the search takes for one."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from epsball.threat import Threat, replace_eps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from epsball.goal import Goal
+    from epsball.oracle.queries import Queries
+    from epsball.oracle.rows import State
+    from epsball.oracle.terms import Terms
+
+
+class Scopes:
+    """The contexts of an oracle."""
+
+    x0: Tensor
+    _terms: Terms
+    _all: tuple[Tensor, Threat]
+    _goal: Goal
+    _finished: Tensor | None
+    _held: Tensor
+    _queries: Queries
+    _states: list[State]
+    _worst: tuple[Tensor, Tensor] | None
+
+    def _hold(self, held: Tensor) -> None:
+        raise NotImplementedError
+
+    def restart(self, *, elsewhere: bool = False) -> None:
+        """Hold all rows again."""
+        raise NotImplementedError
+
+    @contextmanager
+    def aim(self, goal: Goal) -> Iterator[None]:
+        """Let another goal `(N,)` count within the context, which begins as a search does: with all rows held."""
+        before = self._goal, self._worst
+        self._goal, self._worst, self._finished = goal, None, None
+        self._states.clear()
+        self._hold(torch.arange(len(goal.labels), device=self.x0.device))
+        try:
+            yield
+        finally:
+            self._goal, self._worst = before
+            self._hold(self._held)
+
+    @contextmanager
+    def beyond(self) -> Iterator[None]:
+        """Let errors outside the threat be successes to the search within the context, as they are to a minimising one."""
+        best = self._queries.best
+        before, best.beyond = best.beyond, True
+        try:
+            yield
+        finally:
+            best.beyond = before
+
+    @contextmanager
+    def within(self, eps: Tensor, start: Tensor | None = None) -> Iterator[None]:
+        """Search balls of radii `eps` `(N,)` in the context, from `start` `(N, …)`: a success there ends a row's search.
+
+        The context begins and ends as a search does: with all rows held. Of a minimum-norm search, what is found there is kept.
+        """
+        before = self._all, self._terms
+        self._all = (self._all[0], replace_eps(self._all[1], eps))
+        self._terms = self._terms if start is None else replace(self._terms, start=start)
+        self._queries.best.search(self._all[1], minimise=False)
+        self.restart()
+        try:
+            yield
+        finally:
+            self._all, self._terms = before
+            self._queries.best.search(self._all[1], minimise=True)
+            self.restart()
