@@ -240,9 +240,7 @@ class Threat:
 
     def clip(self, x: Tensor) -> Tensor:
         """Return the nearest point of the box, `(N, ...)`."""
-        if self.lattice is not None:
-            return self.lattice.nearest(x)
-        return clip(x, self.low, self.high)
+        return clip(x, self.low, self.high) if self.lattice is None else self.lattice.nearest(x)
 
     def distance(self, x: Tensor, x0: Tensor) -> Tensor:
         """Return |x - x0| computed in float64, `(N,)`."""

@@ -105,7 +105,7 @@ def test_a_sample_fares_the_same_in_any_company(name: str, norm: str, *, targete
         assert torch.equal(part.gradients, whole.gradients[rows])
 
 
-@pytest.mark.parametrize("norm", ["l2", "linf", "l1"])
+@pytest.mark.parametrize("norm", first_of("l2", "linf", "l1"))
 def test_curvature_does_not_amplify_the_rounding_of_a_batch(norm: str) -> None:
     torch.manual_seed(0)
     net = torch.nn.Sequential(torch.nn.Linear(12, 16), torch.nn.ReLU(), torch.nn.Linear(16, 4)).double()

@@ -13,9 +13,9 @@ from epsball.errors import InputError
 from epsball.validation import nonnegative, positive
 
 if TYPE_CHECKING:
-    from epsball.attacks.base import Attack
     from torch import Tensor
 
+    from epsball.attacks.base import Attack
     from epsball.oracle.oracle import Oracle
 
 
