@@ -9,6 +9,7 @@ import torch
 
 from epsball.attacks.base import Attack
 from epsball.attacks.parts.warp import roughness, warped
+from epsball.geometry.base import wide
 from epsball.losses import Loss, margin
 from epsball.validation import nonnegative, positive
 
@@ -50,14 +51,14 @@ class StAdv(Attack):
         return 2 * self.steps
 
     def run(self, ask: Oracle) -> Tensor:
-        flow = ask.x0.new_zeros(len(ask.x0), 2, *ask.x0.shape[2:])
+        flow = wide(ask.x0).new_zeros(len(ask.x0), 2, *ask.x0.shape[2:])
         s = ask.keep(x=ask.x0, flow=flow, m=flow, v=flow)
         for step in ask.steps(self.steps):
             x, change = warped(ask.x0, s.flow)
-            s.x = ask.threat.clip(x)
+            s.x = ask.threat.clip(x).to(ask.x0.dtype)
             _, g = ask.gradient(s.x, self.loss)
             ask.retire(ask.success)
-            slope = (g[:, None] * change).sum(2) - self.smoothness * roughness(s.flow)
+            slope = (wide(g)[:, None] * change).sum(2) - self.smoothness * roughness(s.flow)
             s.m = _DECAY * s.m + (1 - _DECAY) * slope
             s.v = _DECAY_OF_SQUARES * s.v + (1 - _DECAY_OF_SQUARES) * slope.square()
             mean, square = s.m / (1 - _DECAY ** (step + 1)), s.v / (1 - _DECAY_OF_SQUARES ** (step + 1))
