@@ -57,7 +57,7 @@ CHEAP: dict[str, eb.Attack] = {
     "targeted-fab": eb.TargetedFAB(steps=6, targets=2),
     "bandits": eb.Bandits(steps=4, tiles=3),
     "boundary": eb.Boundary(steps=11, tries=8),
-    "geoda": eb.GeoDA(steps=2, directions=6, tries=8),
+    "geoda": eb.GeoDA(steps=2, directions=6, tries=12),
     "pointwise": eb.Pointwise(rounds=1, tries=8),
     "rays": eb.RayS(steps=8),
     "sign-opt": eb.SignOPT(steps=2, directions=4, tries=8),

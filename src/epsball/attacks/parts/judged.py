@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,7 +19,7 @@ _AT_ONCE = 2**14
 def judged(ask: Oracle, x: Tensor, loss: Loss, *, where: Tensor | None = None) -> Tensor:
     """Return the loss at `x` `(n, …)`, or at m points a row `(n, m, …)`: `(n,)` or `(n, m)`; `where` `(n,)` limits the question."""
     logits, lead = ask.scores(x, where=where), x.shape[: 1 + x.ndim - ask.x0.ndim]
-    each = torch.arange(len(x), device=x.device).repeat_interleave(lead[1:].numel())
+    each = torch.arange(len(x), device=x.device).repeat_interleave(math.prod(lead[1:]))
     return loss(logits.reshape(-1, logits.shape[-1]), ask.goal[each]).reshape(lead)
 
 
