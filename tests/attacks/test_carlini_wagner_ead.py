@@ -54,9 +54,9 @@ def c_and_w(row: int, c: float, steps: int, rate: float, low: float, high: float
         loss = ((x - x0) / (high - low)).square().sum() + c * f.clamp_min(0)
         points.append(x.detach())
         won = won or bool(value < 0)
-        if loss.item() > 0.9999 * before:  # of fewer than 20 steps, each is checked
+        if loss.detach().item() > 0.9999 * before:  # of fewer than 20 steps, each is checked
             break
-        before = loss.item()
+        before = loss.detach().item()
         (w.grad,) = torch.autograd.grad(loss, w)
         adam.step()
     return points, won
