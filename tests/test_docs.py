@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import epsball as eb
+from epsball.attacks.registry import registry
 from epsball.cli.commands import COMMANDS
 
 ROOT = Path(__file__).parent.parent
@@ -35,6 +36,14 @@ def test_the_table_of_checks_is_fresh() -> None:
 def test_every_attack_stands_in_the_table() -> None:
     script = runpy.run_path(str(ROOT / "docs" / "threat_models.py"))
     assert {"FGSM", "PGD", "DeepFool", "LBFGS", "AdditiveNoise", "BIM"} <= set(script["members"]())
+
+
+def test_the_number_of_attacks_is_what_the_readme_says() -> None:
+    stated = re.search(
+        r"^\| number of attacks \| (\d+) \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert stated is not None
+    assert int(stated[1]) == len(registry())
 
 
 @pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/adding-an-attack.md"])

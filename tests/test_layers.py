@@ -37,14 +37,7 @@ MAY_IMPORT = {
 """All that the modules under the attacks import of their own package."""
 
 ATTACK_MAY_IMPORT = ("attacks.base", "attacks.parts", "oracle", "validation", *GROUND)
-ENSEMBLES = (
-    "attacks.base",
-    "attacks.call",
-    "attacks.combine",
-    "attacks.minimum_norm",
-    "attacks.registry",
-    "attacks.suites",
-)
+ENSEMBLES = tuple(f"attacks.{name}" for name in ("base", "call", "combine", "minimum_norm", "registry", "suites"))
 ONLY_TORCH = ("geometry", "goal", "losses")
 NO_TORCH = ("record", "report")
 NEVER = {

@@ -188,19 +188,15 @@ def checked_seed(seed: Any) -> int:
         raise InputError(f"the seed was given as {brief(seed)}; expected a whole number, such as 0") from error
 
 
-def checked_queries(queries: Any) -> int | None:
-    """Return the budget of queries as a whole number of at least 1; None for any number.
+def checked_count(value: Any, name: str) -> int:
+    """Return a number of things as a whole number of at least 1.
 
     Raises:
         InputError: it is something else.
     """
-    if queries is None:
-        return None
-    if isinstance(queries, bool) or not isinstance(queries, numbers.Integral) or queries < 1:
-        raise InputError(
-            f"queries was given as {brief(queries)}; expected a whole number of at least 1, the forward passes of one sample"
-        )
-    return int(queries)
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise InputError(f"{name} was given as {brief(value)}; expected a whole number of at least 1")
+    return int(value)
 
 
 def checked_start(start: Any, x: Tensor) -> Tensor | None:

@@ -72,3 +72,9 @@ def test_its_digest_stands_in_the_plan(tmp_path: Path) -> None:
 def test_another_shape_is_refused() -> None:
     with pytest.raises(eb.InputError, match="expected the shape of one input"):
         eb.Universal(torch.zeros(1, 4, 4))(NET, X, Y, THREAT)
+
+
+@pytest.mark.parametrize("setting", ["epochs", "batch_size"])
+def test_no_data_at_all_is_no_search(setting: str) -> None:
+    with pytest.raises(eb.InputError, match=f"{setting} was given as 0; expected a whole number of at least 1"):
+        eb.universal(NET, OWN, OWN_Y, THREAT, **{setting: 0})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 
 from epsball.attacks.base import Attack
+from epsball.attacks.parts.likeliest import likeliest
 from epsball.geometry import rows
 from epsball.losses import Loss, cross_entropy, dlr
 from epsball.validation import positive
@@ -111,10 +112,8 @@ class TargetedAPGD(APGD):
     def run(self, ask: Oracle) -> Tensor:
         if ask.goal.targeted:
             return self._ascend(ask)
-        logits = ask.scores(ask.x0).scatter(1, ask.labels[:, None], -torch.inf)
-        order = logits.topk(min(self.classes, logits.shape[1] - 1)).indices
         x = ask.x0
-        for run, towards in enumerate(order.T):
+        for run, towards in enumerate(likeliest(ask, self.classes).T):
             ask.restart(elsewhere=run > 0)
             x = ask.finish(self._ascend(ask, towards))
         return x

@@ -17,10 +17,10 @@ from epsball.oracle.batching import Batching, choose_batching
 from epsball.oracle.oracle import Oracle
 from epsball.oracle.terms import Terms
 from epsball.validation import (
+    checked_count,
     checked_goal,
     checked_ids,
     checked_inputs,
-    checked_queries,
     checked_seed,
     checked_settings,
     checked_start,
@@ -104,7 +104,7 @@ class Call:
             access=attack.access,
             seed=seed,
             ids=checked_ids(ids, len(x), x.device),
-            queries=checked_queries(queries),
+            queries=None if queries is None else checked_count(queries, "queries"),
             start=checked_start(start, x),
             minimise=attack.minimum_norm,
             tick=tick,

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from epsball.attacks.base import Attack
 from epsball.attacks.parts.boundary import AIM, nearest_boundary
+from epsball.attacks.parts.likeliest import likeliest
 from epsball.geometry import inner, rows
 from epsball.geometry.base import wide
 from epsball.validation import nonnegative, positive
@@ -90,9 +91,7 @@ class FAB(Attack):
     def _classes(self, ask: Oracle) -> list[Tensor | None]:
         if not self.targets or ask.goal.targeted:
             return [None]
-        others = ask.scores(ask.x0).scatter(1, ask.labels[:, None], -torch.inf)
-        order = others.argsort(dim=1, descending=True, stable=True)
-        return list(order[:, :-1].T[: self.targets])
+        return list(likeliest(ask, self.targets).T)
 
 
 def TargetedFAB(steps: int = 100, restarts: int = 1, targets: int = 9) -> FAB:  # noqa: N802 - named as the attack it makes

@@ -11,7 +11,6 @@ import torch
 from epsball.attacks.base import Attack
 from epsball.attacks.parts.adversarial_start import adversarial_start, between
 from epsball.attacks.parts.bisection import bisect
-from epsball.attacks.parts.pixel_range import pixel_range
 from epsball.attacks.parts.vote import vote
 from epsball.geometry import rows
 from epsball.oracle.access import Access
@@ -63,7 +62,7 @@ class HopSkipJump(Attack):
     def run(self, ask: Oracle) -> Tensor:
         cube, size = ask.threat.norm.separable, ask.x0[0].numel()
         x = self._drawn_back(ask, adversarial_start(ask, self.tries))
-        s = ask.keep(x=x, radius=_FIRST_RADIUS * pixel_range(ask))
+        s = ask.keep(x=x, radius=_FIRST_RADIUS * ask.threat.width(ask.x0).to(ask.eps))
         for step in ask.steps(self.steps):
             normal = vote(ask, s.x, s.radius, self._count(step), cube=cube)
             x = _jumped(ask, s.x, normal.sign() if cube else normal, math.sqrt(step + 1))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from epsball.attacks.base import Attack
+from epsball.attacks.parts.likeliest import likeliest
 from epsball.attacks.parts.schedules import geometric
 from epsball.validation import positive
 
@@ -48,11 +49,8 @@ class MultiTargeted(Attack):
         return 2 * self.steps * self.classes + 1
 
     def run(self, ask: Oracle) -> Tensor:
-        logits = ask.scores(ask.x0)
-        count = max(1, min(self.classes, logits.shape[1] - 1))
-        others = logits.scatter(1, ask.labels[:, None], -torch.inf)
-        s = ask.keep(x=ask.x0, order=others.topk(count, 1).indices)
-        for place in range(count):
+        s = ask.keep(x=ask.x0, order=likeliest(ask, self.classes))
+        for place in range(s.order.shape[1]):
             s.x = ask.threat.sample(ask.x0, ask.draw())
             for step in ask.steps(self.steps):
                 (g,) = ask.local(s.x, _difference, s.order[:, place], into=(torch.zeros_like(s.x),))

@@ -11,7 +11,6 @@ import torch
 
 from epsball.attacks.base import Attack
 from epsball.attacks.parts.bisection import bisect
-from epsball.attacks.parts.pixel_range import pixel_range
 from epsball.geometry import rows
 from epsball.oracle.access import Access
 from epsball.validation import positive
@@ -50,7 +49,7 @@ class RayS(Attack):
         return 2.0 * self.steps
 
     def run(self, ask: Oracle) -> Tensor:
-        size, span = ask.x0[0].numel(), pixel_range(ask)
+        size, span = ask.x0[0].numel(), ask.threat.width(ask.x0).to(ask.eps)
         s = ask.keep(signs=torch.ones_like(ask.x0), distance=span, shortest=self.tolerance * span)
         level = block = 0
         for step in ask.steps(self.steps):

@@ -14,7 +14,6 @@ from epsball.attacks.parts.segment import draw_back
 from epsball.geometry import inner, l1, l2, rows
 from epsball.geometry.base import wide
 from epsball.losses import margin
-from epsball.oracle.answers import gradient_of
 from epsball.validation import nonnegative, positive
 
 if TYPE_CHECKING:
@@ -62,8 +61,7 @@ class SparseFool(Attack):
             near = nearest_boundary(ask, s.z, l2, self.candidates, self.screen, s.lengths)
             s.lengths, met = near.lengths, ask.success
             ask.retire(met & s.moved)
-            blank = s.z.new_zeros(len(s.z)), torch.zeros_like(s.z)
-            _, w = ask.local(s.z, gradient_of(margin), into=blank, where=met & ~s.moved)
+            _, w = ask.gradient(s.z, margin, where=met & ~s.moved)
             x, z, w = wide(s.x), wide(s.z), wide(w)
             missing = -self.control * inner(w, z - x)
             onto = x + l1.onto_hyperplane(w, missing, ask.threat.low - x, ask.threat.high - x)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-import torch
-
 from epsball.attacks.base import Attack
+from epsball.attacks.parts.adam import Adam
 from epsball.attacks.parts.judged import slope
+from epsball.geometry.base import wide
 from epsball.losses import Loss, margin
 from epsball.oracle.access import Access
 from epsball.validation import positive
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.oracle.oracle import Oracle
-
-_FIRST_DECAY, _SECOND_DECAY, _STABLE = 0.9, 0.999, 1e-8
 
 
 @dataclass(frozen=True)
@@ -51,13 +49,10 @@ class SPSA(Attack):
         return self.steps * (2.0 * self.pairs + 1)
 
     def run(self, ask: Oracle) -> Tensor:
-        s = ask.keep(x=ask.x0, mean=None, square=None)
-        s.mean = s.square = torch.zeros_like(s.x, dtype=torch.promote_types(s.x.dtype, torch.float32))
-        for step in ask.steps(self.steps):
+        s = ask.keep(x=ask.x0, **Adam.like(wide(ask.x0))._asdict())
+        for _ in ask.steps(self.steps):
             g = slope(ask, s.x, self.loss, self.radius, self.pairs, signs=True)
-            s.mean = _FIRST_DECAY * s.mean + (1 - _FIRST_DECAY) * g
-            s.square = _SECOND_DECAY * s.square + (1 - _SECOND_DECAY) * g**2
-            mean, square = s.mean / (1 - _FIRST_DECAY ** (step + 1)), s.square / (1 - _SECOND_DECAY ** (step + 1))
-            s.x = ask.threat.project(s.x + self.length * mean / (square.sqrt() + _STABLE), ask.x0)
+            move, (s.mean, s.square, s.taken) = Adam(s.mean, s.square, s.taken).step(g)
+            s.x = ask.threat.project(s.x + self.length * move, ask.x0)
             ask.met(s.x)
         return s.x

@@ -14,7 +14,6 @@ from epsball.attacks.parts.segment import draw_back
 from epsball.geometry import inner, l2, rows
 from epsball.geometry.base import TINY, wide
 from epsball.losses import margin
-from epsball.oracle.answers import gradient_of
 from epsball.validation import nonnegative, positive
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ class SuperDeepFool(Attack):
         for _ in ask.steps(self.steps):
             near = nearest_boundary(ask, s.x, l2, self.candidates, self.screen, s.lengths)
             s.lengths, met = near.lengths, ask.success
-            _, w = ask.local(s.x, gradient_of(margin), into=_nothing(s.x), where=met & ~s.projected)
+            _, w = ask.gradient(s.x, margin, where=met & ~s.projected)
             ask.retire(met & s.projected)
             r, w = wide(s.x - ask.x0), wide(w)
             along = (1 + self.overshoot) * inner(r, w) / inner(w, w).clamp_min(TINY)
@@ -68,7 +67,3 @@ class SuperDeepFool(Attack):
             s.x, s.projected = torch.where(rows(met, r).bool(), projection.to(step.dtype), step), met
         ask.restart()
         return draw_back(ask, self.halvings)
-
-
-def _nothing(x: Tensor) -> tuple[Tensor, Tensor]:
-    return x.new_zeros(len(x)), torch.zeros_like(x)

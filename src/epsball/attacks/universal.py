@@ -13,6 +13,7 @@ from epsball.attacks.base import Attack
 from epsball.errors import InputError
 from epsball.losses import margin
 from epsball.oracle.access import Access
+from epsball.validation import checked_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +84,8 @@ def universal(
         InputError: arguments that cannot be used, or no finite ε.
         ModelError: the network failed.
     """
+    for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
+        checked_count(value, name)
     order = torch.Generator().manual_seed(seed)
     span = torch.as_tensor(threat.high - threat.low).to(x)
     count, v = -(-len(x) // batch_size), torch.zeros_like(x[:1])

@@ -9,6 +9,7 @@ from epsball.models.cost import Cost
 from epsball.models.estimates import Averaged, Differences, Replaced, normal, signs
 from epsball.models.model import Model
 from epsball.models.wrap import wrap
+from epsball.validation import checked_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,7 @@ def eot(model: Callable[[Tensor], Any] | Model, draws: int = 16) -> Model:
         InputError: a number of draws below 1.
     """
     inner = wrap(model)
-    _counted(draws, "draws")
+    checked_count(draws, "draws")
     cost = inner.cost
     price = Cost(draws * cost.forward, draws * cost.differentiated, draws * cost.backward)
     return Model(Averaged(inner, draws), cost=price)
@@ -97,7 +98,7 @@ def _differences(
     model: Callable[[Tensor], Any] | Model, draws: int, width: float, name: str, directions: Draw
 ) -> Model:
     inner = wrap(model)
-    _counted(draws, "draws")
+    checked_count(draws, "draws")
     if not 0 < width < float("inf"):
         raise InputError(f"{name} was given as {width!r}; expected a number above 0, in data units")
     price = Cost(inner.cost.forward, inner.cost.forward * (1 + 2 * draws), 0)
@@ -111,8 +112,3 @@ def _part(model: Model, name: str) -> nn.Module:
         raise InputError(f"the network has no part {name!r}; its first parts are {known}: name one of its modules")
     part: nn.Module = parts[name]
     return part
-
-
-def _counted(value: object, name: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InputError(f"{name} was given as {value!r}; expected a whole number of at least 1")

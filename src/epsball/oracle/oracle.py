@@ -131,15 +131,18 @@ class Oracle(Scopes):
             return self.threat.project(self._terms.start[self._held].to(self.x0), self.x0)
         return self.threat.sample(self.x0, self.draw()) if random else self.x0
 
-    def gradient(self, x: Tensor, loss: Loss, towards: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return the loss `(n,)` and its gradient `(n, …)` at `x`.
+    def gradient(
+        self, x: Tensor, loss: Loss, towards: Tensor | None = None, *, where: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the loss `(n,)` and its gradient `(n, …)` at `x`; zeros for rows that are not queried.
 
         Args:
             x: where.
             loss: what is ascended.
             towards: classes `(n,)` to head for; the loss is then that of a targeted goal, while a success is what it was.
+            where: limits the question to some rows, `(n,)`.
         """
-        answers = self.local(x, gradient_of(loss), *(() if towards is None else (towards,)))
+        answers = self.local(x, gradient_of(loss), *(() if towards is None else (towards,)), where=where)
         return (answers[0], answers[1]) if answers else (x.new_zeros(x.shape[: self._lead(x)]), torch.zeros_like(x))
 
     def linearise(self, x: Tensor, classes: Tensor | None = None) -> tuple[Tensor, Tensor]:
