@@ -9,6 +9,8 @@ from typing import Any
 import nbformat
 import pytest
 
+from contract.problems import first_of
+
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 REFRESH = runpy.run_path(str(ROOT / "notebooks" / "refresh.py"))
@@ -26,7 +28,7 @@ def pictures(notebook: Any) -> list[str]:
     return [output.data["image/png"] for output in shown if "image/png" in output.data]
 
 
-@each
+@pytest.mark.parametrize("path", first_of(*NOTEBOOKS, ids=lambda path: path.stem))
 def test_a_notebook_runs_without_a_word_of_warning(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
         monkeypatch.setenv(name, str(tmp_path / name))

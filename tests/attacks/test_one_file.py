@@ -18,7 +18,7 @@ ROOT = Path(epsball.__file__).parent
 DOCS = ROOT.parent.parent / "docs"
 
 BY_GRADIENTS = '''
-"""Frank-Wolfe."""
+"""Frank-Wolfe with an open-loop step."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class FrankWolfe(Attack):
+class OpenLoop(Attack):
     """x <- x + 2/(t+2) (argmax over s in S of <g, s> - x).
 
     Chen et al. 2020, arXiv:1811.10828. Deviations: open-loop step, no momentum.
@@ -138,7 +138,12 @@ CHECK = dedent(
 )
 
 
-@pytest.fixture(params=[("frank_wolfe", "FrankWolfe", BY_GRADIENTS), ("random_columns", "RandomColumns", BY_SCORES)])
+@pytest.fixture(
+    params=[
+        ("open_loop", "OpenLoop", BY_GRADIENTS),
+        pytest.param(("random_columns", "RandomColumns", BY_SCORES), marks=pytest.mark.thorough),
+    ]
+)
 def grown(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str, str]:
     """A copy of the package with one more attack: its folder, the class, the name on the command line."""
     module, name, text = request.param
@@ -160,12 +165,12 @@ def run(folder: Path, *words: str, code: int = 0) -> str:
 
 def test_a_file_and_an_import_line_are_all_that_an_attack_needs(grown: tuple[Path, str, str]) -> None:
     folder, name, command = grown
-    field = "steps" if name == "FrankWolfe" else "tries"
+    field = "steps" if name == "OpenLoop" else "tries"
     run(folder, "-c", f"NAME, COMMAND, FIELD = {name!r}, {command!r}, {field!r}\n{CHECK}")
     listed = json.loads(run(folder, "-m", "epsball", "list", "attacks", "--json"))["attacks"]
     (row,) = [row for row in listed if row["name"] == command]
     assert row["class"] == name
-    assert row["norms"] == (["linf", "l2", "l1", "l0"] if name == "FrankWolfe" else ["linf"])
+    assert row["norms"] == (["linf", "l2", "l1", "l0"] if name == "OpenLoop" else ["linf"])
     common = ["--data", "mnist-5k", "--n", "12", "--norm", "linf", "--eps", "0.2", "--json"]
     flags = ["-m", "epsball", "attack", "zoo:mlp-512", "--attack", command, f"--{field}", "3", "--anyway", *common]
     result = json.loads(run(folder, *flags, code=3))  # the network is untrained, so that there is no number to quote
