@@ -20,14 +20,19 @@ if TYPE_CHECKING:
     from epsball.oracle.oracle import Oracle
 
 
+_STUCK = 1e-6
+"""A step leads nowhere if it is shorter than this fraction of the distance from the input."""
+
+
 @dataclass(frozen=True)
 class SuperDeepFool(Attack):
     """DeepFool's steps until the label changes, then x <- x0 + <x - x0, w> / |w|² w, w = ∇(f_k - f_y); until that is a success.
 
     Abdollahpour, Abroshan, Moosavi-Dezfooli 2023, arXiv:2303.12481, algorithm 2: SDF(∞, 1), k the class at x. As in the authors'
     code, the segment from the input to the success is bisected at the end. Deviations: each step of DeepFool and each projection is
-    lengthened by `overshoot`; points are clipped to the box; a class is not linearised where it could win only if its gradient had
-    grown by more than `screen` since it was last seen.
+    lengthened by `overshoot`, a step that leads nowhere any more, for three classes meet there, from the input on; points are clipped
+    to the box; a class is not linearised where it could win only if its gradient had grown by more than `screen` since it was last
+    seen.
 
     Args:
         steps: most linearisations.
@@ -64,6 +69,9 @@ class SuperDeepFool(Attack):
             along = (1 + self.overshoot) * inner(r, w) / inner(w, w).clamp_min(TINY)
             projection = ask.threat.clip(ask.x0 + rows(along, w) * w)
             step = ask.threat.cross(s.x, near.w, (1 + self.overshoot) * near.gap)
+            stuck = ask.threat.distance(step, s.x) <= _STUCK * ask.threat.distance(s.x, ask.x0)
+            longer = ask.threat.clip(ask.x0 + (1 + self.overshoot) * (s.x - ask.x0))
+            step = torch.where(rows(stuck, r).bool(), longer, step)
             s.x, s.projected = torch.where(rows(met, r).bool(), projection.to(step.dtype), step), met
         ask.restart()
         return draw_back(ask, self.halvings)
