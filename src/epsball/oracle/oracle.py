@@ -11,6 +11,7 @@ from epsball.errors import InputError
 from epsball.oracle.access import Access
 from epsball.oracle.answers import gradient_of, jacobian, margin, plain_loss, scores
 from epsball.oracle.batching import MicroBatches
+from epsball.oracle.known import Known
 from epsball.oracle.queries import Queries
 from epsball.oracle.rows import State
 from epsball.oracle.scopes import Scopes
@@ -96,6 +97,17 @@ class Oracle(Scopes):
     def distance(self) -> Tensor:
         """Its distance `(n,)` in float64, infinity where there is none."""
         return self._queries.best.distance[self._held]
+
+    @property
+    def known(self) -> Known | None:
+        """What is known of the rows held from earlier questions; None before `watch`."""
+        known = self._queries.known
+        return None if known is None else known[self._held]
+
+    def watch(self) -> None:
+        """Query the clean inputs and remember from now on where each row came nearest to a success; before anything is packed."""
+        if self._queries.known is None:
+            self._queries.known = Known.at_inputs(*self._all, self.scores(self.x0), self.goal)
 
     def steps(self, n: int) -> Iterator[int]:
         """Count to `n`, and end early once no row is live; kept row tensors are packed in between."""

@@ -44,14 +44,14 @@ class Scopes:
     @contextmanager
     def aim(self, goal: Goal) -> Iterator[None]:
         """Let another goal `(N,)` count within the context, which begins as a search does: with all rows held."""
-        before = self._goal, self._worst
-        self._goal, self._worst, self._finished = goal, None, None
+        before = self._goal, self._worst, self._queries.known
+        self._goal, self._worst, self._finished, self._queries.known = goal, None, None, None
         self._states.clear()
         self._hold(torch.arange(len(goal.labels), device=self.x0.device))
         try:
             yield
         finally:
-            self._goal, self._worst = before
+            self._goal, self._worst, self._queries.known = before
             self._hold(self._held)
 
     @contextmanager
@@ -63,6 +63,17 @@ class Scopes:
             yield
         finally:
             best.beyond = before
+
+    @contextmanager
+    def among(self, chosen: Tensor, start: Tensor | None = None) -> Iterator[None]:
+        """Search for the `chosen` `(N,)` of all rows only in the context, from `start` `(N, …)`. It begins as a search does."""
+        before, best = self._terms, self._queries.best
+        self._terms, best.chosen = before if start is None else replace(before, start=start), chosen
+        self.restart()
+        try:
+            yield
+        finally:
+            self._terms, best.chosen = before, None
 
     @contextmanager
     def within(self, eps: Tensor, start: Tensor | None = None) -> Iterator[None]:
