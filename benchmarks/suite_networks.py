@@ -146,12 +146,12 @@ def _cnn() -> nn.Module:
 COURSES = {
     "mnist-standard": Course(lambda: build("mlp-512"), "mnist", 60_000, 4, standard),
     "mnist-pgd": Course(_cnn, "mnist", 20_000, 12, _pgd("linf", 0.3)),
-    "mnist-fgsm": Course(_cnn, "mnist", 20_000, 12, _fgsm(0.3)),
+    "mnist-fgsm": Course(_cnn, "mnist", 20_000, 16, _fgsm(0.2), warm_up=0.9),
     "mnist-trades": Course(_cnn, "mnist", 20_000, 10, Trades(eb.Threat("linf", 0.3))),
     "mnist-noise": Course(_cnn, "mnist", 20_000, 15, Noisy(0.3)),
     "mnist-l2": Course(_cnn, "mnist", 20_000, 10, _pgd("l2", 2.0)),
-    "mnist-winners": Course(winners_only, "mnist", 20_000, 8, _pgd("linf", 0.1)),
-    "mnist-lenet": Course(lambda: build("lenet-mnist"), "mnist", 10_000, 8, _pgd("linf", 0.1, 5)),
+    "mnist-winners": Course(winners_only, "mnist", 20_000, 4, standard),
+    "mnist-lenet": Course(lambda: build("lenet-mnist"), "mnist", 6_000, 6, _pgd("linf", 0.1, 5)),
     "cifar-pgd": Course(lambda: build("lenet-cifar"), "cifar10", 12_000, 10, _pgd("linf", 8 / 255, 5)),
     "cifar-l2": Course(lambda: build("cnn-mnist", shape=(3, 32, 32)), "cifar10", 20_000, 12, _pgd("l2", 0.5)),
 }
@@ -159,7 +159,7 @@ COURSES = {
 RATED = (
     ("mnist-standard", "linf", 0.05),
     ("mnist-pgd", "linf", 0.3),
-    ("mnist-fgsm", "linf", 0.3),
+    ("mnist-fgsm", "linf", 0.2),
     ("mnist-trades", "linf", 0.3),
     ("mnist-noise", "linf", 0.1),
     ("mnist-lenet", "linf", 0.1),
@@ -185,7 +185,7 @@ def rated(n: int, only: tuple[str, ...] = ()) -> list[Rated]:
 
 
 if __name__ == "__main__":
-    for course in COURSES:
-        network = COURSES[course].learn(course)
-        x, y = eb.load_data(COURSES[course].data, split="test", n=1000)
-        print(f"{course}: {(network(x).argmax(1) == y).double().mean().item():.3f}", flush=True)
+    for name, course in COURSES.items():
+        network = course.learn(name)
+        x, y = eb.load_data(course.data, split="test", n=1000)
+        print(f"{name}: {(network(x).argmax(1) == y).double().mean().item():.3f}", flush=True)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from epsball import attacks, losses
+from epsball.attacks.cascade import Stage
 from epsball.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from epsball.attacks.base import Attack
+    from epsball.losses import Loss
 
 SUITES = ("quick", "standard", "autoattack", "blackbox", "labels")
 
@@ -45,15 +48,61 @@ def _quick() -> dict[str, Attack]:
 
 
 def _standard() -> dict[str, Attack]:
+    """A walk to the boundary, ascents from the input, search from the nearest point; then rounds on rows that have come near."""
     return {
         "noise": attacks.AdditiveNoise(),
         "fgsm": attacks.FGSM(),
-        "momentum-pgd": attacks.MomentumPGD(steps=40),
-        "pgd": attacks.Restarts(attacks.PGD(steps=100, rate=0.01), 5),
-        "pgd-margin": attacks.Restarts(attacks.PGD(steps=100, rate=0.01, loss=losses.margin), 5),
-        "deepfool": attacks.DeepFool(),
-        "lbfgs": attacks.LBFGS(),
+        "fmn": attacks.FMN(steps=20),
+        "cascade": _cascade(),
+        "doubled": attacks.Sampled(_cascade()),
     }
+
+
+def _cascade() -> Attack:
+    base = (
+        Stage(_ascent(8, losses.cross_entropy)),
+        Stage(_ascent(12)),
+        Stage(attacks.MultiTargeted(steps=8, classes=1)),
+        *_searched(30),
+    )
+    rounds = (_round(0.15), _still_searched(), _round(0.15), _still_searched(), _round(0.1), _round(0.1))
+    return attacks.Cascade(*base, *(stage for stages in rounds for stage in stages))
+
+
+def _round(near: float) -> tuple[Stage, ...]:
+    """What breaks rows that are near: each technique breaks others."""
+    return (
+        Stage(_ascent(12, diversify=4), near),
+        *_searched(40, near),
+        Stage(attacks.MultiTargeted(steps=10, classes=2), near),
+        Stage(attacks.Within(attacks.FMN(steps=20)), near),
+        Stage(_ascent(20, random_start=True), near),
+    )
+
+
+def _still_searched() -> tuple[Stage, ...]:
+    """Search that goes on where it lowers the margin more than gradients do, for ten times as long as it must pay again."""
+    return _searched(100, searched=True) * 10
+
+
+def _searched(steps: int, near: float = math.inf, *, searched: bool = False) -> tuple[Stage, ...]:
+    """Small squares on the nearest point known, and a few small steps from there."""
+    return (
+        Stage(attacks.Square(steps=steps, share=0.05), near, onward=True, searched=searched),
+        Stage(_ascent(6, first=0.1, rate=0.02), near, onward=True, searched=searched),
+    )
+
+
+def _ascent(
+    steps: int,
+    loss: Loss = losses.margin,
+    *,
+    first: float = 1.0,
+    rate: float = 0.01,
+    random_start: bool = False,
+    diversify: int = 0,
+) -> Attack:
+    return attacks.PGD(steps, first, rate, random_start=random_start, loss=loss, diversify=diversify)
 
 
 def _autoattack() -> dict[str, Attack]:

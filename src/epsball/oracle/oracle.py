@@ -104,10 +104,11 @@ class Oracle(Scopes):
         known = self._queries.known
         return None if known is None else known[self._held]
 
-    def watch(self) -> None:
-        """Query the clean inputs and remember from now on where each row came nearest to a success; before anything is packed."""
+    def watch(self) -> Known:
+        """Return what is known of the rows held; the first time, the inputs are queried for it, before anything is packed."""
         if self._queries.known is None:
             self._queries.known = Known.at_inputs(*self._all, self.scores(self.x0), self.goal)
+        return self._queries.known[self._held]
 
     def steps(self, n: int) -> Iterator[int]:
         """Count to `n`, and end early once no row is live; kept row tensors are packed in between."""

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from epsball.oracle.rows import State
     from epsball.oracle.terms import Terms
 
+_AFRESH = 1 << 48
+"""Between the seeds of draws that are to differ."""
+
 
 class Scopes:
     """The contexts of an oracle."""
@@ -65,15 +68,24 @@ class Scopes:
             best.beyond = before
 
     @contextmanager
-    def among(self, chosen: Tensor, start: Tensor | None = None) -> Iterator[None]:
-        """Search for the `chosen` `(N,)` of all rows only in the context, from `start` `(N, …)`. It begins as a search does."""
+    def among(self, chosen: Tensor, start: Tensor | None = None, *, afresh: bool = False) -> Iterator[None]:
+        """Search for the `chosen` `(N,)` of all rows only in the context, which begins as a search does.
+
+        Args:
+            chosen: which rows may be live.
+            start: starting points `(N, …)` in place of the caller's.
+            afresh: whether draws differ from all those outside.
+        """
         before, best = self._terms, self._queries.best
-        self._terms, best.chosen = before if start is None else replace(before, start=start), chosen
+        outer = best.chosen
+        terms = before if start is None else replace(before, start=start)
+        self._terms = replace(terms, seed=terms.seed + _AFRESH) if afresh else terms
+        best.chosen = chosen if outer is None else chosen & outer
         self.restart()
         try:
             yield
         finally:
-            self._terms, best.chosen = before, None
+            self._terms, best.chosen = before, outer
 
     @contextmanager
     def within(self, eps: Tensor, start: Tensor | None = None) -> Iterator[None]:
