@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from epsball.attacks.combine import Wrapper
+from epsball.geometry import NORMS
+from epsball.oracle.access import Access
 from epsball.validation import positive
 
 if TYPE_CHECKING:
@@ -17,8 +19,11 @@ if TYPE_CHECKING:
     from epsball.attacks.base import Attack
     from epsball.oracle.oracle import Oracle
 
+_NEAR = 0.1
+"""Share of the clean margin below which a row that stands is noted as near: nearly all that fall later come from there."""
 _WORTH = 0.02
 """Share of the clean margin by which search must have lowered a row's to be worth going on with."""
+_IMAGE_DIMENSIONS = 4
 _FEW = 0.2
 """Share of the standing rows that a stage for near ones is usually run on."""
 _FADES = 0.5
@@ -47,7 +52,8 @@ class Stage:
 class Cascade(Wrapper):
     """Run attacks in turn on the rows that stand and have come near: margin at the nearest point known <= near * clean margin.
 
-    What a row costs depends on its own numbers and these stages only, not on the rows beside it.
+    Minimum-norm attacks are run on all rows, and begin onward at the nearest error. Stages that are not defined for the norm or for the
+    inputs are left out. What a row costs depends on its own numbers and these stages only, not on the rows beside it.
 
     Args:
         stages: what is run, in this order.
@@ -66,6 +72,14 @@ class Cascade(Wrapper):
         return tuple(stage.attack for stage in self.stages)
 
     @property
+    def norms(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(norm for norm in NORMS if any(norm in member.norms for member in self.members))
+
+    @property
+    def images_only(self) -> bool:  # type: ignore[override]
+        return all(member.images_only for member in self.members)
+
+    @property
     def maximises(self) -> bool:
         return False
 
@@ -81,14 +95,35 @@ class Cascade(Wrapper):
         )
 
     def run(self, ask: Oracle) -> Tensor:
+        if self.minimum_norm:
+            return self._draw_nearer(ask)
         x, gains = ask.x0, _Gains(ask.watch().near)
-        for stage, before in zip(self.stages, (None, *self.stages), strict=False):
+        stages = self._usable(ask)
+        for stage, before in zip(stages, (None, *stages), strict=False):
             ask.restart()
             known = ask.watch()
             gains.note(before, known.near)
+            if stage.searched:
+                ask.note("searched", gains.calls_for(stage))
             with ask.among(gains.calls_for(stage), known.x if stage.onward else None):
                 x = ask.finish(stage.attack.run(ask))
+        ask.note("near", ask.watch().near <= _NEAR)
         return x
+
+    def _draw_nearer(self, ask: Oracle) -> Tensor:
+        ask.check_inputs()
+        x = ask.x0
+        for stage in self._usable(ask):
+            ask.restart()
+            with ask.among(ask.live, ask.best if stage.onward else None):
+                x = ask.finish(stage.attack.run(ask))
+        return x
+
+    def _usable(self, ask: Oracle) -> tuple[Stage, ...]:
+        norm, images = ask.threat.norm.name, ask.x0.ndim == _IMAGE_DIMENSIONS
+        return tuple(
+            each for each in self.stages if norm in each.attack.norms and (images or not each.attack.images_only)
+        )
 
 
 class _Gains:
@@ -107,8 +142,9 @@ class _Gains:
             return
         if stage.searched:
             self.search, self.slope = _FADES * self.search, _FADES * self.slope
-        if stage.onward:
-            self.search, self.searching = self.search + gain, True
+        self.searching |= stage.attack.access <= Access.SCORES
+        if self.searching and stage.onward:
+            self.search = self.search + gain
         elif self.searching:
             self.slope = self.slope + gain
 

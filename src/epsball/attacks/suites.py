@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from epsball.attacks.base import Attack
     from epsball.losses import Loss
 
-SUITES = ("quick", "standard", "autoattack", "blackbox", "labels")
+SUITES = ("quick", "standard", "minimal", "autoattack", "blackbox", "labels")
 
-SUITE_VERSION = 3
+SUITE_VERSION = 4
 """Written into every run; goes up whenever a suite's attacks or their settings change."""
 
 
 def suite(name: str) -> dict[str, Attack]:
     """Return the attacks of a suite, cheap to strong.
 
-    "quick" is for a first look: noise, FGSM, PGD with 40 steps, DeepFool. "standard" is for a figure to report: it adds momentum,
-    five restarts of PGD with 100 steps on the cross entropy and on the margin, and L-BFGS, which `evaluate` runs in l2 only: it
-    minimises that length, and in other norms it takes most of the time and lowers no bound. "autoattack" is that of Croce and Hein
-    2020, arXiv:2003.01690, for comparison with the literature: its four attacks in its order and with its settings; samples that have
-    fallen cost nothing more. "blackbox" asks for scores only, "labels" for the predicted label only.
+    "quick" is for a first look: noise, FGSM, PGD with 40 steps, DeepFool. "standard" is for a figure to report: a walk to the boundary,
+    ascents, and rounds of complementary attacks on the samples that come near; a second course on one in twenty of those that stand
+    says what is left. "minimal" is for distances: complementary minimum-norm attacks. "autoattack" is that of Croce and Hein 2020,
+    arXiv:2003.01690, for comparison with the literature: its four attacks in its order and with its settings; samples that have fallen
+    cost nothing more. "blackbox" asks for scores only, "labels" for the predicted label only.
 
     Raises:
         InputError: an unknown suite.
@@ -48,7 +48,6 @@ def _quick() -> dict[str, Attack]:
 
 
 def _standard() -> dict[str, Attack]:
-    """A walk to the boundary, ascents from the input, search from the nearest point; then rounds on rows that have come near."""
     return {
         "noise": attacks.AdditiveNoise(),
         "fgsm": attacks.FGSM(),
@@ -59,14 +58,19 @@ def _standard() -> dict[str, Attack]:
 
 
 def _cascade() -> Attack:
+    """Ascents from the input and search from the nearest point, then rounds on rows that have come near."""
     base = (
         Stage(_ascent(8, losses.cross_entropy)),
         Stage(_ascent(12)),
         Stage(attacks.MultiTargeted(steps=8, classes=1)),
         *_searched(30),
     )
-    rounds = (_round(0.15), _still_searched(), _round(0.15), _still_searched(), _round(0.1), _round(0.1))
-    return attacks.Cascade(*base, *(stage for stages in rounds for stage in stages))
+    rounds = [
+        stage
+        for near in (0.15, 0.1, 0.1, 0.05, 0.05, 0.05)
+        for stage in (*_round(near), *_searched(100, searched=True) * 4)
+    ]
+    return attacks.Cascade(*base, *rounds, Stage(_ascent(100, diversify=4), 0.05))
 
 
 def _round(near: float) -> tuple[Stage, ...]:
@@ -80,15 +84,11 @@ def _round(near: float) -> tuple[Stage, ...]:
     )
 
 
-def _still_searched() -> tuple[Stage, ...]:
-    """Search that goes on where it lowers the margin more than gradients do, for ten times as long as it must pay again."""
-    return _searched(100, searched=True) * 10
-
-
 def _searched(steps: int, near: float = math.inf, *, searched: bool = False) -> tuple[Stage, ...]:
-    """Small squares on the nearest point known, and a few small steps from there."""
+    """Small squares, or a few features, on the nearest point known, and a few small steps from there."""
     return (
         Stage(attacks.Square(steps=steps, share=0.05), near, onward=True, searched=searched),
+        Stage(attacks.SparseRS(steps=steps), near, onward=True, searched=searched),
         Stage(_ascent(6, first=0.1, rate=0.02), near, onward=True, searched=searched),
     )
 
@@ -114,6 +114,22 @@ def _autoattack() -> dict[str, Attack]:
     }
 
 
+def _minimal() -> dict[str, Attack]:
+    """Complementary walks to the boundary, the later ones from the nearest error that is known."""
+    return {
+        "minimal": attacks.Cascade(
+            Stage(attacks.FMN(steps=100)),
+            Stage(attacks.SigmaZero(steps=200)),
+            Stage(attacks.DDN(steps=100)),
+            Stage(attacks.DeepFool()),
+            Stage(attacks.EAD(searches=5, steps=200)),
+            Stage(attacks.TargetedFAB(steps=50), onward=True),
+            Stage(attacks.SparseFool()),
+            Stage(attacks.FMN(steps=100, first=0.1), onward=True),
+        )
+    }
+
+
 def _blackbox() -> dict[str, Attack]:
     return {"noise": attacks.AdditiveNoise(), "square": attacks.Square(), "sparse-rs": attacks.SparseRS()}
 
@@ -125,6 +141,7 @@ def _labels() -> dict[str, Attack]:
 _MADE: dict[str, Callable[[], dict[str, Attack]]] = {
     "quick": _quick,
     "standard": _standard,
+    "minimal": _minimal,
     "autoattack": _autoattack,
     "blackbox": _blackbox,
     "labels": _labels,

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def likeliest(ask: Oracle, count: int) -> Tensor:
     """Return the `count` likeliest classes but the goal's own, the likeliest first, `(n, k)`; fewer where there are none.
 
-    They are the likeliest at the nearest points known, or at the inputs where nothing is. Equally likely ones stand in the order of their numbers.
+    They are the likeliest at the nearest points known, or at the inputs where nothing is known; equally likely ones in the order of
+    their numbers.
     """
     known = ask.known
     logits = ask.scores(ask.x0) if known is None else known.logits
