@@ -5,6 +5,7 @@ import pytest
 import epsball as eb
 from epsball import losses
 from epsball.attacks.suites import SUITE_VERSION, SUITES, suite
+from epsball.evaluation.selection import chosen
 
 
 def test_the_quick_suite_is_the_attacks_at_their_defaults() -> None:
@@ -16,21 +17,43 @@ def test_the_quick_suite_is_the_attacks_at_their_defaults() -> None:
     }
 
 
-def test_runs_of_version_three_were_made_with_these_settings() -> None:
-    assert SUITE_VERSION == 3
+def test_runs_of_version_four_were_made_with_these_settings() -> None:
+    assert SUITE_VERSION == 4
     made = suite("standard")
-    assert list(made) == ["noise", "fgsm", "momentum-pgd", "pgd", "pgd-margin", "deepfool", "lbfgs"]
+    assert list(made) == ["noise", "fgsm", "fmn", "cascade", "doubled"]
     assert made["noise"] == eb.AdditiveNoise()
-    assert made["momentum-pgd"].reach == pytest.approx(4)  # forty steps of a tenth
-    for name, loss in (("pgd", losses.sharpened_cross_entropy), ("pgd-margin", losses.margin)):
-        assert made[name] == eb.Restarts(eb.PGD(steps=100, first=1.0, rate=0.01, random_start=True, loss=loss), 5)
-    assert (made["fgsm"], made["deepfool"], made["lbfgs"]) == (eb.FGSM(), eb.DeepFool(), eb.LBFGS())
+    assert (made["fgsm"], made["fmn"]) == (eb.FGSM(), eb.FMN(steps=20))
+    assert made["doubled"] == eb.attacks.Sampled(made["cascade"], share=0.05)
+
+
+def test_the_cascade_begins_on_all_rows_and_goes_on_with_ever_nearer_ones() -> None:
+    cascade = suite("standard")["cascade"]
+    assert isinstance(cascade, eb.attacks.Cascade)
+    everyone = [stage for stage in cascade.stages if stage.near > 1 and not stage.searched]
+    assert [type(stage.attack).__name__ for stage in everyone] == [
+        "PGD",
+        "PGD",
+        "MultiTargeted",
+        "Square",
+        "SparseRS",
+        "PGD",
+    ]
+    assert cascade.stages[: len(everyone)] == tuple(everyone)
+    nearer = [stage.near for stage in cascade.stages if stage.near < 1]
+    assert nearer == sorted(nearer, reverse=True)
+    assert cascade.stages[-1].attack == eb.PGD(100, 1.0, 0.01, random_start=False, loss=losses.margin, diversify=4)
+
+
+def test_every_norm_has_a_suite_for_figures_and_one_for_distances() -> None:
+    for norm in ("linf", "l2", "l1", "l0"):
+        assert list(chosen("standard", eb.Threat(norm, {"linf": 0.1}.get(norm, 1)))) == list(suite("standard"))
+        assert list(chosen("standard", eb.Threat(norm))) == ["minimal"]
 
 
 def test_every_suite_has_a_name_that_finds_it() -> None:
     assert all(suite(name) for name in SUITES)
     with pytest.raises(
-        eb.InputError, match="no suite 'quickest'; expected quick, standard, autoattack, blackbox or labels"
+        eb.InputError, match="no suite 'quickest'; expected quick, standard, minimal, autoattack, blackbox or labels"
     ):
         suite("quickest")
 

@@ -76,6 +76,13 @@ ATTACKS: dict[str, eb.Attack] = {
     **{name: CHEAP.get(name) or make() for name, make in registry().items()},
     "deepfool-boxed": eb.DeepFool(boxed=True),
     "minimum-norm-pgd": eb.MinimumNorm(eb.PGD(steps=4, rate=0.3), searches=6),
+    "cascade": eb.attacks.Cascade(
+        eb.attacks.Stage(eb.PGD(steps=4, rate=0.4)),
+        eb.attacks.Stage(eb.PGD(steps=2, first=0.2, rate=0.1), near=0.9, onward=True),
+    ),
+    "nearest": eb.attacks.Cascade(
+        eb.attacks.Stage(eb.DeepFool()), eb.attacks.Stage(eb.FMN(steps=6, first=0.2), onward=True)
+    ),
     "restarts": eb.Restarts(eb.PGD(steps=4, rate=0.4), 2),
     "within": eb.Within(eb.DeepFool()),
     "worst": eb.Worst(eb.FGSM(), eb.PGD(steps=4, rate=0.4)),

@@ -167,15 +167,6 @@ def test_a_suite_keeps_what_fits_the_threat() -> None:
     assert list(chosen("quick", eb.Threat("l2", 1))) == list(suite("quick"))
 
 
-@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
-def test_a_suite_keeps_attacks_that_minimise_another_norm_for_those_who_name_them(norm: str) -> None:
-    threat = eb.Threat(norm, 0.1)
-    measured = {name for name, attack in suite("standard").items() if attack.measures not in {"", norm}}
-    assert list(chosen("standard", threat)) == [name for name in suite("standard") if name not in measured]
-    assert measured == (set() if norm == "l2" else {"lbfgs"})
-    assert list(chosen([eb.LBFGS()], threat)) == ["lbfgs"]
-
-
 def test_the_question_how_close_needs_no_budget() -> None:
     x, y = samples()
     run = evaluate(Affine(), (x, y), eb.Threat("linf"), "quick")

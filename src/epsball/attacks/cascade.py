@@ -11,7 +11,7 @@ import torch
 from epsball.attacks.combine import Wrapper
 from epsball.geometry import NORMS
 from epsball.oracle.access import Access
-from epsball.validation import positive
+from epsball.validation import checked_settings, positive
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,8 +24,8 @@ _NEAR = 0.1
 _WORTH = 0.02
 """Share of the clean margin by which search must have lowered a row's to be worth going on with."""
 _IMAGE_DIMENSIONS = 4
-_FEW = 0.2
-"""Share of the standing rows that a stage for near ones is usually run on."""
+_FEW, _VERY_FEW = 0.1, 0.01
+"""Shares of the standing rows that stages for near ones, and those where search pays, are usually run on."""
 _FADES = 0.5
 """What a gain still counts after each further stage of search."""
 
@@ -43,7 +43,7 @@ class Stage:
     """
 
     attack: Attack
-    near: float = positive(math.inf)
+    near: float = positive(math.inf, infinite=True)
     onward: bool = False
     searched: bool = False
 
@@ -66,6 +66,8 @@ class Cascade(Wrapper):
     def __init__(self, *stages: Stage) -> None:
         object.__setattr__(self, "stages", stages)
         self.__post_init__()
+        for stage in stages:
+            checked_settings(stage)
 
     @property
     def members(self) -> tuple[Attack, ...]:
@@ -89,15 +91,15 @@ class Cascade(Wrapper):
 
     @property
     def expected_passes(self) -> float:
-        few = (stage.searched or stage.near < 1 for stage in self.stages)
-        return sum(
-            (_FEW if some else 1) * stage.attack.expected_passes for stage, some in zip(self.stages, few, strict=True)
-        )
+        return sum(_usual_share(stage) * stage.attack.expected_passes for stage in self.stages)
 
     def run(self, ask: Oracle) -> Tensor:
         if self.minimum_norm:
             return self._draw_nearer(ask)
-        x, gains = ask.x0, _Gains(ask.watch().near)
+        x = ask.x0
+        if not bool(ask.live.any()):
+            return x
+        gains = _Gains(ask.watch().near)
         stages = self._usable(ask)
         for stage, before in zip(stages, (None, *stages), strict=False):
             ask.restart()
@@ -124,6 +126,12 @@ class Cascade(Wrapper):
         return tuple(
             each for each in self.stages if norm in each.attack.norms and (images or not each.attack.images_only)
         )
+
+
+def _usual_share(stage: Stage) -> float:
+    if stage.searched:
+        return _VERY_FEW
+    return _FEW if stage.near < 1 else 1.0
 
 
 class _Gains:

@@ -24,8 +24,8 @@ def chosen(
 ) -> dict[str, Attack]:
     """The attacks to run, by name, in order.
 
-    Of a suite, those that are defined for the threat's norm, minimise no other one and, where ε is infinite, ask for no budget; and
-    without those that need images where the inputs are none.
+    Of a suite, those that are defined for the threat's norm and, where ε is infinite, ask for no budget; and without those that need
+    images where the inputs are none.
 
     Raises:
         InputError: no attacks, something that is no attack, or an attack that does not fit the threat.
@@ -34,11 +34,10 @@ def chosen(
         raise InputError(f"the suite was given as {type(suite).__name__}; {_EXPECTED}")
     if isinstance(suite, str):
         suite = _DISTANCES if suite == _FIGURE and not threat.bounded else suite
-        fitting = {name: attack for name, attack in named_suite(suite).items() if not misfit(attack, threat)}
         attacks = {
             name: attack
-            for name, attack in fitting.items()
-            if attack.measures in {"", threat.norm.name} and (images or not attack.images_only)
+            for name, attack in named_suite(suite).items()
+            if not misfit(attack, threat) and (images or not attack.images_only)
         }
         if not attacks:
             inputs = "" if images else " on inputs that are no images"

@@ -37,9 +37,9 @@ class Known:
     clean: Tensor
 
     @classmethod
-    def at_inputs(cls, x0: Tensor, threat: Threat, logits: Tensor, goal: Goal) -> Known:
-        """Return what is known once the inputs are queried."""
-        margin = goal.margin(logits)
+    def at_inputs(cls, x0: Tensor, threat: Threat, logits: Tensor, goal: Goal, asked: Tensor) -> Known:
+        """Return what is known once the inputs of the rows `asked` `(n,)` are queried; nothing is near of the others."""
+        margin = goal.margin(logits).masked_fill(~asked, torch.inf)
         return cls(x0, threat, x0.clone(), logits.clone(), margin, margin.clone())
 
     def __getitem__(self, rows: Tensor) -> Known:
@@ -49,8 +49,8 @@ class Known:
 
     @property
     def near(self) -> Tensor:
-        """The share of the clean margin that is left, `(n,)`; 0 where there was none."""
-        return (self.margin / self.clean.clamp_min(torch.finfo(self.clean.dtype).tiny)).clamp_min(0)
+        """The share of the clean margin that is left, `(n,)`; 0 where none is."""
+        return torch.where(self.margin > 0, self.margin / self.clean, 0).nan_to_num(torch.inf)
 
     def update(self, x: Tensor, samples: Tensor | slice, goal: Goal, logits: Tensor) -> None:
         """Take the answers `logits` `(m, K)` at points `x` `(m, …)` of `samples` `(m,)` into account."""

@@ -107,9 +107,13 @@ class Oracle(Scopes):
         return None if known is None else known[self._held]
 
     def watch(self) -> Known:
-        """Return what is known of the rows held; the first time, the inputs are queried for it, before anything is packed."""
+        """Return what is known of the rows held; the first time, the inputs are queried for it.
+
+        Some row must be live, and nothing packed, at that time.
+        """
         if self._queries.known is None:
-            self._queries.known = Known.at_inputs(*self._all, self.scores(self.x0), self.goal)
+            asked = self.live
+            self._queries.known = Known.at_inputs(*self._all, self.scores(self.x0), self.goal, asked)
         return self._queries.known[self._held]
 
     def note(self, name: str, which: Tensor) -> None:
