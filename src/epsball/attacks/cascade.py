@@ -26,6 +26,8 @@ _WORTH = 0.02
 _IMAGE_DIMENSIONS = 4
 _FEW, _VERY_FEW = 0.1, 0.01
 """Shares of the standing rows that stages for near ones, and those where search pays, are usually run on."""
+_STILL_WORTH = 0.005
+"""The same for what search has brought lately."""
 _FADES = 0.5
 """What a gain still counts after each further stage of search."""
 
@@ -38,8 +40,8 @@ class Stage:
         attack: what searches.
         near: it is run on the rows of which at most this share of the clean margin is left at the nearest point known.
         onward: whether it begins at that point.
-        searched: whether it is run only where stages that begin at the nearest point known have lately lowered the margin, and by
-            more than gradients from elsewhere.
+        searched: whether it is run only where stages that begin at the nearest point known have lowered the margin by more than
+            gradients from elsewhere; such a stage itself, only as long as that goes on.
     """
 
     attack: Attack
@@ -141,6 +143,7 @@ class _Gains:
         self.near: Tensor = near
         self.search: Tensor = torch.zeros_like(near)
         self.slope: Tensor = torch.zeros_like(near)
+        self.lately: Tensor = torch.ones_like(near)
         self.searching = False
 
     def note(self, stage: Stage | None, near: Tensor) -> None:
@@ -148,8 +151,8 @@ class _Gains:
         gain, self.near = self.near - near, near
         if stage is None:
             return
-        if stage.searched:
-            self.search, self.slope = _FADES * self.search, _FADES * self.slope
+        if stage.searched and stage.onward:
+            self.lately = _FADES * self.lately + gain
         self.searching |= stage.attack.access <= Access.SCORES
         if self.searching and stage.onward:
             self.search = self.search + gain
@@ -161,6 +164,8 @@ class _Gains:
         chosen = self.near <= stage.near
         if stage.searched:
             chosen = chosen & (self.search > self.slope) & (self.search > _WORTH)
+        if stage.searched and stage.onward:
+            chosen = chosen & (self.lately > _STILL_WORTH)
         return chosen
 
 

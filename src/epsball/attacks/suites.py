@@ -65,11 +65,7 @@ def _cascade() -> Attack:
         Stage(attacks.MultiTargeted(steps=8, classes=1)),
         *_searched(30),
     )
-    rounds = [
-        stage
-        for near in (0.15, 0.1, 0.1, 0.05, 0.05, 0.05)
-        for stage in (*_round(near), *_searched(100, searched=True) * 4)
-    ]
+    rounds = [stage for near in (0.15, 0.1, 0.1, 0.05, 0.05, 0.05) for stage in (*_round(near), *_masked())]
     return attacks.Cascade(*base, *rounds, Stage(_ascent(100, diversify=4), 0.05))
 
 
@@ -90,6 +86,15 @@ def _searched(steps: int, near: float = math.inf, *, searched: bool = False) -> 
         Stage(attacks.Square(steps=steps, share=0.05), near, onward=True, searched=searched),
         Stage(attacks.SparseRS(steps=steps), near, onward=True, searched=searched),
         Stage(_ascent(6, first=0.1, rate=0.02), near, onward=True, searched=searched),
+    )
+
+
+def _masked() -> tuple[Stage, ...]:
+    """More search where it pays, and long ascents by large steps, which masked gradients stop less."""
+    return (
+        *_searched(100, searched=True) * 3,
+        Stage(attacks.APGD(steps=50), searched=True),
+        Stage(_ascent(50, first=2.0, random_start=True), searched=True),
     )
 
 
