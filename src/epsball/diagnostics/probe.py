@@ -62,7 +62,9 @@ class Preflight:
             with torch.enable_grad():
                 leaf = self.x[:n].detach().requires_grad_()
                 torch.autograd.grad(self.model(leaf).sum(), leaf, allow_unused=True)
-        except Exception as error:  # noqa: BLE001 what the user's network raises is told by the check that meets it
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 what the user's network raises is told by the check that meets it
             return n == 1 or not is_out_of_memory(error)
         return True
 
