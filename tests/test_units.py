@@ -19,7 +19,9 @@ def test_what_is_no_budget_is_refused(text: str) -> None:
         parse_budget(text)
 
 
-@pytest.mark.parametrize("text", ["1e400", 10**400, 10**5000, "1e400/2", "2/1e400", "1e-400", "1e-300/1e300", "-1e999", "inf/2"], ids=brief)
+@pytest.mark.parametrize(
+    "text", ["1e400", 10**400, 10**5000, "1e400/2", "2/1e400", "1e-400", "1e-300/1e300", "-1e999", "inf/2"], ids=brief
+)
 def test_only_the_word_is_infinite_and_only_0_is_0(text: str | int) -> None:
     with pytest.raises(InputError, match=r"--rate was given as .* too (large|small) for a number"):
         parse_number(text, "--rate")

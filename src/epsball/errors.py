@@ -34,6 +34,10 @@ class ModelError(RuntimeError):
     """The user's model failed, or returned something that is no classification."""
 
 
+class LeftOutWarning(UserWarning):
+    """Something in a file that is not needed was left out; the sentence says what."""
+
+
 class UntrustworthyError(RuntimeError):
     """A reported success, a bound or a record did not survive verification."""
 

@@ -44,7 +44,7 @@ def to_logits(answer: object, n: int, outputs: str) -> Tensor:
     answer = _dense(answer)
     if outputs == "binary" and answer.numel() != n:
         raise ModelError(
-            f'the model returned shape {tuple(answer.shape)} for {n} inputs; expected (N,) or (N, 1), one logit a sample, as '
+            f"the model returned shape {tuple(answer.shape)} for {n} inputs; expected (N,) or (N, 1), one logit a sample, as "
             'outputs="binary" says: leave it out for one logit a class'
         )
     if outputs == "binary":
