@@ -119,4 +119,4 @@ def test_passes_are_no_larger_than_the_probe() -> None:
     rows.clear()
     assert jumps(given) == []
     assert rows[0] == 64  # the trial of memory
-    assert sum(rows[1:]) == 8 + 8 + 16 + 5 * 56 + 16 + 72 + 8
+    assert sum(rows[1:]) == 8 + 8 + 16 + 6 * 24 + 16 + 40 + 8

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PATHS = 8
-PARTS = 8
+PARTS = 4
 """How many parts a path is cut into, and each of them again."""
-DEPTH = 5
-"""How often: to 1/32,768 of a path, finer than the steepest sigmoid that leaves most of its gradients alive."""
+DEPTH = 6
+"""How often: to 1/4,096 of a path, finer than the steepest sigmoid that leaves most of its gradients alive."""
 JUMP = 0.12
 """Part of the usual lead that may be left at the change of a decision: 0.05 behind 4-bit images or k winners, 0.2 and more where the
 next class is replaced."""

@@ -30,7 +30,7 @@ WRONG = 0.12
 EVEN = 1.5
 UNCONFIRMED = 0.6
 """What may be unexplained and even together at the best h; if it is more, no derivative is seen, as behind rounding to few levels."""
-ALONE, NEXT = 0.25, 4
+ALONE, NEXT = 0.25, 2
 """What may be unexplained of single logits, the label's and those of so many classes next to it."""
 SILENT = 0.2
 """Part of the whole change that features may cause which never have a gradient; those that the model does not use cause none."""
@@ -56,7 +56,7 @@ def wrong_gradient(given: Preflight) -> Iterator[Observation]:
     (L(x + h d) - L(x - h d)) / 2 must be proportional to <∇L, h d> over the directions of a sample. The even change
     (L(x + h d) + L(x - h d)) / 2 - L(x), which no derivative explains, is what bends, jumps and rounding leave at this h;
     1.5 times its square may be unexplained among the odd ones too, which is more than those leave there. The worst h counts; at the
-    best one, both must be small. The same holds, less strictly, of the label's logit and of each of the four next to it alone.
+    best one, both must be small. The same holds, less strictly, of the label's logit and of each of the two next to it alone.
     """
     try:
         points, slopes = _points(given)
