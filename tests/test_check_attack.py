@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         eb.Targeted(eb.DeepFool(), 3),
         eb.Worst(eb.Targeted(eb.PGD(steps=20), 0), eb.Targeted(eb.PGD(steps=20), 2)),
         eb.Restarts(eb.PGD(steps=20), 2),
-        eb.Restarts(eb.Targeted(eb.LBFGS(steps=12, searches=6), 2), 2),
+        pytest.param(eb.Restarts(eb.Targeted(eb.LBFGS(steps=12, searches=6), 2), 2), marks=pytest.mark.thorough),
     ],
     ids=["pgd", "deepfool", "worst", "restarts", "restarts of l-bfgs"],
 )

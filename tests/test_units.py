@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from epsball.errors import InputError
+from epsball.errors import InputError, brief
 from epsball.units import parse_budget, parse_number
 
 
@@ -17,6 +17,16 @@ def test_a_budget_is_a_number_or_a_fraction(text: float | str, value: float) -> 
 def test_what_is_no_budget_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="expected a number"):
         parse_budget(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["1e400", 10**400, 10**5000, "1e400/2", "2/1e400", "1e-400", "1e-300/1e300", "-1e999", "inf/2"], ids=brief
+)
+def test_only_the_word_is_infinite_and_only_0_is_0(text: str | int) -> None:
+    with pytest.raises(InputError, match=r"--rate was given as .* too (large|small) for a number"):
+        parse_number(text, "--rate")
+    assert parse_number("Infinity") == math.inf
+    assert parse_number("0e5") == parse_number("0/1e3") == 0
 
 
 def test_an_error_names_the_setting() -> None:

@@ -34,6 +34,10 @@ class ModelError(RuntimeError):
     """The user's model failed, or returned something that is no classification."""
 
 
+class LeftOutWarning(UserWarning):
+    """Something in a file that is not needed was left out; the sentence says what."""
+
+
 class UntrustworthyError(RuntimeError):
     """A reported success, a bound or a record did not survive verification."""
 
@@ -48,7 +52,10 @@ def brief(value: object) -> str:
         ends = "" if 0 in shape else f" from {_end(value, 'min')} to {_end(value, 'max')}"
         return f"an array of shape {tuple(shape)}{ends}"
     if isinstance(value, int | float):
-        return f"{value:g}"
+        try:
+            return f"{value:g}"
+        except OverflowError:
+            return f"a whole number of {value.bit_length():,} bits" if isinstance(value, int) else repr(value)
     text = repr(value.item()) if shape is not None and hasattr(value, "item") else repr(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 

@@ -87,7 +87,9 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 def _loaded(point: metadata.EntryPoint, noun: str) -> Any:
     try:
         return point.load()
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise InputError(
             f"the {noun} {point.name!r} of an installed package cannot be loaded from {point.value}: "
             f"{type(error).__name__}: {error}; mend or remove that package"
@@ -111,7 +113,9 @@ def attribute_of(path: Path, name: str) -> Any:
     with neighbours(path):
         try:
             spec.loader.exec_module(module)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise InputError(f"{path} raised {type(error).__name__}: {error}; run it on its own and mend it") from error
     if name not in vars(module):
         public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
-from epsball.errors import InputError
+from epsball.errors import InputError, brief
+
+_INFINITE = {"inf", "infinity"}
+"""The only words for it: a number that is too large is a slip of the pen."""
 
 
 def parse_number(value: float | str, name: str = "ε") -> float:
@@ -15,20 +18,31 @@ def parse_number(value: float | str, name: str = "ε") -> float:
         name: what it is called in the sentence of an error.
 
     Raises:
-        InputError: it is neither, or NaN.
+        InputError: it is neither, NaN, or beyond what a float holds.
 
     Example:
         >>> parse_number("8/255")
         0.03137254901960784
     """
-    above, _, below = str(value).partition("/")
+    try:
+        text = str(value).strip().lower()
+    except ValueError:  # a whole number of thousands of digits
+        text = "1e999"
+    above, _, below = text.partition("/")
     try:
         number = float(above) / float(below or 1)
-    except (ValueError, ZeroDivisionError):
+    except (ValueError, ZeroDivisionError, OverflowError):
         number = math.nan
     if math.isnan(number):
         raise InputError(
             f"{name} was given as {value!r}; expected a number or a fraction in data units, such as 0.1 or 8/255"
+        )
+    too_large = math.isinf(number) and text.lstrip("+-") not in _INFINITE
+    too_small = number == 0 and any(digit in "123456789" for digit in above.partition("e")[0])
+    if too_large or too_small:
+        raise InputError(
+            f"{name} was given as {brief(value)}, which is too {'large' if too_large else 'small'} for a number; expected one "
+            f"between 1e-300 and 1e300{', or inf for no limit' * too_large}"
         )
     return number
 

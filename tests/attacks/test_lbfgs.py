@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 import epsball as eb
+from contract.problems import first_of
 
 GENERATOR = torch.Generator().manual_seed(7)
 WEIGHT = torch.randn(20, generator=GENERATOR, dtype=torch.float64)
@@ -25,7 +26,7 @@ def optimum(level: float) -> Tensor:
     return (X + high * WEIGHT).clamp(0, 1) - X
 
 
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("share", first_of(0.5, 0.2, 0.8))
 @pytest.mark.parametrize("targeted", [False, True], ids=["untargeted", "targeted"])
 def test_on_an_affine_model_it_finds_the_optimum_of_the_box(share: float, targeted: bool) -> None:  # noqa: FBT001 - parametrised
     level = (SCORE.max() + share * (MOST - SCORE.max())).item()

@@ -120,7 +120,7 @@ CHECK = dedent(
     made = getattr(eb, NAME)
     assert NAME in eb.__all__
     assert registry()[COMMAND] is made
-    check_attack(made())
+    check_attack(made(), made.norms[:1])
     for wrong in (0, -1, float("nan")):
         try:
             made(**{FIELD: wrong})(lambda x: x.flatten(1), torch.rand(2, 1, 4, 4), torch.tensor([0, 1]), eb.Threat("linf", 0.1))

@@ -109,7 +109,7 @@ def test_a_sample_fares_the_same_in_any_company(name: str, norm: str, *, targete
 def test_curvature_does_not_amplify_the_rounding_of_a_batch(norm: str) -> None:
     torch.manual_seed(0)
     net = torch.nn.Sequential(torch.nn.Linear(12, 16), torch.nn.ReLU(), torch.nn.Linear(16, 4)).double()
-    x = torch.rand(140, 12, dtype=torch.float64)
+    x = torch.rand(56, 12, dtype=torch.float64)
     y, threat = net(x).argmax(1), eb.Threat(norm)
     whole = eb.LBFGS()(net, x, y, threat)
     for rows in torch.split(torch.arange(len(x)), 7):

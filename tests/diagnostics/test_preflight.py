@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -220,3 +220,39 @@ def test_shifted_labels_take_the_trust_away() -> None:
     run = toy_run(data=(x, (y + 1) % 4), suite={"fgsm": eb.FGSM()})
     assert not run.trusted
     assert "D16" in {finding.id for finding in run.findings}
+
+
+class RunsOnce(torch.autograd.Function):
+    """Frees its memory in the backward pass, as compiled networks do."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.runs = 0
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        ctx.runs += 1
+        if ctx.runs > 1:
+            raise RuntimeError("trying to backward a second time")
+        return gradients[0]
+
+
+class Ends(RunsOnce):
+    """Ends the program in its backward pass."""
+
+    @staticmethod
+    def backward(_ctx: Any, *_gradients: Tensor) -> Tensor:
+        raise SystemExit(0)
+
+
+def test_a_backward_pass_that_runs_once_is_measured_as_well() -> None:
+    assert found(lambda x: Affine()(RunsOnce.apply(x))) == []
+    assert found(lambda x: Saturated()(RunsOnce.apply(x))) == ["D04"]
+
+
+def test_a_backward_pass_that_ends_the_program_is_left_to_the_attacks() -> None:
+    assert found(lambda x: Affine()(Ends.apply(x))) == []
+    x, y = samples(8, 0)
+    with pytest.raises(eb.ModelError, match="its backward pass raised SystemExit: 0; repair"):
+        eb.evaluate(lambda x: Affine()(Ends.apply(x)), (x, y), eb.Threat("linf", 0.01), suite=[eb.FGSM()])

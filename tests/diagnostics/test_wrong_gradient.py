@@ -106,6 +106,12 @@ def few_levels_straight_through(x: Tensor) -> Tensor:
     return honest(x + ((2 * x).round() / 2 - x).detach())
 
 
+def third_detached(x: Tensor) -> Tensor:
+    logits = honest(x)
+    third = logits.topk(3, dim=1).indices[:, 2:]
+    return logits.scatter(1, third, logits.gather(1, third).detach())
+
+
 LIES: dict[str, Net] = {
     "a ReLU in front, whose gradient at 0 is 0": lambda x: honest(x.relu()),
     "a cut to the box with no gradient at its limits": lambda x: honest(F.hardtanh(x, 0, 1)),
@@ -119,6 +125,9 @@ LIES: dict[str, Net] = {
     "half of the image quantised": half_quantised,
     "steps up whose treads lead down": tilted_steps,
     "half detached in bfloat16": half_detached_in_bfloat16,
+    "detached copies of the classes a little lower": lambda x: torch.cat((HONEST(x), HONEST(x).detach() - 1e-3), 1),
+    "detached copies of the classes": lambda x: torch.cat((HONEST(x), HONEST(x).detach()), 1),
+    "the third class detached": third_detached,
 }
 
 
@@ -230,4 +239,4 @@ def test_it_costs_eleven_passes_over_the_probe_and_two_over_eight_samples() -> N
     before = (
         2 + 1 + 5 + 1 + 8 + 1
     )  # the labels here, the trial of memory, D02, the reversed batch and single inputs of D03, D04
-    assert rows[before:] == [64] * 11 + [8] * 2
+    assert rows[before : before + 13] == [64] * 11 + [8] * 2

@@ -190,7 +190,7 @@ def test_a_model_that_fails_half_way_loses_nothing(run: Evaluation, tmp_path: Pa
     class Tired(Affine):
         def __init__(self) -> None:
             super().__init__()
-            self.left = 60
+            self.left = 80
 
         def forward(self, x: Tensor) -> Tensor:
             self.left -= 1

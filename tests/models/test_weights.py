@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from epsball.errors import InputError
+from epsball.errors import InputError, LeftOutWarning
 from epsball.models.load import load_model
 from epsball.models.networks.catalogue import build
 from epsball.models.weights import fill, read_weights
@@ -90,10 +90,14 @@ def test_wrappers_around_the_network_matter_as_little(prefix: str, wrapped: Any)
     ("state", "says"),
     [
         (
-            {**ones("backbone."), "loss.weight": torch.ones(2)},
-            r"behind the prefix 'backbone\.': 1 unexpected \(loss.weight\)",
+            {**ones("backbone."), "queue.weight": torch.ones(2)},
+            r"behind the prefix 'backbone\.': 1 unexpected \(queue.weight\)",
         ),
         ({**ones("a."), **ones("b.")}, "4 unexpected"),
+        ({**ones("model."), **ones("ema_model.")}, "4 unexpected"),
+        ({**ones("model."), "model.2.weight": torch.ones(2)}, "1 unexpected"),
+        ({**ones(""), "2.weight": torch.ones(2)}, "1 unexpected"),
+        ({**ones("model."), "1.loss": torch.ones(2), "model.0.loss": torch.ones(2)}, "2 unexpected"),
         ({**ones("student."), "0.weight": torch.ones(2, 2)}, r"prefix 'student\.': 1 unexpected \(0.weight\)"),
         (
             {name: value for name, value in ones("m.").items() if name != "m.1.bias"},
@@ -105,6 +109,25 @@ def test_wrappers_around_the_network_matter_as_little(prefix: str, wrapped: Any)
 def test_what_does_not_fit_one_to_one_is_told_with_its_prefix(state: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match=says):
         fill(Inside().model, state, "w.pt")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "beside"),
+    [("model.", "criterion.weight"), ("", "criterion.weight"), ("net.", "scaler.mean"), ("backbone.", "val_loss.sum")],
+)
+def test_what_was_saved_beside_the_network_is_left_out_and_named(prefix: str, beside: str) -> None:
+    net = Inside().model
+    with pytest.warns(LeftOutWarning, match=rf"^w.pt: left out, as Sequential has no such tensors: {beside}$"):
+        fill(net, {**ones(prefix), beside: torch.ones(2)}, "w.pt")
+    assert all(bool((value == 1).all()) for value in net.state_dict().values())
+
+
+@pytest.mark.parametrize("prefix", ["", "model."])
+def test_weights_from_before_batches_were_counted_fit(prefix: str) -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    state = {prefix + name: value + 1 for name, value in net.state_dict().items() if value.ndim}
+    fill(net, state, "w.pt")
+    assert all(torch.equal(net.state_dict()[name.removeprefix(prefix)], value) for name, value in state.items())
 
 
 ITSELF: dict[str, Any] = {}

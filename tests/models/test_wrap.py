@@ -140,3 +140,28 @@ def test_a_failure_is_one_line_with_its_remedy(net: Callable[[torch.Tensor], Any
     with pytest.raises(eb.ModelError, match=words) as caught:
         eb.wrap(net)(torch.rand(2, 3, requires_grad=True))
     assert "\n" not in str(caught.value)
+
+
+class Ended(BaseException):
+    """What ends a program, of somebody's own making."""
+
+
+def raising(error: BaseException) -> Callable[[torch.Tensor], torch.Tensor]:
+    def net(_x: torch.Tensor) -> torch.Tensor:
+        raise error
+
+    return net
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), GeneratorExit(), Ended("now")], ids=repr)
+def test_a_network_that_ends_the_program_has_failed_like_any_other(error: BaseException) -> None:
+    with pytest.raises(eb.ModelError, match=f"^the model raised {type(error).__name__} on an input of shape"):
+        eb.wrap(raising(error))(torch.rand(2, 3))
+    with pytest.raises(KeyboardInterrupt):
+        eb.wrap(raising(KeyboardInterrupt()))(torch.rand(2, 3))
+
+
+@pytest.mark.parametrize("shape", [(5, 10), (5, 2), (4,), (5, 1, 2)])
+def test_one_logit_a_sample_is_not_several(shape: tuple[int, ...]) -> None:
+    with pytest.raises(eb.ModelError, match='one logit a sample, as outputs="binary" says'):
+        eb.wrap(lambda _x: torch.ones(shape), outputs="binary")(torch.rand(5, 3))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("budget", [1, 2, 7, 40])
 @pytest.mark.parametrize(
     "attack",
-    [eb.PGD(), eb.Restarts(eb.PGD(steps=4), 3), eb.AdditiveNoise(60), eb.DeepFool(), eb.LBFGS()],
+    [eb.PGD(), eb.Restarts(eb.PGD(steps=4), 3), eb.AdditiveNoise(60), eb.DeepFool(), eb.LBFGS(steps=10, searches=3)],
     ids=["pgd", "restarts", "noise", "deepfool", "lbfgs"],
 )
 def test_a_budget_of_queries_is_never_exceeded(attack: Attack, budget: int) -> None:

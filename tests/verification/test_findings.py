@@ -9,10 +9,12 @@ import pytest
 import epsball as eb
 from epsball.verification.verify import verify
 from forgery import contents, seal
-from toy import Affine, toy_run
+from toy import Affine, Interrupted, toy_run
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from torch import Tensor
 
 pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 
@@ -40,6 +42,38 @@ def test_a_finding_that_was_made_harmless_is_named(tmp_path: Path) -> None:
     seal(tmp_path, record)
     with pytest.raises(eb.UntrustworthyError, match="the finding D19 is not listed"):
         verify(tmp_path, Affine())
+
+
+class Quantised(Affine):
+    """Rounds its input, so that its gradient is zero."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward((x * 255).round() / 255)
+
+
+@pytest.mark.parametrize("kept", [[], ["D16", "adaptive"]])
+def test_findings_that_the_model_gives_are_derived_again(tmp_path: Path, kept: list[str]) -> None:
+    run = toy_run(tmp_path, model=Quantised(), suite={"fgsm": eb.FGSM()})
+    assert any(finding.id == "D04" for finding in run.findings)
+    assert verify(tmp_path, Quantised()).complete
+    record = contents(tmp_path)
+    left = [
+        finding for finding in record["findings"] if finding["id"] in kept or finding["id"] in {"D07", "D19", "D06"}
+    ]
+    seal(tmp_path, record | {"findings": left})
+    with pytest.raises(
+        eb.UntrustworthyError, match="the finding D04 is not listed, which the model gives: The gradient"
+    ):
+        verify(tmp_path, Quantised())
+
+
+def test_an_unfinished_record_hides_no_finding_either(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        toy_run(tmp_path, model=Quantised(), progress=Interrupted(8))
+    assert not verify(tmp_path, Quantised()).complete
+    seal(tmp_path, contents(tmp_path) | {"findings": []})
+    with pytest.raises(eb.UntrustworthyError, match="D04 is not listed"):
+        verify(tmp_path, Quantised())
 
 
 def test_the_checks_of_another_version_may_have_been_others(tmp_path: Path) -> None:

@@ -49,9 +49,9 @@ def make_attack(name: str, **settings: Any) -> Attack:
             raise InputError(f"{name} has no setting {setting!r}; it has {', '.join(known) or 'none'}")
     try:
         return make(**settings)
-    except InputError:
+    except (InputError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:
         if ":" not in name:
             raise
         raise InputError(
@@ -82,7 +82,9 @@ def _imported(name: str, module: str, attribute: str) -> Any:
     try:
         with working_folder():
             return getattr(importlib.import_module(module), attribute)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise InputError(
             f"the attack {name!r} could not be imported: {error}; expected module:Class on the path"
         ) from error

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import errno
+import warnings
+from functools import partial
 from traceback import format_exc
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperGroup
 
 from epsball.cli.commands import COMMANDS
 from epsball.cli.exit_codes import CODES, ExitCode, of_error
+from epsball.errors import LeftOutWarning
 from epsball.terminal import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TRACEBACK = "--traceback"
 
@@ -32,7 +38,10 @@ class Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command; one sentence and an exit code for what the user can mend and for an interrupt."""
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.showwarning = partial(_shown, warnings.showwarning)
+                warnings.simplefilter("always", LeftOutWarning)
+                return super().invoke(ctx)
         except tuple(CODES) as error:
             if getattr(error, "errno", None) == errno.EPIPE:
                 raise
@@ -42,6 +51,14 @@ class Group(TyperGroup):
         except KeyboardInterrupt as stop:
             typer.echo("Interrupted.", err=True)
             raise typer.Exit(ExitCode.INTERRUPTED) from stop
+
+
+def _shown(otherwise: Callable[..., None], message: Warning | str, *place: Any, **settings: Any) -> None:
+    """A line on stderr for what a user should know; any other warning as Python shows it."""
+    if isinstance(message, LeftOutWarning):
+        typer.echo(printable(f"Note: {message}."), err=True)
+    else:
+        otherwise(message, *place, **settings)
 
 
 def _sentence(error: Exception) -> str:

@@ -15,6 +15,7 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     class_order,
     eight_bits,
     groups,
+    jumps,
     no_gradient_left,
     no_query,
     noise,

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
+from epsball.errors import ModelError
 from epsball.models.memory import is_out_of_memory
+from epsball.models.outputs import gradient_failure
 from epsball.threat import Threat
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
@@ -62,9 +66,35 @@ class Preflight:
             with torch.enable_grad():
                 leaf = self.x[:n].detach().requires_grad_()
                 torch.autograd.grad(self.model(leaf).sum(), leaf, allow_unused=True)
-        except Exception as error:  # noqa: BLE001 what the user's network raises is told by the check that meets it
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 what the user's network raises is told by the check that meets it
             return n == 1 or not is_out_of_memory(error)
         return True
+
+    def slopes(self, x: Tensor, values: Callable[[Tensor], Sequence[Tensor]]) -> list[Tensor | None]:
+        """Gradients `(n, …)` of numbers computed from the logits at `x`; None for what does not depend on it.
+
+        Entries that are NaN or infinite become 0.
+
+        Args:
+            x: points (n, …).
+            values: (logits) -> numbers, each to be differentiated.
+
+        Raises:
+            ModelError: the model failed, or its backward pass.
+        """
+        with torch.enable_grad():
+            leaf = x.detach().clone().requires_grad_()
+            sums = values(self.model(leaf))
+            last = len(sums) - 1
+            try:
+                found = [_slope(each, leaf, again=place < last) for place, each in enumerate(sums)]
+            except ModelError:  # what was compiled frees its memory in the backward pass, which runs once
+                if not last:
+                    raise
+                found = [_slope(values(self.model(leaf))[place], leaf, again=False) for place in range(len(sums))]
+        return [None if each is None else each.nan_to_num(0, 0, 0) for each in found]
 
     @cached_property
     def passes(self) -> Tensor:
@@ -72,3 +102,14 @@ class Preflight:
         x, _ = self.probe
         with torch.no_grad():
             return torch.stack([self.model(x) for _ in range(PASSES)])
+
+
+def _slope(value: Tensor, leaf: Tensor, *, again: bool) -> Tensor | None:
+    if not value.requires_grad:
+        return None
+    try:
+        return torch.autograd.grad(value, leaf, retain_graph=again, allow_unused=True)[0]
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise gradient_failure(error) from error

@@ -21,6 +21,7 @@ VANISHED = 0.01
 OTHERS = 0.9
 """Of the classes against the label all may be without a gradient at this part of the samples, as behind a ReLU at the end."""
 MIXTURES = 8
+IN_FRONT = "hand in the numbers in front of the sigmoid, softmax or tanh, as logits: behind it the label's are rounded to its limit"
 
 
 @check(
@@ -50,6 +51,7 @@ def vanishing_gradient(given: Preflight) -> Iterator[Observation]:
             yield Observation(
                 f"The {what} vanishes, so attacks that follow it cannot move",
                 f"{vanished} of {len(size)} correctly classified samples have a gradient of zero, or too small for its digits",
+                IN_FRONT if what.endswith("label's logit") else "",
             )
             return
 
@@ -57,25 +59,25 @@ def vanishing_gradient(given: Preflight) -> Iterator[Observation]:
 def _gradients(given: Preflight) -> tuple[Tensor, Tensor, Tensor] | None:
     """The gradients of the loss, of the label's logit and of the others at the inputs that are classified correctly; None for none."""
     x, y = given.probe
-    with torch.enable_grad():
-        leaf = x.clone().requires_grad_()
-        try:
-            logits = given.model(leaf)
-            right = logits.argmax(1) == y
-            own = logits.gather(1, y[:, None]).sum()
-            weights = torch.linspace(1, 2, logits.shape[1]).to(
-                logits
-            )  # different ones, so that no sum of all is constant
-            others = (logits * weights).scatter(1, y[:, None], 0.0).sum()
-            sums = cross_entropy(logits, Goal(y)).sum(), own, others
-            found = [torch.autograd.grad(each, leaf, allow_unused=True, retain_graph=True)[0] for each in sums]
-        except (ModelError, RuntimeError):  # an attack that needs gradients will say so, others never meet this
-            return None
-    if any(each is None for each in found) or not bool(right.any()):
+    seen: list[Tensor] = []
+
+    def values(logits: Tensor) -> list[Tensor]:
+        seen.append(logits.detach())
+        own = logits.gather(1, y[:, None]).sum()
+        weights = torch.linspace(1, 2, logits.shape[1]).to(logits)  # different ones, so that no sum of all is constant
+        others = (logits * weights).scatter(1, y[:, None], 0.0).sum()
+        return [cross_entropy(logits, Goal(y)).sum(), own, others]
+
+    try:
+        found = given.slopes(x, values)
+    except ModelError:  # an attack that needs gradients will say so, others never meet this
+        return None
+    logits, (loss, own, others) = seen[0], found
+    right = logits.argmax(1) == y
+    if loss is None or own is None or others is None or not bool(right.any()):
         return None
     varies = logits.amax(0) > logits.amin(0)
     facing = (varies.sum() > varies[y].int()) & right
-    loss, own, others = (each.nan_to_num(0, 0, 0) for each in found)
     return loss[right], own[varies[y] & right], others[facing]
 
 

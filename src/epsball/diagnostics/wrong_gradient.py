@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -13,7 +14,7 @@ from epsball.errors import ModelError
 from epsball.randomness import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from torch import Tensor
 
@@ -29,6 +30,8 @@ WRONG = 0.12
 EVEN = 1.5
 UNCONFIRMED = 0.6
 """What may be unexplained and even together at the best h; if it is more, no derivative is seen, as behind rounding to few levels."""
+ALONE, NEXT = 0.25, 2
+"""What may be unexplained of single logits, the label's and those of so many classes next to it."""
 SILENT = 0.2
 """Part of the whole change that features may cause which never have a gradient; those that the model does not use cause none."""
 STUCK, MATTERS = 0.5, 0.05
@@ -53,52 +56,68 @@ def wrong_gradient(given: Preflight) -> Iterator[Observation]:
     (L(x + h d) - L(x - h d)) / 2 must be proportional to <∇L, h d> over the directions of a sample. The even change
     (L(x + h d) + L(x - h d)) / 2 - L(x), which no derivative explains, is what bends, jumps and rounding leave at this h;
     1.5 times its square may be unexplained among the odd ones too, which is more than those leave there. The worst h counts; at the
-    best one, both must be small.
+    best one, both must be small. The same holds, less strictly, of the label's logit and of each of the two next to it alone.
     """
     try:
-        points = _points(given)
-    except (ModelError, RuntimeError):  # an attack that needs gradients will say so, others never meet this
+        points, slopes = _points(given)
+    except ModelError:  # an attack that needs gradients will say so, others never meet this
         return
-    found = {step: _unexplained(given, points, step) for step in STEPS}
-    worst = max(STEPS, key=lambda step: found[step][0] - EVEN * found[step][1])
-    best = min(STEPS, key=lambda step: sum(found[step]))
-    wrong = found[worst][0] - EVEN * found[worst][1] > WRONG
-    if wrong or sum(found[best]) > UNCONFIRMED:
-        step = worst if wrong else best
+    if not any(bool(slope.any()) for slope in slopes):
+        return
+    found = [_compared(given, points, slopes, step) for step in STEPS]
+    yield from islice(chain(_misled(found), _silent(given, points, slopes[0]), _stuck(given)), 1)
+
+
+def _misled(found: Sequence[_Compared]) -> Iterator[Observation]:
+    """What differences say against the gradients of the lead and of single logits."""
+    steps = range(len(STEPS))
+    excess = [at.unexplained - EVEN * at.even for at in found]
+    worst = max(steps, key=lambda step: excess[step][0])
+    best = min(steps, key=lambda step: found[step].unexplained[0] + found[step].even[0])
+    wrong = excess[worst][0] > WRONG
+    if wrong or found[best].unexplained[0] + found[best].even[0] > UNCONFIRMED:
+        at = worst if wrong else best
         yield Observation(
             "The gradient is not the derivative of the model's answers, so attacks that follow it are misled",
-            f"{found[step][0]:.0%} of what steps of {step:.1g} of the range change is not explained by it, "
-            f"{DIRECTIONS} in random directions at each of {len(points.x) // DIRECTIONS} samples",
+            f"{found[at].unexplained[0]:.0%} of what steps of {STEPS[at]:.1g} of the range change is not explained by it, "
+            f"{DIRECTIONS} in random directions at each of {found[at].samples} samples",
         )
-        return
-    silent = (points.gradient == 0).all(0)
-    if bool(silent.any()) and not bool(silent.all()) and (change := _silent_change(given, points, silent)) > SILENT:
+    at = max(steps, key=lambda step: float(excess[step][1:].max()))
+    rank = int(excess[at][1:].argmax())
+    if excess[at][1 + rank] > ALONE:
+        which = f"class {rank} next to the label" if rank else "label"
         yield Observation(
-            "The model's answers depend on features whose gradient is 0 everywhere, so attacks that follow it leave them as they are",
-            f"{int(silent.sum())} of {silent.numel()} features; moved alone, they cause {change:.0%} of the change",
-        )
-        return
-    if (stuck := _stuck(given)) > STUCK:
-        yield Observation(
-            "At the limits of the box the gradient is 0 where the model's answers change, so attacks that follow it do not leave them",
-            f"{stuck:.0%} of the gradient {STEPS[0]:.1g} of the range beside them is 0 there, at the first {ROWS} samples",
+            "The gradient of some classes' logits is not their derivative, so attacks that weigh them up are misled",
+            f"{found[at].unexplained[1 + rank]:.0%} of what steps of {STEPS[at]:.1g} of the range change of the logit of the {which} "
+            "is not explained by it",
         )
 
 
 class _Points(NamedTuple):
-    """Points near samples, several for each in a row, `(n, …)`: label and rival there, their lead, its gradient, and directions."""
+    """Points near samples, several for each in a row, `(n, …)`: what is looked at there, its values and their rounding, and directions.
+
+    The values `(n, 2 + k)` are the lead of the label over the rival, the label's logit, and those of the classes next to it.
+    """
 
     x: Tensor
     label: Tensor
     rival: Tensor
-    lead: Tensor
-    gradient: Tensor
-    direction: Tensor
+    classes: Tensor
+    values: Tensor
     rounding: Tensor
+    direction: Tensor
 
 
-def _points(given: Preflight) -> _Points:
-    """A point of its own for every direction, so that what happens at one of them does not count several times."""
+class _Compared(NamedTuple):
+    """For each value what part of the odd change its gradient leaves unexplained, and the even one, `(2 + k,)`; of how many samples."""
+
+    unexplained: Tensor
+    even: Tensor
+    samples: int
+
+
+def _points(given: Preflight) -> tuple[_Points, list[Tensor]]:
+    """A point of its own for every direction, so that what happens at one of them does not count several times; and the gradients."""
     x, label = given.probe
     right = torch.from_numpy(given.clean[: len(x)]).to(label.device) == label
     chosen = (right if bool(right.any()) else ~right).nonzero().squeeze(1)[:ROWS].repeat_interleave(DIRECTIONS)
@@ -106,15 +125,32 @@ def _points(given: Preflight) -> _Points:
     draw = Stream(SEED, torch.arange(len(chosen), device=x.device), 0).uniform(2 * x[0].numel())
     noise, signs = ((2 * half - 1).reshape(len(chosen), *x.shape[1:]).to(x) for half in draw.chunk(2, dim=1))
     at = given.threat.clip(x[chosen] + NOISE * ((low + high) - 2 * x[chosen] + (high - low) * noise))
-    with torch.enable_grad():
-        leaf = at.clone().requires_grad_()
-        logits = given.model(leaf)
-        own = logits.gather(1, label[:, None])
-        rounding = ROUNDING * torch.finfo(logits.dtype).eps * own.detach().abs()
-        rival = _rival(logits.detach(), given.passes[0][chosen], label, rounding)
-        lead = _lead(logits, label, rival)
-        gradient = torch.autograd.grad(lead.sum(), leaf)[0].nan_to_num(0, 0, 0)
-    return _Points(at, label, rival, lead.detach(), gradient.double(), _directions(signs.sign()), rounding.double())
+    seen: list[_Points] = []
+
+    def values(logits: Tensor) -> list[Tensor]:
+        if not seen:
+            seen.append(_looked_at(logits.detach(), given.passes[0][chosen], at, label, _directions(signs.sign())))
+        classes = seen[0].classes
+        lead = _lead(logits, label, seen[0].rival).sum()
+        return [lead, *(logits.gather(1, classes[:, k : k + 1]).sum() for k in range(classes.shape[1]))]
+
+    slopes = given.slopes(at, values)
+    return seen[0], [torch.zeros_like(at) if slope is None else slope for slope in slopes]
+
+
+def _looked_at(logits: Tensor, elsewhere: Tensor, x: Tensor, label: Tensor, direction: Tensor) -> _Points:
+    own = logits.gather(1, label[:, None])
+    relative = torch.finfo(logits.dtype).eps
+    rival = _rival(logits, elsewhere, label, ROUNDING * relative * own.abs())
+    order = logits.scatter(1, label[:, None], torch.inf).argsort(dim=1, descending=True, stable=True)
+    classes = order[:, : 1 + NEXT]
+    values = _values(logits, label, rival, classes)
+    sizes = torch.cat((own.double().abs(), torch.maximum(values[:, 1:].abs(), values[:, :1].abs())), 1)
+    return _Points(x, label, rival, classes, values, relative * sizes, direction)
+
+
+def _values(logits: Tensor, label: Tensor, rival: Tensor, classes: Tensor) -> Tensor:
+    return torch.cat((_lead(logits, label, rival)[:, None], logits.gather(1, classes).double()), 1)
 
 
 def _rival(logits: Tensor, elsewhere: Tensor, label: Tensor, rounding: Tensor) -> Tensor:
@@ -133,19 +169,32 @@ def _directions(signs: Tensor) -> Tensor:
     return signs.index_copy(0, torch.arange(1, len(signs), 2, device=signs.device), blocks.to(signs))
 
 
-def _unexplained(given: Preflight, at: _Points, step: float) -> tuple[float, float]:
-    """The square of the odd change that the gradient leaves unexplained, and of the even one, as fractions of the odd one's."""
+def _compared(given: Preflight, at: _Points, slopes: Sequence[Tensor], step: float) -> _Compared:
+    """Compare changes with what the gradients foretell: squares of those unexplained and of even ones, as fractions of odd ones'."""
     span = (given.threat.high - given.threat.low) * step
     ahead, behind = given.threat.clip(at.x + span * at.direction), given.threat.clip(at.x - span * at.direction)
     with torch.no_grad():
-        forth, back = (_lead(given.model(x), at.label, at.rival) for x in (ahead, behind))
-    odd, even = (forth - back) / 2, ((forth + back) / 2 - at.lead).abs() + at.rounding.squeeze(1) / ROUNDING
-    foretold = (at.gradient * (ahead.double() - behind.double()) / 2).flatten(1).sum(1)
-    odd, even, foretold = (values.reshape(-1, DIRECTIONS) for values in (odd, even, foretold))
+        forth, back = (_values(given.model(x), at.label, at.rival, at.classes) for x in (ahead, behind))
+    odd, even = (forth - back) / 2, ((forth + back) / 2 - at.values).abs() + at.rounding
+    apart = (ahead.double() - behind.double()).flatten(1) / 2
+    foretold = torch.stack([(slope.double().flatten(1) * apart).sum(1) for slope in slopes], 1)
+    odd, even, foretold = (values.unflatten(0, (-1, DIRECTIONS)) for values in (odd, even, foretold))
     tiny = torch.finfo(torch.float64).tiny
-    change, norm = odd.square().sum(1).clamp_min(tiny), foretold.square().sum(1).clamp_min(tiny)
-    explained = (odd * foretold).sum(1).clamp_min(0).square() / norm / change
-    return float((1 - explained).mean()), float((even.square().sum(1) / change).clamp_max(1).mean())
+    change, norm = odd.square().sum(1), foretold.square().sum(1)
+    explained = (odd * foretold).sum(1).clamp_min(0).square() / norm.clamp_min(tiny) / change.clamp_min(tiny)
+    unexplained = (1 - explained).where((change > 0) | (norm > 0), torch.zeros_like(change))
+    bent = (even.square().sum(1) / change.clamp_min(tiny)).clamp_max(1)
+    return _Compared(unexplained.mean(0), bent.mean(0), len(change))
+
+
+def _silent(given: Preflight, at: _Points, slope: Tensor) -> Iterator[Observation]:
+    """Features whose gradient is 0 everywhere, and which matter."""
+    silent = (slope == 0).all(0)
+    if bool(silent.any()) and not bool(silent.all()) and (change := _silent_change(given, at, silent)) > SILENT:
+        yield Observation(
+            "The model's answers depend on features whose gradient is 0 everywhere, so attacks that follow it leave them as they are",
+            f"{int(silent.sum())} of {silent.numel()} features; moved alone, they cause {change:.0%} of the change",
+        )
 
 
 def _silent_change(given: Preflight, at: _Points, silent: Tensor) -> float:
@@ -154,13 +203,22 @@ def _silent_change(given: Preflight, at: _Points, silent: Tensor) -> float:
     moved = threat.clip(at.x + (threat.high - threat.low) * NOISE * at.direction)
     with torch.no_grad():
         alone, everything = (
-            (_lead(given.model(x), at.label, at.rival) - at.lead).square().mean().sqrt()
+            (_lead(given.model(x), at.label, at.rival) - at.values[:, 0]).square().mean().sqrt()
             for x in (torch.where(silent, moved, at.x), moved)
         )
     return float(alone / everything.clamp_min(torch.finfo(torch.float64).tiny))
 
 
-def _stuck(given: Preflight) -> float:
+def _stuck(given: Preflight) -> Iterator[Observation]:
+    """Limits of the box at which the gradient is 0 and the answers are not constant."""
+    if (stuck := _part_stuck(given)) > STUCK:
+        yield Observation(
+            "At the limits of the box the gradient is 0 where the model's answers change, so attacks that follow it do not leave them",
+            f"{stuck:.0%} of the gradient {STEPS[0]:.1g} of the range beside them is 0 there, at the first {ROWS} samples",
+        )
+
+
+def _part_stuck(given: Preflight) -> float:
     """What part of the gradient just inside the box, along features at its limits, is exactly 0 at these; 0 where they hardly matter.
 
     About half of these features are moved first, as a random start moves them, so that their neighbours leave kinks of their own.
@@ -179,11 +237,13 @@ def _stuck(given: Preflight) -> float:
 
 def _slope(given: Preflight, x: Tensor, label: Tensor) -> Tensor:
     """The gradient of the label's lead over the next class."""
-    with torch.enable_grad():
-        leaf = x.clone().requires_grad_()
-        logits = given.model(leaf)
-        lead = _lead(logits, label, logits.detach().scatter(1, label[:, None], -torch.inf).argmax(1))
-        return torch.autograd.grad(lead.sum(), leaf)[0].nan_to_num(0, 0, 0)
+
+    def lead(logits: Tensor) -> list[Tensor]:
+        rival = logits.detach().scatter(1, label[:, None], -torch.inf).argmax(1)
+        return [_lead(logits, label, rival).sum()]
+
+    slope = given.slopes(x, lead)[0]
+    return torch.zeros_like(x) if slope is None else slope
 
 
 def _lead(logits: Tensor, label: Tensor, rival: Tensor) -> Tensor:

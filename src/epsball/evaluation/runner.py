@@ -222,9 +222,9 @@ def _own_errors(attack: Attack, *, foreign: bool) -> Iterator[None]:
     """Tell an error inside code that the user brought along in one sentence; in the library's own it is a defect and stays as it is."""
     try:
         yield
-    except (InputError, ModelError, UntrustworthyError, OSError):
+    except (InputError, ModelError, UntrustworthyError, OSError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:
         if not foreign:
             raise
         said = " ".join(str(error).split()) or "no reason given"

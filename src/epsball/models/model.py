@@ -94,9 +94,9 @@ class Model:
             x = x / _spread(self.std, x, "std")
         try:
             answer = self.net(x)
-        except ModelError:
+        except (ModelError, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except BaseException as error:  # SystemExit too: the user's network ends itself, not the run
             if is_out_of_memory(error):
                 raise
             raise failure(error, x, self.module) from error

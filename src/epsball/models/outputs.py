@@ -42,7 +42,12 @@ def to_logits(answer: object, n: int, outputs: str) -> Tensor:
             "return the scores as they are before argmax, rounding or anything complex"
         )
     answer = _dense(answer)
-    if outputs == "binary" and answer.numel() == n:
+    if outputs == "binary" and answer.numel() != n:
+        raise ModelError(
+            f"the model returned shape {tuple(answer.shape)} for {n} inputs; expected (N,) or (N, 1), one logit a sample, as "
+            'outputs="binary" says: leave it out for one logit a class'
+        )
+    if outputs == "binary":
         half = answer.reshape(n) / 2
         return torch.stack((-half, half), 1)
     if outputs == "probs" and answer.numel() == n:
@@ -72,7 +77,7 @@ def _dense(answer: Tensor) -> Tensor:
     return answer if answer.layout == torch.strided else answer.to_dense()
 
 
-def failure(error: Exception, x: Tensor, module: nn.Module | None) -> ModelError:
+def failure(error: BaseException, x: Tensor, module: nn.Module | None) -> ModelError:
     """Return the error to raise where a network raised `error` on inputs `x` `(N, …)`: one sentence with a remedy."""
     kind, said = str(x.dtype)[6:], " ".join(str(error).split()).rstrip(".") or "no reason given"
     given = f"the model raised {type(error).__name__} on an input of shape {tuple(x.shape)} and type {kind}: {said}"
@@ -109,7 +114,7 @@ _REMEDIES = {
 """What to do, by what PyTorch says where a backward pass fails."""
 
 
-def gradient_failure(error: Exception) -> ModelError:
+def gradient_failure(error: BaseException) -> ModelError:
     """Return the error to raise where the backward pass of a network raised `error`: one sentence with a remedy."""
     said = " ".join(str(error).split()).rstrip(".") or "no reason given"
     remedy = next((remedy for words, remedy in _REMEDIES.items() if words in said), "repair its backward pass")

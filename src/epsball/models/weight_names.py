@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
 _WRAPPERS = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 """What torch.compile, fully sharded training and checkpointing put into names, anywhere."""
@@ -13,6 +13,34 @@ _PARALLEL = {"module"}
 """What data parallelism puts there; a network may have a layer of that name."""
 COUNTERS = {"n_averaged"}
 """What averaged weights count, and no network needs."""
+
+
+STATISTICS = "num_batches_tracked"
+"""What batch normalisation counts in training; weights without it, from before PyTorch 0.4.1 or trimmed, answer the same."""
+_OF_TRAINING = ("criteri", "loss", "metric", "accuracy")
+"""Words in the first part of the names of what is trained or counted beside a network."""
+_USUAL = {"model", "net", "network", "module", "classifier"}
+"""What training frameworks call the network in a module that holds it and more."""
+
+
+def beside(own: Collection[str], others: Sequence[str], prefix: str) -> bool:
+    """Return whether `others`, names of a file that fit nothing, were only saved beside a network all of whose tensors fit.
+
+    They must stand elsewhere than the network and be losses or counts by their names, or stand outside the usual prefix of a
+    network; a second network that would fit as well is not beside it.
+
+    Args:
+        own: names of the network's tensors.
+        others: what is left of the file's names.
+        prefix: behind which the network's own stand in the file.
+    """
+    taken = {prefix.partition(".")[0]} if prefix else {name.partition(".")[0] for name in own}
+    first = [name.partition(".")[0] for name in others]
+    if any(name in taken for name in first):
+        return False
+    if any(set(own) <= {name.removeprefix(other) for name in others} for other in _prefixes(own, others)):
+        return False
+    return prefix.rstrip(".") in _USUAL or all(any(word in name.lower() for word in _OF_TRAINING) for name in first)
 
 
 def matched(own: Collection[str], given: Collection[str]) -> tuple[dict[str, str], str]:

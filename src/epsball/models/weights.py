@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from epsball.errors import InputError, brief
+from epsball.errors import InputError, LeftOutWarning, brief
 from epsball.models.model import Model
 from epsball.models.networks.network import Network
-from epsball.models.weight_names import COUNTERS, matched
+from epsball.models.weight_names import COUNTERS, STATISTICS, beside, matched
 from epsball.record.files import write_whole
 
 State = dict[str, Tensor]
@@ -162,6 +162,9 @@ def _named(content: Any) -> str:
 def check_fit(net: nn.Module, state: State, origin: str) -> State:
     """Return `state` under the names of the network's own, see `epsball.models.weight_names`.
 
+    What was saved beside the network, as losses and counts of a training are, is left out with a `LeftOutWarning`; batch
+    normalisation's counts of batches may be missing.
+
     Args:
         net: whose parameters and buffers are to be set; on the meta device it costs no memory.
         state: tensors by name.
@@ -175,8 +178,12 @@ def check_fit(net: nn.Module, state: State, origin: str) -> State:
         raise InputError(
             f"{origin} fits no {type(net).__name__} that has not seen an input yet; call it once where it is made, net(torch.zeros(…))"
         )
+    if not any(name.endswith(STATISTICS) for name in state):
+        own = {name: value for name, value in own.items() if not name.endswith(STATISTICS)}
     names, prefix = matched(own, state)
     others = [name for name in state if name not in names and name not in COUNTERS]
+    left_out = others if len(names) == len(own) and beside(own, others, prefix) else []
+    others = [] if left_out else others
     state = {names[name]: value for name, value in state.items() if name in names}
     faults = {
         "missing": [name for name in own if name not in state],
@@ -197,16 +204,22 @@ def check_fit(net: nn.Module, state: State, origin: str) -> State:
             and not (state[name].is_floating_point() or state[name].is_complex())
         ],
     }
-    found = [
-        f"{len(names)} {fault} ({', '.join(names[:3])}{', …' if names[3:] else ''})"
-        for fault, names in faults.items()
-        if names
-    ]
+    found = [f"{len(names)} {fault} ({_listed(names)})" for fault, names in faults.items() if names]
     if found:
         behind = f" behind the prefix {prefix!r}" if prefix else ""
         remedy = _OF_THE_ZOO if isinstance(net, Network) else _OF_A_FILE
         raise InputError(f"{origin} does not fit {type(net).__name__}{behind}: {'; '.join(found)}; {remedy}")
-    return state
+    if left_out:
+        warnings.warn(
+            f"{origin}: left out, as {type(net).__name__} has no such tensors: {_listed(left_out)}", LeftOutWarning, 2
+        )
+    return state | {
+        name: torch.zeros((), dtype=torch.int64, device="cpu") for name in net.state_dict() if name not in own
+    }
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names[:3])}{', …' if names[3:] else ''}"
 
 
 def fill(net: nn.Module, state: State, origin: str) -> None:

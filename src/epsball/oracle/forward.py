@@ -83,7 +83,9 @@ class Local:
     def _gradient(self, values: Tensor, *, retain: bool) -> Tensor | None:
         try:
             gradient = torch.autograd.grad(values.sum(), self.x, retain_graph=retain, allow_unused=True)[0]
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             if is_out_of_memory(error):
                 raise
             if retain or self._used:
@@ -98,12 +100,14 @@ class Local:
         self.undefined = missing if self.undefined is None else self.undefined + missing
         return gradient.where(finite, torch.zeros_like(gradient))
 
-    def _afresh(self, values: Tensor, reason: Exception) -> Tensor | None:
+    def _afresh(self, values: Tensor, reason: BaseException) -> Tensor | None:
         """The same through another forward pass: what was compiled frees its memory in the backward pass, which runs once."""
         try:
             slope = torch.autograd.grad(values.sum(), self.logits, retain_graph=True)[0]
             return torch.autograd.grad(self._again(), self.x, slope, allow_unused=True)[0]
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             if is_out_of_memory(error):
                 raise
             raise gradient_failure(reason) from error

@@ -55,7 +55,9 @@ def _tried(model: Model, x: Tensor, *, training: bool) -> bool:
         try:
             with model.frozen(channels_last=True):
                 pixelwise = _answers(model, channels_last(x), training=training, differentiate=True)
-        except Exception as error:  # noqa: BLE001 whatever the user's network raises: in plain order it may not
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 whatever the user's network raises: in plain order it may not
             return is_out_of_memory(error)
         try:
             with model.frozen():
@@ -63,7 +65,9 @@ def _tried(model: Model, x: Tensor, *, training: bool) -> bool:
                 if _same(plain, pixelwise):
                     return True
                 again = _answers(model, x.contiguous(), training=training)
-        except Exception:  # noqa: BLE001 it fails only in plain order
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001 it fails only in plain order
             return True
     return not _same(plain, again)  # random answers say nothing about memory
 

@@ -71,7 +71,9 @@ class Gradients:
             total += mean.item() * (rows.stop - start) / n
             try:
                 (mean * ((rows.stop - start) / n) if size < n else mean).backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
-            except Exception as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 if is_out_of_memory(error):
                     raise
                 raise gradient_failure(error) from error

@@ -1,4 +1,4 @@
-"""Does a record keep back a finding that its own rows give?"""
+"""Does a record keep back a finding that its own rows give, or the model?"""
 
 from __future__ import annotations
 
@@ -6,22 +6,28 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from epsball import diagnostics
+from epsball.threat import Threat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from epsball.record import Evaluation, Finding
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from epsball.models.model import Model
+    from epsball.record import Evaluation, Finding, Plan
 
 
 def missing_findings(run: Evaluation, recorded: Sequence[Finding]) -> Iterator[str]:
     """A sentence for each failed or warning check of a finished run's rows that the record does not list.
 
-    What only the model, or notes taken during the run, can tell is not derived; nor is anything for a record of another version of this
+    What only notes taken during the run can tell is not derived; nor is anything for a record of another version of this
     library, whose checks may have been others.
     """
-    if run.plan.environment.versions.get("epsball") != metadata.version("epsball"):
+    if _of_another_version(run.plan):
         return
     eps = run.eps
     outcome = diagnostics.Outcome(
@@ -34,7 +40,49 @@ def missing_findings(run: Evaluation, recorded: Sequence[Finding]) -> Iterator[s
         traits={name: diagnostics.Traits.of(attack) for name, attack in run.plan.attacks.items()},
         left_out=run.plan.data.left_out,
     )
+    yield from _not_listed(diagnostics.after(outcome), recorded, "the rows give")
+
+
+def missing_findings_of_model(
+    plan: Plan,
+    model: Model,
+    x: Tensor,
+    label: NDArray[np.int64],
+    clean: NDArray[np.int64],
+    recorded: Sequence[Finding],
+) -> Iterator[str]:
+    """A sentence for each failed or warning check before the first attack that the record does not list.
+
+    Nothing is derived of a model that the record says is random, since its run is not trusted anyway, nor of another version's checks.
+
+    Args:
+        plan: of the run.
+        model: the model of the run.
+        x: its inputs `(n, …)`, where the model is.
+        label: true labels `(n,)`.
+        clean: recorded labels of the inputs `(n,)`.
+        recorded: the findings of the record.
+
+    Raises:
+        ModelError: the model failed.
+    """
+    if _of_another_version(plan) or any(finding.id == "D02" for finding in recorded):
+        return
+    low, high = (torch.tensor(bound, dtype=torch.float64).to(x) for bound in (plan.threat.low, plan.threat.high))
+    threat = Threat(plan.threat.norm, float(plan.threat.eps), *(float(b) if not b.ndim else b for b in (low, high)))
+    y = torch.from_numpy(label).to(x.device)
+    context = diagnostics.Preflight(
+        model, x, y, clean, plan.data.classes, threat, plan.batching.batch_size, plan.data.names
+    )
+    yield from _not_listed(diagnostics.preflight(context), recorded, "the model gives")
+
+
+def _of_another_version(plan: Plan) -> bool:
+    return plan.environment.versions.get("epsball") != metadata.version("epsball")
+
+
+def _not_listed(found: Sequence[Finding], recorded: Sequence[Finding], source: str) -> Iterator[str]:
     listed = {(finding.id, finding.severity) for finding in recorded}
-    for finding in diagnostics.after(outcome):
+    for finding in found:
         if finding.severity != "INFO" and (finding.id, finding.severity) not in listed:
-            yield f"the finding {finding.id} is not listed, which the rows give: {finding.message} ({finding.evidence})"
+            yield f"the finding {finding.id} is not listed, which {source}: {finding.message} ({finding.evidence})"

@@ -19,7 +19,7 @@ from epsball.record.manifest import CLEAN, altered_files, read_manifest
 from epsball.verification import independent
 from epsball.verification.attack_rows import Context
 from epsball.verification.differences import differences
-from epsball.verification.findings import missing_findings
+from epsball.verification.findings import missing_findings, missing_findings_of_model
 from epsball.verification.identity import AttackSource, device_of, model_of, other_attacks, other_data, other_model
 from epsball.verification.stages import check_stages
 
@@ -60,8 +60,8 @@ def verify(
 
     The digests of all files; the fingerprints of model and data; with a fresh pass in the model's own precision every label
     and confidence; with own arithmetic in float64 every distance, the ball and the box; and from the rows of attacks and
-    certificates every column of the samples, and the findings that they give. A success on a model that draws random numbers is
-    refused if no pass shows it again; how many do is reported as D22.
+    certificates every column of the samples, and the findings that they give; those of the checks before the first attack. A
+    success on a model that draws random numbers is refused if no pass shows it again; how many do is reported as D22.
 
     Nothing that the folder names is run or imported, unless `trust_source` says so: the model is handed in, or is a network of this
     library, and attacks are known from their rows.
@@ -96,6 +96,8 @@ def verify(
         context, problems = _clean(path, plan, given, (inputs, x, label, ids), passes=passes, exact=not random)
         outcome = check_stages(path, manifest, context, ids, stage)
     _refuse(path, [*problems, *outcome.problems])
+    if (path / CLEAN).is_file():
+        _refuse(path, missing_findings_of_model(plan, given, inputs, label, context.clean, manifest.findings))
     if manifest.complete:
         _refuse(path, missing_findings(read_run(path), manifest.findings))
     findings = tuple(stochastic(outcome.success_rate, passes))

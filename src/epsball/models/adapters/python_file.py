@@ -55,7 +55,9 @@ def _call(path: Path, factory: str, seed: int) -> object:
             return make
         try:
             return make()
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             place = f"{path}:{factory}()"
             raise InputError(
                 f"{place} raised {type(error).__name__}: {error}; run it on its own and mend it"
