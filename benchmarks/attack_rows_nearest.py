@@ -7,6 +7,8 @@ from attack_rows import Contest
 from peer_calls import NAMES, ORDERS, adv_lib_call, art, foolbox, pyautoattack, secml, torchattack, torchattacks
 
 FMN = {"linf": "LInf", "l2": "L2", "l1": "L1", "l0": "L0"}
+FEW = 100
+"""Steps a constant at which the slow peers take part too."""
 ORDERED = {"linf": "linf", "l2": "l2", "l1": "l1", "l0": "l0"}
 
 
@@ -53,16 +55,21 @@ def deepfools() -> list[Contest]:
 def carlini_wagner() -> list[Contest]:
     """C&W and EAD at 9 searches of 100 steps, and with more steps."""
     contests = []
-    for steps in (100, 500):
+    for steps in (FEW, 500):
         shared = {"binary_search_steps": 9, "steps": steps}
         peers = {
             "foolbox": foolbox("L2CarliniWagnerAttack", **shared),
             "adv-lib": adv_lib_call("carlini_wagner.l2.carlini_wagner_l2", binary_search_steps=9, max_iterations=steps),
         }
-        if steps == 100:
+        if steps == FEW:
             peers["torchattacks"] = torchattacks("CW", steps=9 * steps)
             peers["ART"] = art(
-                "CarliniL2Method", binary_search_steps=9, max_iter=steps, initial_const=1e-3, batch_size=512, verbose=False
+                "CarliniL2Method",
+                binary_search_steps=9,
+                max_iter=steps,
+                initial_const=1e-3,
+                batch_size=512,
+                verbose=False,
             )
         contests.append(
             Contest(
@@ -84,7 +91,17 @@ def carlini_wagner() -> list[Contest]:
             lambda: eb.EAD(steps=100, searches=9),
             "l1",
             ead,
-            single={"ART": art("ElasticNet", binary_search_steps=9, max_iter=100, beta=0.01, decision_rule="L1", batch_size=32, verbose=False)},
+            single={
+                "ART": art(
+                    "ElasticNet",
+                    binary_search_steps=9,
+                    max_iter=100,
+                    beta=0.01,
+                    decision_rule="L1",
+                    batch_size=32,
+                    verbose=False,
+                )
+            },
             settings="9 constants, 100 steps each, β = 0.01",
         ),
         Contest(
@@ -158,8 +175,12 @@ def fast() -> list[Contest]:
                 norm,
                 {
                     "torchattacks": torchattacks("FAB", norm=NAMES[norm], eps=1e3, steps=50),
-                    "adv-lib": adv_lib_call("fast_adaptive_boundary.fast_adaptive_boundary.fab", ORDERS[norm], n_iter=50),
-                    "pyautoattack": pyautoattack("FABAttack_PT", "fab_pt", norm=NAMES[norm], eps=1e3, n_iter=50, n_restarts=1),
+                    "adv-lib": adv_lib_call(
+                        "fast_adaptive_boundary.fast_adaptive_boundary.fab", ORDERS[norm], n_iter=50
+                    ),
+                    "pyautoattack": pyautoattack(
+                        "FABAttack_PT", "fab_pt", norm=NAMES[norm], eps=1e3, n_iter=50, n_restarts=1
+                    ),
                 },
                 settings="50 steps, one start",
             )

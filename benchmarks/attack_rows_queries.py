@@ -6,6 +6,8 @@ import epsball as eb
 from attack_rows import L2, LINF, Contest
 from peer_calls import NAMES, ORDERS, art, foolbox, pyautoattack, torchattacks
 
+FEW = 1000
+"""Queries at which the slow peers take part too."""
 FAR = {"linf": 0.15, "l2": 3.0}
 
 
@@ -18,10 +20,21 @@ def scores() -> list[Contest]:
             norm,
             {
                 "torchattacks": torchattacks("Square", norm=NAMES[norm], eps=FAR[norm], n_queries=queries),
-                "pyautoattack": pyautoattack("SquareAttack", "square", norm=NAMES[norm], eps=FAR[norm], n_queries=queries),
+                "pyautoattack": pyautoattack(
+                    "SquareAttack", "square", norm=NAMES[norm], eps=FAR[norm], n_queries=queries
+                ),
                 **(
-                    {"ART": art("SquareAttack", norm=ORDERS[norm], eps=FAR[norm], max_iter=queries // 3, batch_size=512, verbose=False)}
-                    if queries == 1000
+                    {
+                        "ART": art(
+                            "SquareAttack",
+                            norm=ORDERS[norm],
+                            eps=FAR[norm],
+                            max_iter=queries // 3,
+                            batch_size=512,
+                            verbose=False,
+                        )
+                    }
+                    if queries == FEW
                     else {}
                 ),
             },
@@ -38,7 +51,11 @@ def scores() -> list[Contest]:
             "SPSA linf",
             lambda: eb.SPSA(steps=20, pairs=64, length=0.01),
             "linf",
-            {"torchattacks": torchattacks("SPSA", eps=LINF, delta=0.01, lr=0.01, nb_iter=20, nb_sample=128, max_batch_size=128)},
+            {
+                "torchattacks": torchattacks(
+                    "SPSA", eps=LINF, delta=0.01, lr=0.01, nb_iter=20, nb_sample=128, max_batch_size=128
+                )
+            },
             LINF,
             settings="20 steps of 128 queries",
         ),
@@ -128,7 +145,14 @@ def labels() -> list[Contest]:
 def without_search() -> list[Contest]:
     """Noise, blur, contrast, rotation."""
     return [
-        Contest("SaltAndPepper l2", eb.SaltAndPepper, "l2", {"foolbox": foolbox("SaltAndPepperNoiseAttack", steps=105)}, None, 105),
+        Contest(
+            "SaltAndPepper l2",
+            eb.SaltAndPepper,
+            "l2",
+            {"foolbox": foolbox("SaltAndPepperNoiseAttack", steps=105)},
+            None,
+            105,
+        ),
         Contest("GaussianBlur l2", eb.GaussianBlur, "l2", {"foolbox": foolbox("GaussianBlurAttack", steps=20)}),
         Contest("Contrast l2", eb.Contrast, "l2", {"foolbox": foolbox("BinarySearchContrastReductionAttack")}),
         Contest(

@@ -9,13 +9,15 @@ import argparse
 import gc
 import json
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+import torch
 
 import attack_rows
 import attack_rows_nearest
 import attack_rows_queries
 import epsball as eb
-import torch
 from attack_table import lines, table
 from epsball.geometry import NORMS
 from harness import add_options, options_of, publish
@@ -26,12 +28,15 @@ from watched import BudgetSpentError, Watched
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from torch import Tensor
+
     from attack_rows import Contest
     from harness import Options
     from subjects import Subject
-    from torch import Tensor
 
 NETWORK, UNSEEN = "cnn-mnist", "lenet-mnist"
+ROUNDING = 1e-6
+"""Pixels that differ by less are counted as unchanged."""
 BRIEF = 2.0
 """Seconds: what takes longer is timed once."""
 
@@ -72,20 +77,26 @@ def main() -> None:
         ordered = {name: done[name] for name in contests() if name in done}
         publish("attacks", options, lines(ordered), quiet=True, subject=case.origin, contests=ordered)
         (options.out / "attacks.md").write_text(table(ordered), encoding="utf-8")
-        print(f"{time.perf_counter() - started:.0f} s", *table({key: done[key]}).split("\n| ")[3:], sep="\n", flush=True)
+        print(
+            f"{time.perf_counter() - started:.0f} s", *table({key: done[key]}).split("\n| ")[3:], sep="\n", flush=True
+        )
 
 
 def compare(contest: Contest, case: Subject, unseen: Subject, options: Options) -> dict[str, Any]:
     """Both sides of every pair on the same rows."""
     found: dict[str, Any] = {}
     for peers, rows in ((contest.peers, case), (contest.single, case.first(options.slow_rows))):
-        runs = {name: peer_of(contest, rows, seeded(call), single=peers is contest.single) for name, call in peers.items()}
+        runs = {
+            name: peer_of(contest, rows, seeded(call), single=peers is contest.single) for name, call in peers.items()
+        }
         if not runs:
             continue
         race = in_turns({"": ours(contest, rows)} | runs, options.rounds)
-        own = verdict(contest, rows, unseen, *race.pop(""))
+        own = verdict(contest, rows, unseen, *race.pop(""), own=True)
         for name, result in race.items():
-            theirs = {"failed": result} if isinstance(result, str) else {"theirs": verdict(contest, rows, unseen, *result)}
+            theirs = (
+                {"failed": result} if isinstance(result, str) else {"theirs": verdict(contest, rows, unseen, *result)}
+            )
             found[name] = {"rows": len(rows.x), "own": own} | theirs
     given = {"norm": contest.norm, "eps": contest.eps, "queries": contest.queries, "settings": contest.settings}
     return given | {"peers": found}
@@ -116,10 +127,8 @@ def peer_of(contest: Contest, rows: Subject, call: Callable[..., Tensor], *, sin
         size = 1 if single else len(rows.x)
         for x, y in zip(torch.split(rows.x, size), torch.split(rows.y, size), strict=True):
             net = Watched(rows.net, x, y, norm, eps, budget).eval()
-            try:
+            with suppress(BudgetSpentError):
                 call(net, x, y)
-            except BudgetSpentError:
-                pass
             best.append(net.best)
             first.append(net.first)
         return torch.cat(best), torch.cat(first)
@@ -149,15 +158,16 @@ def in_turns(runs: dict[str, Callable[[], Answer]], rounds: int) -> dict[str, tu
     return found
 
 
-def verdict(contest: Contest, rows: Subject, unseen: Subject, answer: Answer, seconds: float) -> dict[str, Any]:
+def verdict(
+    contest: Contest, rows: Subject, unseen: Subject, answer: Answer, seconds: float, *, own: bool = False
+) -> dict[str, Any]:
     """How many rows are fooled and how far away, by the benchmark's own forward pass."""
     x, queries = answer
     norm = NORMS[contest.norm]
     difference = x.double() - rows.x.double()
-    distance = norm(torch.where(difference.abs() < 1e-6, 0, difference) if contest.norm == "l0" else difference)
+    distance = norm(torch.where(difference.abs() < ROUNDING, 0, difference) if contest.norm == "l0" else difference)
     with torch.no_grad():
         fooled = (rows.net(x).argmax(1) != rows.y) & ((x >= 0) & (x <= 1)).flatten(1).all(1)
-        carried = unseen.net(x).argmax(1) != rows.y
     if contest.eps is not None:
         fooled &= distance <= contest.eps * (1 + 1e-5) + 1e-6
     reached = torch.where(fooled, distance, torch.inf)
@@ -169,7 +179,10 @@ def verdict(contest: Contest, rows: Subject, unseen: Subject, answer: Answer, se
     if contest.queries is not None and contest.eps is not None and queries is not None:
         result["queries"] = queries.sort().values[(len(queries) - 1) // 2].item()
     if "FGSM" in contest.key:
-        result["carried"] = int(carried.sum())
+        threat = eb.Threat(norm, eps=contest.eps)
+        whole = contest.own().maximise(rows.model, rows.x, rows.y, threat, seed=0) if own else x
+        with torch.no_grad():
+            result["carried"] = int((unseen.net(whole).argmax(1) != rows.y).sum())
     return result
 
 

@@ -123,7 +123,7 @@ def without_init(package: str, file: str) -> Any:
 
 @cache
 def supply_missing() -> Any:
-    """What peers import and no attack here calls: operators of torchvision's compiled part, which a build for CUDA lacks, and visdom's plots."""
+    """What peers import and no attack here calls: operators of torchvision, which its build for CUDA lacks here, and visdom."""
     if importlib.util.find_spec("visdom") is None:
         plots = ModuleType("visdom")
         plots.__spec__ = ModuleSpec("visdom", None)

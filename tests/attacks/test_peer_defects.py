@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
 from torch import Tensor
 
 import epsball as eb
-from epsball.attacks import Attack
+
+if TYPE_CHECKING:
+    from epsball.attacks import Attack
 
 X = 0.3 + 0.4 * torch.rand(6, 8, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
 SLOPES = torch.randn(3, 8, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
@@ -66,7 +70,9 @@ def test_square_costs_one_query_a_step_and_moves_in_every_norm(norm: str) -> Non
 
     x = torch.full((2, 1, 6, 6), 0.5)
     few, more = spent(6), spent(30)
-    assert all(23 <= b - a <= 25 for a, b in zip(few, more, strict=True))  # the end is asked again unless it was the last question
+    assert all(
+        23 <= b - a <= 25 for a, b in zip(few, more, strict=True)
+    )  # the end is asked again unless it was the last question
     assert any(not torch.equal(points, x[: len(points)]) for points in asked)
 
 

@@ -26,8 +26,8 @@ class SigmaZero(Attack):
     """δ <- clip(δ - η Adam(g / |g|_∞)), g = ∇(max(z_y - max_{k != y} z_k, 0) + 1/d Σ_i δ_i² / (δ_i² + σ)); entries below τ become 0.
 
     τ rises by t η after a success and falls by as much after a failure; η falls by a cosine. Cinà, Villani, Pintor, Schönherr, Biggio,
-    Pelillo 2024, arXiv:2402.01879, algorithm 1; Adam's moments and an η that falls to a tenth are those of the authors' code. Deviations: δ is in widths of the box;
-    the loss counts until the label has changed beyond rounding.
+    Pelillo 2024, arXiv:2402.01879, algorithm 1; Adam's moments, and an η that falls to a tenth, are those of the authors' code.
+    Deviations: δ is in widths of the box; the loss counts until the label has changed beyond rounding.
 
     Args:
         steps: number of gradients.
