@@ -14,8 +14,8 @@ REASONS = HERE / "results" / "attacks_reasons.json"
 HEAD = """# Attacks beside their peers
 
 Written by `make bench ARGS=attacks`; how it is measured stands in [../README.md](../README.md). Ours / theirs on the same rows; time
-is theirs over ours. In bold is what we lose: fewer rows fooled by more than one in 200, a median distance more than 1 % longer where the
-nearest error is looked for, or less than equal speed.
+is theirs over ours. In bold is what we lose: fewer rows fooled by more than one in 200, a median distance more than 1 % longer where
+the nearest error is looked for, or less than equal speed.
 
 | attack | peer | rows | seconds | time | fooled | median distance | median queries | settings and remarks |
 | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |"""
