@@ -81,7 +81,7 @@ def art(name: str, *, labels: bool = True, seed: bool = True, **settings: Any) -
         if seed:
             peer("numpy.random").seed(0)
         attack = getattr(evasion, name)(art_classifier(net, x), **settings)
-        return torch.as_tensor(attack.generate(x.numpy().copy(), y.numpy() if labels else None)).to(x)
+        return torch.as_tensor(attack.generate(x.detach().numpy().copy(), y.numpy() if labels else None)).to(x)
 
     return call
 

@@ -37,6 +37,7 @@ class Watched(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """The network's logits."""
+        z = z.to(self.x.dtype)
         logits: Tensor = self.net(z)
         with torch.no_grad():
             self._note(z.detach(), logits.argmax(1))
