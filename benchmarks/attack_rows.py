@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import epsball as eb
-import peer_calls as to
 from peer_calls import NAMES, ORDERS, adv_lib_call, art, foolbox, pyautoattack, secml, torchattack, torchattacks
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ class Contest:
         queries: a row may cost; None where both take the same number of steps.
         single: peers that loop over single images and get a few rows.
         settings: what both were given.
-        reasons: why a peer does better or faster, by its name.
     """
 
     key: str
@@ -202,4 +200,4 @@ def transferable() -> list[Contest]:
     return contests
 
 
-__all__ = ["L1", "L2", "LINF", "STEP", "Contest", "projected", "single_step", "to", "transferable"]
+__all__ = ["L1", "L2", "LINF", "STEP", "Contest", "projected", "single_step", "transferable"]
