@@ -127,8 +127,8 @@ class Line:
         return self.value <= float(bound) if relation == "<=" else self.value >= float(bound)
 
 
-def publish(name: str, options: Options, lines: Sequence[Line], **details: Any) -> Path:
-    """Write one benchmark's result, with the machine it ran on, and print its lines."""
+def publish(name: str, options: Options, lines: Sequence[Line], *, quiet: bool = False, **details: Any) -> Path:
+    """Write one benchmark's result, with the machine it ran on, and print its lines unless `quiet`."""
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / f"{name}.json"
     sizes = {k: v for k, v in asdict(options).items() if k != "out"}
@@ -143,7 +143,7 @@ def publish(name: str, options: Options, lines: Sequence[Line], **details: Any) 
         "details": details,
     }
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    for line in lines:
+    for line in () if quiet else lines:
         verdict = {None: "", True: f"(wanted {line.wanted})", False: f"(WANTED {line.wanted})"}[line.met]
         print(f"{name:12} {line.network:12} {line.measure} | {line.against} = {line.value:.4g} {verdict} {line.note}")
     return path

@@ -1,6 +1,6 @@
 """Run benchmarks one after the other, each in a process of its own, and put their results into one table.
 
-python benchmarks/run.py [floor pgd deepfool import_time geometry tiles speed] [--rows N --rounds N ...]
+python benchmarks/run.py [floor pgd deepfool import_time geometry tiles speed attacks] [--rows N --rounds N ...]
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from harness import HERE, add_options
 if TYPE_CHECKING:
     from pathlib import Path
 
-BENCHMARKS = ("import_time", "geometry", "tiles", "floor", "pgd", "deepfool", "speed")
+BENCHMARKS = ("import_time", "geometry", "tiles", "floor", "pgd", "deepfool", "speed", "attacks")
 
 HEAD = """# Results
 

@@ -20,6 +20,7 @@ from trajectories import NET, X, Y, equal, lead, points_of
 def test_sigma_zero_follows_its_algorithm(row: int, low: float, high: float) -> None:
     x0, y, width = X[row : row + 1], int(Y[row]), high - low
     delta, threshold, expected = torch.zeros_like(x0), 0.3, [x0]
+    mean, square = torch.zeros_like(x0), torch.zeros_like(x0)
     for step in range(20):
         x = x0 + width * delta
         expected.append(x)
@@ -29,12 +30,15 @@ def test_sigma_zero_follows_its_algorithm(row: int, low: float, high: float) -> 
         smooth = delta.clone().requires_grad_()
         (count,) = torch.autograd.grad((smooth**2 / (smooth**2 + 1e-2)).sum() / 6, smooth)
         pull = count + (width * g if value >= 0 else 0)
-        delta = delta - length * pull / pull.abs().max()
+        pull = pull / pull.abs().max()
+        mean, square = 0.9 * mean + 0.1 * pull, 0.999 * square + 0.001 * pull**2
+        moment = mean / (1 - 0.9 ** (step + 1)) / ((square / (1 - 0.999 ** (step + 1))) ** 0.5 + 1e-8)
+        delta = delta - length * moment
         delta = ((x0 + width * delta).clamp(low, high) - x0) / width
         delta = torch.where(delta.abs() >= threshold, delta, 0)
     attack = eb.SigmaZero(steps=20, first=0.5, smoothing=1e-2, change=0.02)
     points = points_of(attack, row, eb.Threat("l0", low=low, high=high))
-    equal(points, expected, 1e-8)
+    equal(points, expected, 1e-7)
     assert {bool(NET(point).argmax() == y) for point in points} == {True, False}
 
 
@@ -49,7 +53,7 @@ def penalty(d: Tensor, rho: float, mu: float) -> Tensor:
 def test_alma_follows_its_algorithm(name: str, row: int) -> None:
     x0, goal = X[row : row + 1], eb.Goal(Y[row : row + 1])
     x, rho, mu, before, won, expected = x0, 1.0, 1.0, math.inf, False, [x0]
-    squares = rate = torch.zeros(())
+    squares = rate = speed = torch.zeros(())
     for step in range(24):
         expected.append(x)
         at = x.clone().requires_grad_()
@@ -67,7 +71,8 @@ def test_alma_follows_its_algorithm(name: str, row: int) -> None:
         squares = pull**2 if step == 0 else 0.99 * squares + 0.01 * pull**2
         move = pull / (squares**0.5 + 1e-8)
         rate = 0.2 / move.norm() if step == 0 else rate
-        x = (x - rate * 0.01 ** (step / 24) * move).clamp(0, 1).detach()
+        speed = 0.9 * speed + move
+        x = (x - rate * 0.01 ** (step / 24) * speed).clamp(0, 1).detach()
     attack = eb.ALMA(steps=24, first=0.2, period=4, growth=1.5, progress=0.9, inertia=0.7)
     points = points_of(attack, row, eb.Threat(name))
     equal(points, expected, 1e-5)

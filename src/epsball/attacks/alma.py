@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 _SMALLEST, _LARGEST = 1e-6, 1e12
 _SQUARES = 0.99
 _AWAY_FROM_0 = 1e-8
+_MOMENTUM = 0.9
 
 
 @dataclass(frozen=True)
 class ALMA(Attack):
-    """Descend |x - x0| + P(d, ρ, μ) by RMSprop, d = -DLR; μ <- α μ + (1 - α) ∂P/∂d; ρ <- γ ρ where d is not falling.
+    """Descend |x - x0| + P(d, ρ, μ) by RMSprop with momentum, d = -DLR; μ <- α μ + (1 - α) ∂P/∂d; ρ <- γ ρ where d is not falling.
 
     P is μ d + μ ρ d² + ρ² d³ / 6 for d >= 0 and μ d / (1 - ρ d) below. Rony, Granger, Pedersoli, Ben Ayed 2020, arXiv:2011.11857,
     algorithm 1. Lengths begin with `first` and fall geometrically to a hundredth. ρ grows every `period` steps if there was no success
@@ -62,8 +63,10 @@ class ALMA(Attack):
 
     def run(self, ask: Oracle) -> Tensor:
         width = wide(ask.threat.width(ask.x0))
-        one, none = torch.ones_like(width), torch.zeros_like(ask.live)
-        s = ask.keep(x=ask.start(), width=width, rho=one, mu=one, before=one / 0, squares=None, rate=None, won=none)
+        one, none, still = torch.ones_like(width), torch.zeros_like(ask.live), torch.zeros_like(wide(ask.x0))
+        s = ask.keep(
+            x=ask.start(), width=width, rho=one, mu=one, before=one / 0, squares=None, rate=None, won=none, speed=still
+        )
         for step in ask.steps(self.steps):
             value, g = ask.gradient(s.x, self.loss)
             d, met = -wide(value), ask.success
@@ -80,8 +83,9 @@ class ALMA(Attack):
             s.squares = pull.square() if s.squares is None else _SQUARES * s.squares + (1 - _SQUARES) * pull.square()
             move = pull / (s.squares.sqrt() + _AWAY_FROM_0)
             s.rate = self.first / l2(move).clamp_min(TINY) if s.rate is None else s.rate
+            s.speed = _MOMENTUM * s.speed + move
             length = s.rate * 0.01 ** (step / self.steps)
-            s.x = ask.threat.clip(s.x - rows(length * s.width, move) * move).to(ask.x0.dtype)
+            s.x = ask.threat.clip(s.x - rows(length * s.width, move) * s.speed).to(ask.x0.dtype)
         return s.x
 
 
