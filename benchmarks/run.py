@@ -16,7 +16,7 @@ from harness import HERE, add_options
 if TYPE_CHECKING:
     from pathlib import Path
 
-BENCHMARKS = ("import_time", "geometry", "tiles", "floor", "pgd", "deepfool", "speed")
+BENCHMARKS = ("import_time", "geometry", "tiles", "floor", "pgd", "deepfool", "autoattack", "speed")
 
 HEAD = """# Results
 

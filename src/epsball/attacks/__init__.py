@@ -12,6 +12,7 @@ from epsball.attacks.boundary import Boundary as Boundary
 from epsball.attacks.carlini_wagner import CarliniWagner as CarliniWagner
 from epsball.attacks.carlini_wagner_l0 import CarliniWagnerL0 as CarliniWagnerL0
 from epsball.attacks.carlini_wagner_linf import CarliniWagnerLinf as CarliniWagnerLinf
+from epsball.attacks.combine import Expectation as Expectation
 from epsball.attacks.combine import Restarts as Restarts
 from epsball.attacks.combine import Targeted as Targeted
 from epsball.attacks.combine import Transfer as Transfer
@@ -29,6 +30,8 @@ from epsball.attacks.gaussian_blur import GaussianBlur as GaussianBlur
 from epsball.attacks.geoda import GeoDA as GeoDA
 from epsball.attacks.hop_skip_jump import HopSkipJump as HopSkipJump
 from epsball.attacks.jsma import JSMA as JSMA
+from epsball.attacks.l1_apgd import L1APGD as L1APGD
+from epsball.attacks.l1_apgd import TargetedL1APGD as TargetedL1APGD
 from epsball.attacks.lbfgs import LBFGS as LBFGS
 from epsball.attacks.minimum_norm import MinimumNorm as MinimumNorm
 from epsball.attacks.minimum_norm import Within as Within
