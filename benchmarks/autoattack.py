@@ -61,7 +61,7 @@ class Counted(nn.Module):
         self.passes += len(x)
         logits = self.inside.as_it_is(x)
         if logits.requires_grad:
-            logits.register_hook(self._differentiated)
+            logits.register_hook(self._differentiated)  # type: ignore[no-untyped-call] # PyTorch does not annotate it
         return logits
 
     def _differentiated(self, slope: Tensor) -> None:
@@ -157,7 +157,7 @@ def compare(rated: Rated, seeds: int) -> dict[str, Any]:
 
 def total(stages: list[dict[str, Any]], what: str) -> float:
     """The sum over a suite's attacks, the original's checks of the model left out."""
-    return sum(stage[what] for stage in stages if stage["attack"] != "checks")
+    return float(sum(stage[what] for stage in stages if stage["attack"] != "checks"))
 
 
 def lines(result: dict[str, Any]) -> Iterator[Line]:
