@@ -16,7 +16,9 @@ from harness import HERE, add_options
 if TYPE_CHECKING:
     from pathlib import Path
 
-BENCHMARKS = ("import_time", "geometry", "tiles", "floor", "pgd", "deepfool", "speed", "attacks")
+BENCHMARKS = (
+    "import_time", "geometry", "tiles", "floor", "pgd", "deepfool", "autoattack", "speed", "attacks", "suite",
+)  # fmt: skip
 
 HEAD = """# Results
 

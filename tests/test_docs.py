@@ -50,7 +50,7 @@ def test_the_number_of_attacks_is_what_the_readme_says() -> None:
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 def test_the_example_attack_works_as_printed(page: str, norm: str, tmp_path: Path) -> None:
     (tmp_path / "example.py").write_text(example(page), encoding="utf-8")
-    attack: type[eb.Attack] = runpy.run_path(str(tmp_path / "example.py"))["FrankWolfe"]
+    attack: type[eb.Attack] = runpy.run_path(str(tmp_path / "example.py"))["TowardsCorners"]
     weights = torch.randn(784, 3, generator=torch.Generator().manual_seed(0))
     model = eb.wrap(lambda x: x.flatten(1) @ weights)
     x = torch.rand(16, 1, 28, 28, generator=torch.Generator().manual_seed(1))

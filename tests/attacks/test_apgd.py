@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -98,3 +100,58 @@ def test_any_wrong_label_ends_apgd_t() -> None:
     wide = eb.TargetedAPGD(steps=30)(NET, x, y, eb.Threat("linf", 0.4))
     assert bool(wide.success.all())
     assert int(wide.gradients) < 30
+
+
+def sparse_written_out(x0: Tensor, start: Tensor, y: Tensor, balls: list[tuple[float, int]]) -> list[Tensor]:
+    """l1-APGD for one sample far from the limits of the box: the points at which the gradient is taken, and the best one."""
+
+    def inside(z: Tensor, radius: float) -> Tensor:
+        return x0 + eb.geometry.l1.project((z - x0)[None], radius)[0]
+
+    best, asked = start, []
+    for radius, steps in balls:
+        x = best = inside(best, radius)
+        f, g = loss_and_slope(x, y)
+        best_f, best_g, eta = f, g, radius
+        moved = int((x != x0).sum())
+        entries = moved / 1.5 if len(balls) > 1 else 0.2 * len(x0)
+        moved = moved if len(balls) > 1 else len(x0)
+        asked.append(x)
+        for step in range(steps):
+            chosen = g.abs().argsort(descending=True)[: max(math.ceil(entries), 1)]
+            move = torch.zeros_like(x).index_fill_(0, chosen, 1) * g.sign()
+            x = inside(x + eta / len(chosen) * move, radius)
+            f, g = loss_and_slope(x, y)
+            asked.append(x)
+            if f > best_f:
+                best_f, best, best_g = f, x, g
+            if (step + 1) % max(int(0.04 * steps), 1) == 0:
+                now = int((best != x0).sum())
+                entries = now / 1.5
+                if now / moved < 0.95:
+                    eta, x, g = radius, best, best_g
+                else:
+                    eta = max(eta / 1.5, radius / 10)
+                moved = now
+    return [*asked, best]
+
+
+@pytest.mark.parametrize("balls", [1, 2, 3])
+def test_l1_apgd_is_the_paper_written_out(balls: int) -> None:
+    eps, steps = 0.14, 20 if balls > 1 else 60
+    stages = {1: [(eps, 60)], 2: [(2 * eps, 9), (eps, 11)], 3: [(3 * eps, 6), (2 * eps, 6), (eps, 8)]}[balls]
+    made = path(eb.L1APGD(steps=steps, balls=balls), NET, X, Y, eb.Threat("l1", eps), seed=3)
+    noise = Stream(3, torch.arange(len(X)), 0).normal(X.shape[1])
+    start = X + eb.geometry.l1.project(noise, balls * eps)
+    for row in range(len(X)):
+        expected = sparse_written_out(X[row], start[row], Y[row], stages)
+        torch.testing.assert_close(made[:, row], torch.stack(expected), rtol=0, atol=1e-6)
+
+
+def test_l1_apgd_heads_for_the_likeliest_classes_in_turn() -> None:
+    bias = torch.tensor([3.0, 1.0, 0.5, 0.0], dtype=torch.float64)
+    x = torch.full((1, 4), 0.5, dtype=torch.float64)
+    model = Recorder(lambda z: (z - 0.5) + bias)
+    eb.TargetedL1APGD(steps=9, balls=1, targets=2)(model, x, torch.tensor([0]), eb.Threat("l1", 0.2))
+    ends = [int((points - x)[0, 1:].argmax()) + 1 for points in (model.points[10], model.points[-1])]
+    assert ends == [1, 2]

@@ -53,7 +53,8 @@ def test_every_norm_has_a_suite_for_figures_and_one_for_distances() -> None:
 def test_every_suite_has_a_name_that_finds_it() -> None:
     assert all(suite(name) for name in SUITES)
     with pytest.raises(
-        eb.InputError, match="no suite 'quickest'; expected quick, standard, minimal, autoattack, blackbox or labels"
+        eb.InputError,
+        match="no suite 'quickest'; expected quick, standard, minimal, autoattack, autoattack-rand, blackbox or labels",
     ):
         suite("quickest")
 
@@ -63,5 +64,19 @@ def test_autoattack_has_the_settings_of_the_paper() -> None:
         "apgd-ce": eb.APGD(steps=100, loss=losses.cross_entropy),
         "apgd-t": eb.TargetedAPGD(steps=100, loss=losses.dlr, classes=9),
         "fab-t": eb.Within(eb.FAB(steps=100, restarts=1, targets=9)),
+        "l1-apgd-ce": eb.Restarts(eb.L1APGD(steps=100, balls=3, targets=0, loss=losses.cross_entropy), 5),
+        "l1-apgd-t": eb.L1APGD(steps=100, balls=3, targets=5, loss=losses.dlr),
         "square": eb.Square(steps=5000, share=0.8, rescaled=False),
     }
+
+
+def test_in_l1_autoattack_has_the_attacks_of_its_own_paper() -> None:
+    assert list(chosen("autoattack", eb.Threat("l1", 10))) == ["l1-apgd-ce", "l1-apgd-t", "fab-t", "square"]
+    assert list(chosen("autoattack", eb.Threat("l2", 1))) == ["apgd-ce", "apgd-t", "fab-t", "square"]
+
+
+def test_autoattack_for_random_models_averages_twenty_passes() -> None:
+    made = suite("autoattack-rand")
+    assert made["apgd-ce"] == eb.Expectation(eb.APGD(steps=100, loss=losses.cross_entropy), 20)
+    assert made["apgd-dlr"] == eb.Expectation(eb.APGD(steps=100, loss=losses.dlr), 20)
+    assert list(chosen("autoattack-rand", eb.Threat("l1", 10))) == ["l1-apgd-ce", "l1-apgd-dlr"]

@@ -179,3 +179,32 @@ def test_what_seeks_the_nearest_error_maximises_nothing() -> None:
     for attack in (eb.Within(eb.DeepFool()), eb.Restarts(eb.Within(eb.DeepFool()), 2), eb.DeepFool()):
         with pytest.raises(eb.InputError, match="looks for the nearest error and maximises nothing"):
             attack.maximise(NET, XN, YN, THREAT)
+
+
+class Noisy:
+    """Two classes, of which the first leads by nearly 1 everywhere but for the noise of a pass."""
+
+    def __init__(self) -> None:
+        self.generator = torch.Generator().manual_seed(0)
+        self.rows = 0
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        self.rows += len(x)
+        lead = 1 - 0.01 * x.flatten(1).sum(1) + torch.randn(len(x), generator=self.generator, dtype=x.dtype)
+        return torch.stack((lead, torch.zeros_like(lead)), 1)
+
+
+def test_the_expectation_does_not_take_a_lucky_pass_for_a_success() -> None:
+    y, few = torch.zeros(10, dtype=torch.int64), X[:10]
+    assert bool(eb.FGSM()(Noisy(), few, y, THREAT).success.any())
+    model = Noisy()
+    found = eb.Expectation(eb.FGSM(), 100)(model, few, y, THREAT)
+    assert not bool(found.success.any())
+    assert found.queries.tolist() == [200] * 10
+    assert found.gradients.tolist() == [100] * 10
+    assert model.rows == 2000
+
+
+def test_an_expectation_ends_with_its_attack() -> None:
+    both = eb.Worst(eb.Expectation(eb.FGSM(), 3), eb.FGSM())
+    assert both(Affine((1, 6, 6), 4), X[:4], Y[:4], eb.Threat("linf", 1e-6)).queries.tolist() == [3 + 3 + 2] * 4

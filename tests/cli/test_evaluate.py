@@ -215,3 +215,16 @@ def test_levels_reach_the_threat(call: Call) -> None:
     refused = call(*evaluate("--levels", "4", suite="fgsm"))
     assert refused.exit_code == 2
     assert "apart" in refused.stderr
+
+
+def test_an_estimator_stands_in_the_run_and_costs_its_passes(call: Call) -> None:
+    words = ["--estimate", "eot:3", "--out", "run"]
+    assert call(*attack("fgsm", "--eps", "0.1", *words)).exit_code == 0
+    assert read_run(Path("run")).plan.model.source == "eot:3:nets.py:linear"
+    assert call("verify", "run", "--trust-source").exit_code == 0
+    assert json.loads(call(*evaluate("--json", "--estimate", "nes:4", suite="fgsm")).stdout)["model"][
+        "source"
+    ].startswith("nes:4:")
+    refused = call(*evaluate("--estimate", "eot:3", "--mean", "0.5"))
+    assert refused.exit_code == 2
+    assert "which belong behind it" in refused.stderr

@@ -72,6 +72,16 @@ def test_a_command_is_listed_as_it_explains_itself(call: Call, command: Deferred
 
 def test_suites_say_what_each_contains(call: Call) -> None:
     rows = json.loads(call("list", "suites", "--json").stdout)["suites"]
-    assert [row["attack"] for row in rows if row["suite"] == "autoattack"] == ["apgd-ce", "apgd-t", "fab-t", "square"]
-    assert {row["suite"] for row in rows} == {"quick", "standard", "minimal", "autoattack", "blackbox", "labels"}
+    assert [row["attack"] for row in rows if row["suite"] == "autoattack-rand"] == [
+        "apgd-ce", "apgd-dlr", "l1-apgd-ce", "l1-apgd-dlr",
+    ]  # fmt: skip
+    assert {row["suite"] for row in rows} == {
+        "quick",
+        "standard",
+        "minimal",
+        "autoattack",
+        "autoattack-rand",
+        "blackbox",
+        "labels",
+    }
     assert " at 0x" not in str(rows)

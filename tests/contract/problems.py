@@ -50,6 +50,8 @@ CHEAP: dict[str, eb.Attack] = {
     "fab": eb.FAB(steps=6, restarts=2),
     "fmn": eb.FMN(steps=20),
     "jsma": eb.JSMA(steps=20),
+    "l1-apgd": eb.L1APGD(steps=15, balls=2),
+    "targeted-l1-apgd": eb.TargetedL1APGD(steps=12, balls=2, targets=2),
     "lbfgs": eb.LBFGS(steps=12, searches=6),
     "sigma-zero": eb.SigmaZero(steps=30),
     "sparse-fool": eb.SparseFool(steps=20, halvings=5),

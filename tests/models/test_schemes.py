@@ -8,7 +8,11 @@ import pytest
 import torch
 
 import epsball as eb
+from epsball.errors import InputError
 from epsball.models.adapters.base import SCHEMES
+from epsball.models.adapters.estimate import estimator
+from epsball.models.cost import Cost
+from epsball.models.load import load_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,3 +57,22 @@ def test_an_installed_package_adds_a_scheme() -> None:
 def test_an_unknown_name_is_one_sentence_with_a_guess(spec: str, says: str) -> None:
     with pytest.raises(eb.InputError, match=says):
         eb.load_model(spec)
+
+
+def test_a_name_may_put_the_model_behind_an_estimator() -> None:
+    x, plain = torch.rand(2, 1, 28, 28), load_model("zoo:linear", seed=3)
+    for text, cost in (
+        ("eot:3", Cost(3, 3, 3)),
+        ("nes:5", Cost(1, 11, 0)),
+        ("spsa:4", Cost(1, 9, 0)),
+        ("bpda:0", Cost()),
+    ):
+        model = load_model(f"{text}:zoo:linear", seed=3)
+        assert (model.source, model.cost) == (f"{text}:zoo:linear", cost)
+        torch.testing.assert_close(model(x), plain(x))
+
+
+@pytest.mark.parametrize("text", ["eot:0", "eot:", "nes:many", "spsa:-1", "bpda:", "mean:3", "eot", "eot:3:4"])
+def test_an_estimator_that_is_none_is_refused_with_what_there_is(text: str) -> None:
+    with pytest.raises(InputError, match="expected eot:10, nes:50 or spsa:50, with a number of draws, or bpda:LAYER"):
+        estimator(text)

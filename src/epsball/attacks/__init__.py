@@ -15,6 +15,7 @@ from epsball.attacks.carlini_wagner_linf import CarliniWagnerLinf as CarliniWagn
 from epsball.attacks.cascade import Cascade as Cascade
 from epsball.attacks.cascade import Sampled as Sampled
 from epsball.attacks.cascade import Stage as Stage
+from epsball.attacks.combine import Expectation as Expectation
 from epsball.attacks.combine import Restarts as Restarts
 from epsball.attacks.combine import Targeted as Targeted
 from epsball.attacks.combine import Transfer as Transfer
@@ -32,6 +33,8 @@ from epsball.attacks.gaussian_blur import GaussianBlur as GaussianBlur
 from epsball.attacks.geoda import GeoDA as GeoDA
 from epsball.attacks.hop_skip_jump import HopSkipJump as HopSkipJump
 from epsball.attacks.jsma import JSMA as JSMA
+from epsball.attacks.l1_apgd import L1APGD as L1APGD
+from epsball.attacks.l1_apgd import TargetedL1APGD as TargetedL1APGD
 from epsball.attacks.lbfgs import LBFGS as LBFGS
 from epsball.attacks.minimum_norm import MinimumNorm as MinimumNorm
 from epsball.attacks.minimum_norm import Within as Within

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 
 from epsball.attacks.base import Attack
+from epsball.attacks.parts.highest import begin_highest, remember_highest, return_to_highest
 from epsball.attacks.parts.likeliest import likeliest
-from epsball.geometry import rows
 from epsball.losses import Loss, cross_entropy, dlr
 from epsball.validation import positive
 
@@ -33,9 +33,8 @@ class APGD(Attack):
     point if J rose in at most ρ of the steps since the last one, or if neither η nor the largest J has changed since it. The first step
     has α = 1. Croce and Hein 2020, arXiv:2003.01690, algorithm 1.
 
-    Deviations: d is the best step of the norm within the pixel box, in l1 too, where Croce and Hein 2021, arXiv:2103.01208, take signs
-    of an adaptive number of gradient entries; the start is uniform in ball and box; windows are those of the authors' code, which cuts
-    each to a whole number of steps.
+    Deviations: d is the best step of the norm within the pixel box; the start is uniform in ball and box; windows are those of the
+    authors' code, which cuts each to a whole number of steps. In l1 there is `L1APGD`.
 
     Args:
         steps: number of steps; one gradient more is taken.
@@ -44,7 +43,7 @@ class APGD(Attack):
         rho: the paper's ρ.
     """
 
-    norms: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1")
+    norms: ClassVar[tuple[str, ...]] = ("linf", "l2")
     accepts_start = True
 
     steps: int = positive(100)
@@ -63,8 +62,9 @@ class APGD(Attack):
         """Run the algorithm, towards the classes `towards` `(n,)` where they are given."""
         x = ask.start(random=True)
         f, g = ask.gradient(x, self.loss, towards)
-        s = ask.keep(x=x, last=x, g=g, f=f, best=x, best_g=g, best_f=f, rises=torch.zeros_like(f), seen_f=f,
+        s = ask.keep(x=x, last=x, g=g, f=f, best=None, best_g=None, best_f=None, rises=torch.zeros_like(f), seen_f=f,
                      halved=torch.zeros_like(f), length=2 * ask.eps.to(f), towards=towards)  # fmt: skip
+        begin_highest(s)
         for step, window in zip(ask.steps(self.steps), windows(self.steps), strict=False):
             share = self.inertia if step else 1.0
             z = ask.threat.ascend(s.x, s.g, s.length, ask.x0)
@@ -72,21 +72,16 @@ class APGD(Attack):
             before = s.f
             s.f, s.g = ask.gradient(s.x, self.loss, s.towards)
             s.rises = s.rises + (s.f > before)
-            self._remember_best(s)
+            remember_highest(s)
             if window:
                 self._halve(s, window)
         return s.best
-
-    def _remember_best(self, s: State) -> None:
-        better = s.f > s.best_f
-        s.best_f = torch.where(better, s.f, s.best_f)
-        s.best, s.best_g = (torch.where(rows(better, s.x).bool(), *pair) for pair in ((s.x, s.best), (s.g, s.best_g)))
 
     def _halve(self, s: State, window: int) -> None:
         """Halve the steps that no longer pay, at a checkpoint after `window` steps."""
         halve = (s.rises <= self.rho * window) | ((s.halved == 0) & (s.seen_f >= s.best_f))
         s.length = torch.where(halve, s.length / 2, s.length)
-        s.x, s.g = (torch.where(rows(halve, s.x).bool(), *pair) for pair in ((s.best, s.x), (s.best_g, s.g)))
+        return_to_highest(s, halve)
         s.rises, s.halved, s.seen_f = torch.zeros_like(s.f), halve.to(s.f), s.best_f
 
 

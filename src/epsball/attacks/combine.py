@@ -204,6 +204,40 @@ class Targeted(Wrapper):
             return ask.finish(self.attack.run(ask))
 
 
+@dataclass(frozen=True)
+class Expectation(Wrapper):
+    """Run an attack on f(x) = 1/m sum_i f_i(x), the mean of the logits of m passes, which also says what is a success.
+
+    What `eb.eot` does to a model, for a list of attacks that is to do so by itself. Athalye et al. 2017, arXiv:1707.07397, eq. 2.
+    Deviations: those of `eb.eot`; AutoAttack averages gradients of losses and believes the label of one pass.
+
+    Args:
+        attack: what searches.
+        draws: passes for each question, the m.
+    """
+
+    attack: Attack
+    draws: int = positive(20)
+
+    @property
+    def members(self) -> tuple[Attack, ...]:
+        return (self.attack,)
+
+    @property
+    def expected_passes(self) -> float:
+        return self.draws * self.attack.expected_passes
+
+    @property
+    def starts_at_input(self) -> bool:  # type: ignore[override]
+        return True
+
+    def run(self, ask: Oracle) -> Tensor:
+        with ask.averaged(self.draws):
+            if not self.attack.starts_at_input:
+                ask.check_inputs()
+            return ask.finish(self.attack.run(ask))
+
+
 @dataclass(frozen=True, init=False)
 class Transfer(Wrapper):
     """Attack another network, the surrogate, and show the target only the resulting points: one query a sample.

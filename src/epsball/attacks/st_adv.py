@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-
 from epsball.attacks.base import Attack
+from epsball.attacks.parts.adam import Adam
 from epsball.attacks.parts.warp import roughness, warped
 from epsball.geometry.base import wide
 from epsball.losses import Loss, margin
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.oracle.oracle import Oracle
-
-_DECAY, _DECAY_OF_SQUARES, _LEAST = 0.9, 0.999, 1e-12
 
 
 @dataclass(frozen=True)
@@ -52,15 +49,13 @@ class StAdv(Attack):
 
     def run(self, ask: Oracle) -> Tensor:
         flow = wide(ask.x0).new_zeros(len(ask.x0), 2, *ask.x0.shape[2:])
-        s = ask.keep(x=ask.x0, flow=flow, m=flow, v=flow)
-        for step in ask.steps(self.steps):
+        s = ask.keep(x=ask.x0, flow=flow, **Adam.like(flow)._asdict())
+        for _ in ask.steps(self.steps):
             x, change = warped(ask.x0, s.flow)
             s.x = ask.threat.clip(x).to(ask.x0.dtype)
             _, g = ask.gradient(s.x, self.loss)
             ask.retire(ask.success)
             slope = (wide(g)[:, None] * change).sum(2) - self.smoothness * roughness(s.flow)
-            s.m = _DECAY * s.m + (1 - _DECAY) * slope
-            s.v = _DECAY_OF_SQUARES * s.v + (1 - _DECAY_OF_SQUARES) * slope.square()
-            mean, square = s.m / (1 - _DECAY ** (step + 1)), s.v / (1 - _DECAY_OF_SQUARES ** (step + 1))
-            s.flow = s.flow + self.rate * mean / torch.sqrt(square + _LEAST)
+            move, (s.mean, s.square, s.taken) = Adam(s.mean, s.square, s.taken).step(slope)
+            s.flow = s.flow + self.rate * move
         return s.x

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from epsball.attacks.base import Attack
     from epsball.losses import Loss
 
-SUITES = ("quick", "standard", "minimal", "autoattack", "blackbox", "labels")
+SUITES = ("quick", "standard", "minimal", "autoattack", "autoattack-rand", "blackbox", "labels")
 
 SUITE_VERSION = 4
 """Written into every run; goes up whenever a suite's attacks or their settings change."""
@@ -27,8 +27,10 @@ def suite(name: str) -> dict[str, Attack]:
     "quick" is for a first look: noise, FGSM, PGD with 40 steps, DeepFool. "standard" is for a figure to report: a walk to the boundary,
     ascents, and rounds of complementary attacks on the samples that come near; a second course on one in twenty of those that stand
     says what is left. "minimal" is for distances: complementary minimum-norm attacks. "autoattack" is that of Croce and Hein 2020,
-    arXiv:2003.01690, for comparison with the literature: its four attacks in its order and with its settings; samples that have fallen
-    cost nothing more. "blackbox" asks for scores only, "labels" for the predicted label only.
+    arXiv:2003.01690, for comparison with the literature: its four attacks in its order and with its settings, in l1 those of
+    Croce and Hein 2021, arXiv:2103.01208; samples that have fallen cost nothing more. "autoattack-rand" is its version for random
+    models: APGD on two losses, each of its questions the mean of 20 passes. "blackbox" asks for scores only, "labels" for the predicted
+    label only.
 
     Raises:
         InputError: an unknown suite.
@@ -94,6 +96,7 @@ def _masked() -> tuple[Stage, ...]:
     return (
         *_searched(100, searched=True) * 3,
         Stage(attacks.APGD(steps=50), searched=True),
+        Stage(attacks.L1APGD(steps=50), searched=True),
         Stage(_ascent(50, first=2.0, random_start=True), searched=True),
     )
 
@@ -114,6 +117,8 @@ def _autoattack() -> dict[str, Attack]:
     return {
         "apgd-ce": attacks.APGD(),
         "apgd-t": attacks.TargetedAPGD(),
+        "l1-apgd-ce": attacks.Restarts(attacks.L1APGD(), 5),
+        "l1-apgd-t": attacks.TargetedL1APGD(),
         "fab-t": attacks.Within(attacks.TargetedFAB()),
         "square": attacks.Square(rescaled=False),
     }
@@ -135,6 +140,15 @@ def _minimal() -> dict[str, Attack]:
     }
 
 
+def _autoattack_rand() -> dict[str, Attack]:
+    return {
+        "apgd-ce": attacks.Expectation(attacks.APGD(), 20),
+        "apgd-dlr": attacks.Expectation(attacks.APGD(loss=losses.dlr), 20),
+        "l1-apgd-ce": attacks.Expectation(attacks.L1APGD(balls=1), 20),
+        "l1-apgd-dlr": attacks.Expectation(attacks.L1APGD(balls=1, loss=losses.dlr), 20),
+    }
+
+
 def _blackbox() -> dict[str, Attack]:
     return {"noise": attacks.AdditiveNoise(), "square": attacks.Square(), "sparse-rs": attacks.SparseRS()}
 
@@ -148,6 +162,7 @@ _MADE: dict[str, Callable[[], dict[str, Attack]]] = {
     "standard": _standard,
     "minimal": _minimal,
     "autoattack": _autoattack,
+    "autoattack-rand": _autoattack_rand,
     "blackbox": _blackbox,
     "labels": _labels,
 }

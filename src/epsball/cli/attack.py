@@ -14,6 +14,7 @@ from epsball.cli.options import (
     Data,
     Device,
     Eps,
+    Estimate,
     Json,
     Levels,
     Mean,
@@ -56,6 +57,7 @@ def attack(
     mean: Mean = None,
     std: Std = None,
     outputs: Outputs = "logits",
+    estimate: Estimate = None,
     tune: Tune = False,
     bfloat16: Bfloat16 = False,
     as_json: Json = False,
@@ -67,7 +69,7 @@ def attack(
     bounds, chosen = threat(norm, eps, levels), _attack(name, ctx.args, restarts, target)
     if eps is None and not chosen.minimum_norm:
         raise InputError(f"{name} searches within a budget and has none; give --eps, such as --eps 0.1 or --eps 8/255")
-    given = source(model, data, split=split, n=n, device=device, mean=mean, std=std, outputs=outputs)
+    given = source(model, data, split=split, n=n, device=device, mean=mean, std=std, outputs=outputs, estimate=estimate)
     _check(given, target)
     conclude(
         lambda: evaluate(

@@ -14,6 +14,7 @@ from epsball.cli.options import (
     Data,
     Device,
     Eps,
+    Estimate,
     Json,
     Levels,
     Mean,
@@ -55,13 +56,14 @@ def evaluate(
     mean: Mean = None,
     std: Std = None,
     outputs: Outputs = "logits",
+    estimate: Estimate = None,
     tune: Tune = False,
     bfloat16: Bfloat16 = False,
     as_json: Json = False,
 ) -> None:
     """Measure clean and robust accuracy under a suite of attacks, every reported success verified."""
     fraction, bounds, chosen = checked_gate(gate, eps), threat(norm, eps, levels), _suite(suite)
-    given = source(model, data, split=split, n=n, device=device, mean=mean, std=std, outputs=outputs)
+    given = source(model, data, split=split, n=n, device=device, mean=mean, std=std, outputs=outputs, estimate=estimate)
     conclude(
         lambda: measure(
             given.model,

@@ -11,6 +11,7 @@ import torch
 from epsball.cli.output import note
 from epsball.data.load import class_names, has_splits, load_data
 from epsball.errors import InputError, brief
+from epsball.models.adapters.estimate import estimator, split_estimate
 from epsball.models.load import load_model
 from epsball.models.wrap import wrap
 from epsball.oracle.batching import choose_batching
@@ -62,12 +63,21 @@ def source(
     mean: str | None = None,
     std: str | None = None,
     outputs: str = "logits",
+    estimate: str | None = None,
 ) -> Source:
     """Load the data and the model that fits it.
 
     Raises:
         InputError: data, model or device cannot be used.
     """
+    if estimate is not None:
+        estimator(estimate)
+        if mean is not None or std is not None or outputs != "logits":
+            raise InputError(
+                f"--estimate {estimate} was given with --mean, --std or --outputs, which belong behind it; give a model that "
+                "has them inside, such as file.py:factory with return eb.wrap(net, mean, std)"
+            )
+        model = f"{estimate}:{model}"
     x, y = load_data(data, split, n)
     place = checked_device(device)
     loaded = _model(model, x, y, place, mean, std, outputs)
@@ -87,14 +97,14 @@ def named_classes(data: str, split: str) -> tuple[str, ...]:
 
 def model_for(spec: str, x: Tensor, *, classes: int | None = None, seed: int = 0) -> Model:
     """The model of that name; a network of the zoo is made for images like `x` `(N, C, H, W)` and that many classes."""
-    if spec.startswith("zoo:") and x.ndim == 4:  # noqa: PLR2004 (N, C, H, W)
+    if split_estimate(spec)[1].startswith("zoo:") and x.ndim == 4:  # noqa: PLR2004 (N, C, H, W)
         channels, height, width = x.shape[1:]
         return load_model(spec, shape=(channels, height, width), classes=classes, seed=seed)
     return load_model(spec, seed=seed)
 
 
 def _model(spec: str, x: Tensor, y: Tensor, place: Any, mean: str | None, std: str | None, outputs: str) -> Model:
-    untrained = spec.startswith("zoo:") and "@" not in spec
+    untrained = split_estimate(spec)[1].startswith("zoo:") and "@" not in spec
     loaded = model_for(spec, x, classes=int(y.max()) + 1 if untrained else None)
     if untrained:
         note(f"{spec} has its initial weights; name trained ones as {spec}@weights.safetensors.")

@@ -59,6 +59,13 @@ Std = Annotated[str | None, typer.Option(help="What it divided by, likewise.")]
 Outputs = Annotated[
     str, typer.Option(help="What the model returns: logits, probs (also one probability) or binary (one logit).")
 ]
+Estimate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ESTIMATOR",
+        help="Another way to the model's answers and gradients: eot:10 (mean of passes), nes:50, spsa:50 (logits alone), bpda:LAYER.",
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option(metavar="FOLDER", help="Run folder: results are written as they come; the same command resumes."),

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@check("D02", "FAIL", Preflight, remedy="make the model deterministic, or attack its average over many draws")
+@check(
+    "D02",
+    "FAIL",
+    Preflight,
+    remedy="make it deterministic, or attack the mean of 20 passes, as the suite autoattack-rand does, or eb.eot(model) for any attack",
+)
 def random_model(given: Preflight) -> Iterator[Observation]:
     """Five passes over one batch must agree: equal labels, logits scaled to unit length within 1e-4."""
     passes = given.passes

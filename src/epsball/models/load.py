@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from epsball.errors import InputError
 from epsball.models.adapters import hub, onnx, python_file, zoo
 from epsball.models.adapters.base import SCHEMES, Options
+from epsball.models.adapters.estimate import estimator, split_estimate
 from epsball.models.freezing import evaluation_mode
 from epsball.models.networks.catalogue import NETWORKS
 from epsball.models.wrap import wrap
@@ -36,6 +37,7 @@ def load_model(
             `zoo:NAME[@weights]`: a network of the paper;
             `hub:NAME[@weights]`: a trained one from an installed package, see `models.adapters.hub`;
             `onnx:path/to/file.onnx[@weights]`: a graph with its weights, see `models.adapters.onnx`;
+            `eot:10:…`, `nes:50:…`, `spsa:50:…`, `bpda:LAYER:…`: one of the others behind an estimator, see `models.estimators`;
             `scheme:…`: what an installed package registers, by an entry point of the group `epsball.models`;
             `path/to/file.py:factory[@weights]`: what the factory returns, which takes no arguments: an `nn.Module`, any
             callable (N, C, H, W) -> (N, K), or what `wrap` returned.
@@ -52,6 +54,10 @@ def load_model(
             f"the model was given as {type(spec).__name__}; expected a text such as 'zoo:mlp-512' or 'path/to/file.py:factory': "
             "give a live network to eb.wrap"
         )
+    estimate, behind = split_estimate(spec)
+    if estimate:
+        estimated = estimator(estimate)(load_model(behind, weights, shape=shape, classes=classes, seed=seed))
+        return replace(estimated, source=spec if weights is None else f"{spec}@{weights}")
     options = Options(weights, shape, classes, seed)
     scheme, colon, rest = spec.partition(":")
     if python_file.names_factory(spec) and scheme not in SCHEMES:

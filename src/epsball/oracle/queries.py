@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from epsball.errors import InputError
-from epsball.oracle.access import Access
 from epsball.oracle.best import Best
 from epsball.oracle.forward import Local, forward
 from epsball.validation import checked_logits, finite_logits
@@ -47,9 +46,9 @@ class Queries:
     """
 
     def __init__(self, model: Model, x0: Tensor, threat: Threat, batches: MicroBatches, terms: Terms) -> None:
-        self._model, self._batches, self._terms = model, batches, terms
+        self.model: Model = model
+        self._batches, self._terms = batches, terms
         self._movable = threat.movable(x0)
-        self._price: int = model.cost.differentiated if terms.access is Access.GRADIENT else model.cost.forward
         self.best: Best = Best(x0, threat, minimise=terms.minimise)
         self.queries: Tensor = torch.zeros(len(x0), dtype=torch.int64, device=x0.device)
         self.gradients: Tensor = torch.zeros_like(self.queries)
@@ -65,7 +64,7 @@ class Queries:
 
     def _affords(self, spent: Tensor, points: Tensor | int = 1) -> Tensor:
         """Whether the budget allows so many more points of samples that have `spent` queries, `(k,)`."""
-        return spent + self._price * points <= (self._terms.queries or torch.inf)
+        return spent + self._terms.price(self.model.cost) * points <= (self._terms.queries or torch.inf)
 
     def settle(self, x: Tensor, held: Tensor, goal: Goal) -> None:
         """Ask for the decisions at the last points of a search, `(n, …)`, but for those that the last question was about."""
@@ -173,7 +172,7 @@ class Queries:
             if self._terms.queries is None:
                 allowed = torch.full_like(done, m)
             else:
-                left = (self._terms.queries - self.queries[held]) // self._price
+                left = (self._terms.queries - self.queries[held]) // self._terms.price(self.model.cost)
                 allowed = torch.where(left > 1, left // 2, left)
             until = (done + allowed).clamp_max(m)
             wanted = live[:, None] & (place >= done[:, None]) & (place < until[:, None])
@@ -219,14 +218,14 @@ class Queries:
     ) -> tuple[Tensor, ...]:
         """One micro-batch through the model."""
         gradients = torch.zeros(len(x) if differentiate else 0, dtype=torch.int64, device=x.device)
-        with forward(self._model, x, self._batches.batching, differentiate=differentiate) as passed:
+        with forward(self.model, x, self._batches.batching, differentiate=differentiate) as passed:
             leaf, logits, again = passed
             self._check(x, logits.detach(), samples, goal)
             movable = None if self._movable is None else self._movable[samples]
             local = Local(leaf, logits, goal, gradients, again, movable)
             reply = answer(local, *row_tensors) if answer is not None else ()
         logits = logits.detach()
-        cost = self._model.cost
+        cost = self.model.cost
         forwarded, gradients = cost.differentiated if differentiate else cost.forward, cost.backward * gradients
         _add(self.queries, samples, torch.full((), forwarded, dtype=torch.int64, device=x.device))
         if differentiate:

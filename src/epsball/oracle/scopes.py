@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from epsball.models.estimators import eot
 from epsball.threat import Threat, replace_eps
 
 if TYPE_CHECKING:
@@ -86,6 +87,16 @@ class Scopes:
             yield
         finally:
             self._terms, best.chosen = before, outer
+
+    @contextmanager
+    def averaged(self, draws: int) -> Iterator[None]:
+        """Ask for the mean of the logits of so many passes within the context, `eb.eot`, which also says what is a success."""
+        before = self._queries.model
+        self._queries.model = eot(before, draws)
+        try:
+            yield
+        finally:
+            self._queries.model = before
 
     @contextmanager
     def within(self, eps: Tensor, start: Tensor | None = None) -> Iterator[None]:

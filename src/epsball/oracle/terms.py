@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from epsball.oracle.access import Access
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
 
-    from epsball.oracle.access import Access
+    from epsball.models.cost import Cost
 
 
 @dataclass(frozen=True)
@@ -38,3 +40,7 @@ class Terms:
     remember: bool = True
     tick: Callable[[int, float], object] | None = None
     expected_passes: float = 0.0
+
+    def price(self, cost: Cost) -> int:
+        """Return how many rows a question about one point forwards at most."""
+        return cost.differentiated if self.access is Access.GRADIENT else cost.forward

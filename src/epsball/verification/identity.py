@@ -14,6 +14,7 @@ from msgspec.structs import asdict
 
 from epsball.errors import InputError, UntrustworthyError
 from epsball.models import code
+from epsball.models.adapters.estimate import split_estimate
 from epsball.models.adapters.python_file import factory_file
 from epsball.models.forward import numpy_of
 from epsball.models.identify import identify
@@ -52,14 +53,14 @@ def model_of(plan: Plan, model: Callable[[Tensor], Any] | Model | None, *, trust
 def load_for(plan: Plan, source: str) -> Model:
     """The model of that name; a network of the zoo is made for the run's images and classes."""
     shape = plan.data.shape
-    if source.startswith("zoo:") and len(shape) == 3:  # noqa: PLR2004 (C, H, W)
+    if split_estimate(source)[1].startswith("zoo:") and len(shape) == 3:  # noqa: PLR2004 (C, H, W)
         return load_model(source, shape=shape, classes=plan.data.classes)
     return load_model(source)
 
 
 def named_source(plan: Plan) -> str:
     """The name of the model that the run records, with path and SHA-256 of each file in it."""
-    source = plan.model.source
+    source = split_estimate(plan.model.source)[1]
     before, _, weights = source.partition("@")
     places = (factory_file(source) or Path(before.partition(":")[2]), Path(weights))
     shown = [f"{place.resolve()}, SHA-256 {_digest(place)}" for place in places if place.is_file()]
@@ -92,7 +93,8 @@ def _recorded(plan: Plan, *, trusted: bool) -> Model:
 
 
 def runs_nothing(source: str) -> bool:
-    """Whether it is a network of this library, whose weights are read as numbers."""
+    """Whether it is a network of this library, behind an estimator or not, whose weights are read as numbers."""
+    _, source = split_estimate(source)
     return source.startswith("zoo:") and NETWORKS.is_own(source.removeprefix("zoo:").partition("@")[0])
 
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from epsball.errors import InputError
 from epsball.models.adapters.base import Options, put_weights, split_weights
+from epsball.models.adapters.estimate import split_estimate
 from epsball.models.model import Model
 from epsball.models.wrap import wrap
 from epsball.registry import attribute_of, neighbours
@@ -23,7 +24,8 @@ def names_factory(spec: str) -> bool:
 
 
 def factory_file(spec: str) -> Path | None:
-    """Return the file that a text of that form names; None for any other text."""
+    """Return the file that a text of that form names, behind an estimator too; None for any other text."""
+    _, spec = split_estimate(spec)
     return Path(f"{spec.partition(_ENDING)[0]}.py") if names_factory(spec) else None
 
 
