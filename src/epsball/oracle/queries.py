@@ -10,6 +10,7 @@ from torch import Tensor
 from epsball.errors import InputError
 from epsball.oracle.access import Access
 from epsball.oracle.best import Best
+from epsball.oracle.counts import Counts
 from epsball.oracle.forward import Local, forward
 from epsball.validation import checked_logits, finite_logits
 
@@ -34,6 +35,16 @@ class _Last(NamedTuple):
     queried: Tensor
 
 
+class _Live(NamedTuple):
+    """Which held rows are queried `(n,)` and how many, for as long as `alive` is the same tensor in the same version."""
+
+    alive: Tensor
+    version: int
+    held: Tensor
+    rows: Tensor
+    count: int
+
+
 class Queries:
     """Sends points to the model and keeps count of queries, gradients and the best success of every sample.
 
@@ -50,16 +61,27 @@ class Queries:
         self._movable = threat.movable(x0)
         self._price: int = model.cost.differentiated if terms.access is Access.GRADIENT else model.cost.forward
         self.best: Best = Best(x0, threat, minimise=terms.minimise)
-        self.queries: Tensor = torch.zeros(len(x0), dtype=torch.int64, device=x0.device)
-        self.gradients: Tensor = torch.zeros_like(self.queries)
-        self.undefined: Tensor = torch.zeros_like(self.queries)
+        self.counts: Counts = Counts(len(x0), x0.device, terms, model.cost)
         self.classes: int = 0
         self._last: _Last | None = None
+        self._live: _Live | None = None
 
     def live(self, held: Tensor) -> Tensor:
         """Whether each held row is still queried: its search goes on and its budget of queries is not spent."""
-        alive = self.best.alive if len(held) == len(self.queries) else self.best.alive[held]
-        return alive & self._affords(self.queries[held])
+        return self.lively(held).rows
+
+    def lively(self, held: Tensor) -> _Live:
+        """The same and how many there are, looked up anew where a row may have ended."""
+        known, alive = self._live, self.best.alive
+        if known is not None and known.alive is alive and known.version == _version(alive) and known.held is held:
+            return known
+        rows = alive if len(held) == len(alive) else alive[held]
+        if self._terms.queries is not None:
+            rows = rows & self._affords(self.counts.queries[held])
+            return _Live(alive, -1, held, rows, int(rows.count_nonzero()))
+        rows = rows.clone() if rows is alive else rows
+        self._live = _Live(alive, _version(alive), held, rows, int(rows.count_nonzero()))
+        return self._live
 
     def _affords(self, spent: Tensor, points: Tensor | int = 1) -> Tensor:
         """Whether the budget allows so many more points of samples that have `spent` queries, `(k,)`."""
@@ -89,7 +111,7 @@ class Queries:
         undecided = best.undecided()
         if not len(undecided):
             return
-        affordable = self._affords(self.queries[undecided])
+        affordable = self._affords(self.counts.queries[undecided])
         again = undecided[affordable]
 
         def one(at: Tensor | slice) -> tuple[Tensor, ...]:
@@ -138,12 +160,15 @@ class Queries:
                 f"the attack asked about {len(x)} rows and holds {len(held)}; hand every row tensor to ask.keep, "
                 "so that finished rows are dropped from all of them alike"
             )
-        live = self.live(held)
-        live = live if where is None else live & where
+        known = self.lively(held)
+        live = known.rows if where is None else known.rows & where
+        every = where is None and known.count == len(held)
         self._last = _Last(x, _version(x), held, goal, live)
-        self.best.success.index_fill_(0, held[live], 0)
+        self.best.success.index_fill_(0, held if every else held[live], 0)
         if x.ndim == self.best.x0.ndim:
-            return self._sweep(x, held, goal, answer, row_tensors, live, 1, into, differentiate=differentiate)
+            return self._sweep(
+                x, held, goal, answer, row_tensors, None if every else live, 1, into, differentiate=differentiate
+            )
         m = x.shape[1]
         spread = torch.arange(len(x), device=x.device).repeat_interleave(m)
         flat = None if into is None else tuple(t.flatten(0, 1) for t in into)
@@ -171,7 +196,7 @@ class Queries:
             if self._terms.queries is None:
                 allowed = torch.full_like(done, m)
             else:
-                left = (self._terms.queries - self.queries[held]) // self._price
+                left = (self._terms.queries - self.counts.queries[held]) // self._price
                 allowed = torch.where(left > 1, left // 2, left)
             until = (done + allowed).clamp_max(m)
             wanted = live[:, None] & (place >= done[:, None]) & (place < until[:, None])
@@ -187,14 +212,14 @@ class Queries:
         goal: Goal,
         answer: Answer | None,
         row_tensors: tuple[Tensor, ...],
-        wanted: Tensor,
+        wanted: Tensor | None,
         m: int,
         into: tuple[Tensor, ...] | None,
         *,
         differentiate: bool,
     ) -> tuple[Tensor, ...]:
-        """Ask about all points `x` `(n m, …)` that are `wanted`, micro-batch by micro-batch."""
-        places = None if bool(wanted.all()) else wanted.nonzero().squeeze(1)
+        """Ask about all points `x` `(n m, …)` that are `wanted`, every one of them when None, micro-batch by micro-batch."""
+        places = None if wanted is None or bool(wanted.all()) else wanted.nonzero().squeeze(1)
         everything = places is None and m == 1 and len(held) == len(self.best.x0)
 
         def one(at: Tensor | slice) -> tuple[Tensor, ...]:
@@ -216,22 +241,15 @@ class Queries:
         differentiate: bool,
     ) -> tuple[Tensor, ...]:
         """One micro-batch through the model."""
-        gradients = torch.zeros(len(x) if differentiate else 0, dtype=torch.int64, device=x.device)
         with forward(self._model, x, self._batches.batching, differentiate=differentiate) as passed:
             leaf, logits, again = passed
             self._check(x, logits.detach(), samples, goal)
             movable = None if self._movable is None else self._movable[samples]
-            local = Local(leaf, logits, goal, gradients, again, movable)
+            local = Local(leaf, logits, goal, again, movable)
             reply = answer(local, *row_tensors) if answer is not None else ()
         logits = logits.detach()
-        cost = self._model.cost
-        forwarded, gradients = cost.differentiated if differentiate else cost.forward, cost.backward * gradients
-        _add(self.queries, samples, torch.full((), forwarded, dtype=torch.int64, device=x.device))
-        if differentiate:
-            _add(self.gradients, samples, gradients)
-        self._tell(forwarded * len(x), gradients)
-        if local.undefined is not None:
-            _add(self.undefined, samples, cost.backward * local.undefined)
+        if self._terms.remember:
+            self.counts.add(samples, len(x), local, self.best.alive, differentiate=differentiate)
         sure = not (differentiate and self._batches.batching.bfloat16)
         if not self._terms.remember:
             return tuple(t.detach() for t in reply) if answer is not None else (goal.met(logits),)
@@ -239,12 +257,6 @@ class Queries:
         if answer is not None:
             return tuple(t.detach() for t in reply)
         return (torch.zeros(len(x), dtype=torch.bool, device=x.device).index_fill_(0, successes, 1),)
-
-    def _tell(self, queries: int, gradients: Tensor) -> None:
-        if self._terms.tick is not None:
-            spent = (self.queries + self.gradients)[self.best.alive]
-            coming = (self._terms.expected_passes - spent).clamp_min(0).sum().item()
-            self._terms.tick(queries + int(gradients.sum()), coming)
 
     def _remembered(
         self, x: Tensor, samples: Tensor | slice, goal: Goal, logits: Tensor, m: int, *, sure: bool
@@ -255,7 +267,7 @@ class Queries:
         """
         recorded = self.best.record(x, samples, goal, logits, sure=sure, distinct=m == 1)
         if recorded is None:
-            return self.queries[:0]
+            return self.counts.queries[:0]
         if recorded.unsure is None or recorded.x is None:
             return recorded.successes
         again, points = recorded.unsure, recorded.x
@@ -270,7 +282,7 @@ class Queries:
     def _first_affordable(self, samples: Tensor) -> Tensor:
         """Which of several points a sample `(k,)` its budget still allows, in their order."""
         earlier = (samples[:, None] == samples[None, :]).tril(-1).sum(1)
-        return self._affords(self.queries[samples], earlier + 1)
+        return self._affords(self.counts.queries[samples], earlier + 1)
 
     def _check(self, x: Tensor, logits: Tensor, samples: Tensor | slice, goal: Goal) -> None:
         finite_logits(logits, self._terms.ids, samples, x)
@@ -281,14 +293,6 @@ class Queries:
 
 def _decision(local: Local) -> tuple[Tensor, ...]:
     return (local.goal.met(local.logits),)
-
-
-def _add(counts: Tensor, samples: Tensor | slice, more: Tensor) -> None:
-    """Add to the counts of samples that may be named several times."""
-    if isinstance(samples, slice):
-        counts[samples] += more
-    else:
-        counts.index_add_(0, samples, more.expand(len(samples)))
 
 
 def _version(x: Tensor) -> int:
