@@ -114,10 +114,15 @@ def value_and_slope(loss: Loss, logits: Tensor, goal: Goal) -> tuple[Tensor, Ten
     return (-value, slope.neg_()) if goal.targeted else (value, slope)
 
 
+def _log_sum(shifted: Tensor) -> Tensor:
+    """Return log sum_k exp(z_k), `(N, 1)`, of logits whose largest is 0: what `logsumexp` would subtract first."""
+    return shifted.exp().sum(1, keepdim=True).log_()
+
+
 def _cross_entropy_and_slope(own: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
     top = others.amax(1, keepdim=True)
     shifted = others - top
-    total = shifted.logsumexp(1, keepdim=True)
+    total = _log_sum(shifted)
     odds = (total + (top - own)).squeeze(1)
     return odds + (F.softplus(odds) - odds), (shifted - total).exp_()
 
@@ -127,7 +132,7 @@ def _sharpened_and_slope(own: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
     lead = top - own
     heat = lead.abs().clamp_(torch.finfo(own.dtype).eps, 1)
     shifted = (others - top).div_(heat)
-    total = shifted.logsumexp(1, keepdim=True)
+    total = _log_sum(shifted)
     return (total * heat + lead).squeeze(1), (shifted - total).exp_().mul_(heat).div_(heat)
 
 

@@ -71,7 +71,7 @@ class Local:
         return self._checked(self._gradient(values.sum(), None, retain=again) if values.requires_grad else None, needed)
 
     def pulled(self, slope: Tensor) -> Tensor:
-        """Return the gradient to the inputs `(n, …)` of what has the gradient `slope` `(n, K)` to the logits. As `gradient` otherwise."""
+        """Return the gradient to the inputs `(n, …)` of what has the gradient `slope` `(n, K)` to the logits; as `gradient` does."""
         return self._checked(
             self._gradient(self.logits, slope, retain=False) if self.logits.requires_grad else None, None
         )
