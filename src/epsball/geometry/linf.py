@@ -50,7 +50,7 @@ class Linf(Norm):
         self, like: Tensor, radius: Radius, draw: Draw, low: Bound = -math.inf, high: Bound = math.inf
     ) -> Tensor:
         unit = draw.uniform(like[0].numel()).to(like.dtype).reshape(like.shape)
-        return clip((2 * unit - 1) * rows(radius, like), low, high)
+        return clip((2 * unit).sub_(1).mul_(rows(radius, like)), low, high)
 
     def to_hyperplane(self, w: Tensor, b: Tensor) -> Tensor:
         return rescaled(w, b, self.lmo, self.dual(w))
