@@ -177,7 +177,7 @@ class Threat:
     @property
     def bounded(self) -> bool:
         """Whether every budget is finite."""
-        return bool(torch.as_tensor(self.eps).isfinite().all())
+        return bool(self.eps.isfinite().all()) if isinstance(self.eps, Tensor) else math.isfinite(self.eps)
 
     def budget(self, x0: Tensor, eps: float | Tensor | None = None) -> float | Tensor:
         """Return `eps` less the distance that rounding a point in the type of `x0` can add; a number or `(N,)`.

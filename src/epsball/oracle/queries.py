@@ -164,7 +164,8 @@ class Queries:
         live = known.rows if where is None else known.rows & where
         every = where is None and known.count == len(held)
         self._last = _Last(x, _version(x), held, goal, live)
-        self.best.success.index_fill_(0, held if every else held[live], 0)
+        if self._terms.remember:
+            self.best.success.index_fill_(0, held if every else held[live], 0)
         if x.ndim == self.best.x0.ndim:
             return self._sweep(
                 x, held, goal, answer, row_tensors, None if every else live, 1, into, differentiate=differentiate
@@ -223,6 +224,8 @@ class Queries:
         everything = places is None and m == 1 and len(held) == len(self.best.x0)
 
         def one(at: Tensor | slice) -> tuple[Tensor, ...]:
+            if everything and at == slice(0, len(x)):
+                return self._pass(x, at, goal, answer, row_tensors, m, differentiate=differentiate)
             samples = at if everything else held[at]
             rows = tuple(t[at] for t in row_tensors)
             return self._pass(x[at], samples, goal[at], answer, rows, m, differentiate=differentiate)
