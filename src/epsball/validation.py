@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from epsball.errors import InputError, ModelError, brief
-from epsball.geometry.base import is_half
+from epsball.geometry.base import between
 from epsball.threat import Threat
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def checked_inputs(x: Tensor, threat: Threat) -> Tensor:
         )
     if x.ndim < _ROWS_OF_FEATURES or x.numel() == 0:
         raise InputError(f"the inputs have shape {tuple(x.shape)}; expected at least one sample, (N, …) with N >= 1")
-    if _plainly_inside(x, threat):
+    if threat.lattice is None and between(x, threat.low, threat.high):
         return _own(x)
     if not bool(x.isfinite().all()):
         bad = (~x.isfinite()).flatten(1).any(1)
@@ -53,15 +53,6 @@ def checked_inputs(x: Tensor, threat: Threat) -> Tensor:
         )
     x = _inside_box(x, threat.continuous)
     return x if threat.lattice is None else threat.lattice.snapped(x)
-
-
-def _plainly_inside(x: Tensor, threat: Threat) -> bool:
-    """Whether smallest and largest number say all there is to check: NaN would be both of them."""
-    low, high = threat.low, threat.high
-    if isinstance(low, Tensor) or isinstance(high, Tensor) or threat.lattice is not None or is_half(x):
-        return False
-    least, most = x.detach().aminmax()
-    return low <= least.item() and most.item() <= high
 
 
 def _own(x: Tensor) -> Tensor:

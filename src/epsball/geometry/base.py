@@ -90,6 +90,14 @@ def largest(bound: Bound) -> float:
     return float(bound.abs().max()) if isinstance(bound, Tensor) else abs(float(bound))
 
 
+def between(v: Tensor, low: Bound, high: Bound) -> bool:
+    """Whether all of `v` is known to lie in [low, high], from its smallest and largest number in one pass; NaN would be both."""
+    if isinstance(low, Tensor) or isinstance(high, Tensor) or is_half(v):
+        return False
+    least, most = v.detach().aminmax()
+    return low <= least.item() and most.item() <= high
+
+
 def unbounded(low: Bound, high: Bound) -> bool:
     """Whether the box is known to be all of space."""
     return isinstance(low, float) and isinstance(high, float) and math.isinf(low) and math.isinf(high)

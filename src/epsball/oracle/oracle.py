@@ -80,7 +80,7 @@ class Oracle(Scopes):
     @property
     def live(self) -> Tensor:
         """Whether a row is still queried, `(n,)`."""
-        return self._queries.live(self._held)
+        return self._queries.live(self._held).rows
 
     @property
     def success(self) -> Tensor:
@@ -258,7 +258,7 @@ class Oracle(Scopes):
 
     def _pack(self) -> int:
         """Drop finished rows once they are many; return how many rows are live."""
-        known = self._queries.lively(self._held)
+        known = self._queries.live(self._held)
         live, count = known.rows, known.count
         if self._states and 0 < count < _PACK_BELOW * len(live):
             for state in self._states:

@@ -12,6 +12,7 @@ from epsball.oracle.access import Access
 from epsball.oracle.best import Best
 from epsball.oracle.counts import Counts
 from epsball.oracle.forward import Local, forward
+from epsball.oracle.live import Live, version
 from epsball.validation import checked_logits, finite_logits
 
 if TYPE_CHECKING:
@@ -35,16 +36,6 @@ class _Last(NamedTuple):
     queried: Tensor
 
 
-class _Live(NamedTuple):
-    """Which held rows are queried `(n,)` and how many, for as long as `alive` is the same tensor in the same version."""
-
-    alive: Tensor
-    version: int
-    held: Tensor
-    rows: Tensor
-    count: int
-
-
 class Queries:
     """Sends points to the model and keeps count of queries, gradients and the best success of every sample.
 
@@ -64,23 +55,14 @@ class Queries:
         self.counts: Counts = Counts(len(x0), x0.device, terms, model.cost)
         self.classes: int = 0
         self._last: _Last | None = None
-        self._live: _Live | None = None
+        self._live: Live | None = None
 
-    def live(self, held: Tensor) -> Tensor:
-        """Whether each held row is still queried: its search goes on and its budget of queries is not spent."""
-        return self.lively(held).rows
-
-    def lively(self, held: Tensor) -> _Live:
-        """The same and how many there are, looked up anew where a row may have ended."""
-        known, alive = self._live, self.best.alive
-        if known is not None and known.alive is alive and known.version == _version(alive) and known.held is held:
-            return known
-        rows = alive if len(held) == len(alive) else alive[held]
+    def live(self, held: Tensor) -> Live:
+        """Which held rows are still queried: their search goes on and their budget of queries is not spent."""
         if self._terms.queries is not None:
-            rows = rows & self._affords(self.counts.queries[held])
-            return _Live(alive, -1, held, rows, int(rows.count_nonzero()))
-        rows = rows.clone() if rows is alive else rows
-        self._live = _Live(alive, _version(alive), held, rows, int(rows.count_nonzero()))
+            return Live.of(self.best.alive, held, self._affords(self.counts.queries[held]))
+        if self._live is None or not self._live.still(self.best.alive, held):
+            self._live = Live.of(self.best.alive, held)
         return self._live
 
     def _affords(self, spent: Tensor, points: Tensor | int = 1) -> Tensor:
@@ -160,10 +142,10 @@ class Queries:
                 f"the attack asked about {len(x)} rows and holds {len(held)}; hand every row tensor to ask.keep, "
                 "so that finished rows are dropped from all of them alike"
             )
-        known = self.lively(held)
+        known = self.live(held)
         live = known.rows if where is None else known.rows & where
         every = where is None and known.count == len(held)
-        self._last = _Last(x, _version(x), held, goal, live)
+        self._last = _Last(x, version(x), held, goal, live)
         if self._terms.remember:
             self.best.success.index_fill_(0, held if every else held[live], 0)
         if x.ndim == self.best.x0.ndim:
@@ -275,7 +257,7 @@ class Queries:
             return recorded.successes
         again, points = recorded.unsure, recorded.x
         rows = torch.arange(samples.start, samples.stop, device=x.device) if isinstance(samples, slice) else samples
-        affordable = self.live(rows[again]) if m == 1 else self._first_affordable(rows[again])
+        affordable = self.live(rows[again]).rows if m == 1 else self._first_affordable(rows[again])
         again, points = again[affordable], points[affordable]
         if not len(again):
             return recorded.successes
@@ -298,10 +280,5 @@ def _decision(local: Local) -> tuple[Tensor, ...]:
     return (local.goal.met(local.logits),)
 
 
-def _version(x: Tensor) -> int:
-    """How often a tensor has been changed in place; PyTorch's count has no public name."""
-    return x._version  # noqa: SLF001
-
-
 def _changed(last: _Last) -> bool:
-    return _version(last.x) != last.version
+    return version(last.x) != last.version
