@@ -12,6 +12,9 @@ from epsball.attacks.boundary import Boundary as Boundary
 from epsball.attacks.carlini_wagner import CarliniWagner as CarliniWagner
 from epsball.attacks.carlini_wagner_l0 import CarliniWagnerL0 as CarliniWagnerL0
 from epsball.attacks.carlini_wagner_linf import CarliniWagnerLinf as CarliniWagnerLinf
+from epsball.attacks.cascade import Cascade as Cascade
+from epsball.attacks.cascade import Sampled as Sampled
+from epsball.attacks.cascade import Stage as Stage
 from epsball.attacks.combine import Restarts as Restarts
 from epsball.attacks.combine import Targeted as Targeted
 from epsball.attacks.combine import Transfer as Transfer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import torch
@@ -14,7 +14,7 @@ from epsball.oracle.access import Access
 from epsball.rho import Rho
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from torch import Tensor
 
@@ -41,6 +41,7 @@ class Found:
         queries: model passes spent on the sample, `(N,)`.
         gradients: gradients taken for it, `(N,)`.
         undefined: entries of these gradients that were NaN or infinite, and taken as 0, `(N,)`.
+        notes: what the attack says of the samples beside, by name, `(N,)` each, such as which of them stand near an error.
     """
 
     x: Tensor
@@ -50,6 +51,7 @@ class Found:
     queries: Tensor
     gradients: Tensor
     undefined: Tensor
+    notes: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def blind(self) -> Tensor:
@@ -186,7 +188,10 @@ class Attack(ABC):
         )
         with call.frozen():
             found = [_search(self, ask) for ask in call.oracles(remember=True)]
-        whole = Found(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+        whole = Found(
+            *(torch.cat(parts) for parts in zip(*(rows for rows, _ in found), strict=True)),
+            notes={name: torch.cat([notes[name] for _, notes in found]) for name in found[0][1]},
+        )
         if bool(whole.blind.any()) and bool((whole.blind | (whole.gradients == 0)).all()):
             raise UndefinedGradientError(whole)
         there = whole.distance == 0
@@ -226,7 +231,7 @@ class Attack(ABC):
             return (ends[0] if len(ends) == 1 else torch.cat(ends)).detach()
 
 
-def _search(attack: Attack, ask: Oracle) -> tuple[Tensor, ...]:
+def _search(attack: Attack, ask: Oracle) -> tuple[tuple[Tensor, ...], Mapping[str, Tensor]]:
     """The fields of `Found` for one block of rows."""
     x0, threat = ask.x0, ask.threat
     if not attack.starts_at_input:
@@ -234,4 +239,4 @@ def _search(attack: Attack, ask: Oracle) -> tuple[Tensor, ...]:
     ask.finish(attack.run(ask))
     x, distance, *counts = ask.found()
     relative = torch.where(distance == 0, distance, distance / threat.norm(x0.double()))
-    return x, distance.isfinite(), distance, relative, *counts
+    return (x, distance.isfinite(), distance, relative, *counts), ask.notes

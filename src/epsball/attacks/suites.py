@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from epsball import attacks, losses
+from epsball.attacks.cascade import Stage
 from epsball.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from epsball.attacks.base import Attack
+    from epsball.losses import Loss
 
-SUITES = ("quick", "standard", "autoattack", "blackbox", "labels")
+SUITES = ("quick", "standard", "minimal", "autoattack", "blackbox", "labels")
 
-SUITE_VERSION = 3
+SUITE_VERSION = 4
 """Written into every run; goes up whenever a suite's attacks or their settings change."""
 
 
 def suite(name: str) -> dict[str, Attack]:
     """Return the attacks of a suite, cheap to strong.
 
-    "quick" is for a first look: noise, FGSM, PGD with 40 steps, DeepFool. "standard" is for a figure to report: it adds momentum,
-    five restarts of PGD with 100 steps on the cross entropy and on the margin, and L-BFGS, which `evaluate` runs in l2 only: it
-    minimises that length, and in other norms it takes most of the time and lowers no bound. "autoattack" is that of Croce and Hein
-    2020, arXiv:2003.01690, for comparison with the literature: its four attacks in its order and with its settings; samples that have
-    fallen cost nothing more. "blackbox" asks for scores only, "labels" for the predicted label only.
+    "quick" is for a first look: noise, FGSM, PGD with 40 steps, DeepFool. "standard" is for a figure to report: a walk to the boundary,
+    ascents, and rounds of complementary attacks on the samples that come near; a second course on one in twenty of those that stand
+    says what is left. "minimal" is for distances: complementary minimum-norm attacks. "autoattack" is that of Croce and Hein 2020,
+    arXiv:2003.01690, for comparison with the literature: its four attacks in its order and with its settings; samples that have fallen
+    cost nothing more. "blackbox" asks for scores only, "labels" for the predicted label only.
 
     Raises:
         InputError: an unknown suite.
@@ -48,12 +51,58 @@ def _standard() -> dict[str, Attack]:
     return {
         "noise": attacks.AdditiveNoise(),
         "fgsm": attacks.FGSM(),
-        "momentum-pgd": attacks.MomentumPGD(steps=40),
-        "pgd": attacks.Restarts(attacks.PGD(steps=100, rate=0.01), 5),
-        "pgd-margin": attacks.Restarts(attacks.PGD(steps=100, rate=0.01, loss=losses.margin), 5),
-        "deepfool": attacks.DeepFool(),
-        "lbfgs": attacks.LBFGS(),
+        "fmn": attacks.FMN(steps=20),
+        "cascade": _cascade(),
+        "doubled": attacks.Sampled(_cascade()),
     }
+
+
+def _cascade() -> Attack:
+    """Ascents from the input and search from the nearest point, then rounds on rows that have come near."""
+    base = (
+        Stage(_ascent(8, losses.cross_entropy)),
+        Stage(_ascent(12)),
+        Stage(attacks.MultiTargeted(steps=8, classes=1)),
+        *_searched(30),
+    )
+    rounds = [
+        stage
+        for near in (0.15, 0.1, 0.1, 0.05, 0.05, 0.05)
+        for stage in (*_round(near), *_searched(100, searched=True) * 4)
+    ]
+    return attacks.Cascade(*base, *rounds, Stage(_ascent(100, diversify=4), 0.05))
+
+
+def _round(near: float) -> tuple[Stage, ...]:
+    """What breaks rows that are near: each technique breaks others."""
+    return (
+        Stage(_ascent(12, diversify=4), near),
+        *_searched(40, near),
+        Stage(attacks.MultiTargeted(steps=10, classes=2), near),
+        Stage(attacks.Within(attacks.FMN(steps=20)), near),
+        Stage(_ascent(20, random_start=True), near),
+    )
+
+
+def _searched(steps: int, near: float = math.inf, *, searched: bool = False) -> tuple[Stage, ...]:
+    """Small squares, or a few features, on the nearest point known, and a few small steps from there."""
+    return (
+        Stage(attacks.Square(steps=steps, share=0.05), near, onward=True, searched=searched),
+        Stage(attacks.SparseRS(steps=steps), near, onward=True, searched=searched),
+        Stage(_ascent(6, first=0.1, rate=0.02), near, onward=True, searched=searched),
+    )
+
+
+def _ascent(
+    steps: int,
+    loss: Loss = losses.margin,
+    *,
+    first: float = 1.0,
+    rate: float = 0.01,
+    random_start: bool = False,
+    diversify: int = 0,
+) -> Attack:
+    return attacks.PGD(steps, first, rate, random_start=random_start, loss=loss, diversify=diversify)
 
 
 def _autoattack() -> dict[str, Attack]:
@@ -62,6 +111,22 @@ def _autoattack() -> dict[str, Attack]:
         "apgd-t": attacks.TargetedAPGD(),
         "fab-t": attacks.Within(attacks.TargetedFAB()),
         "square": attacks.Square(rescaled=False),
+    }
+
+
+def _minimal() -> dict[str, Attack]:
+    """Complementary walks to the boundary, the later ones from the nearest error that is known."""
+    return {
+        "minimal": attacks.Cascade(
+            Stage(attacks.FMN(steps=100)),
+            Stage(attacks.SigmaZero(steps=200)),
+            Stage(attacks.DDN(steps=100)),
+            Stage(attacks.DeepFool()),
+            Stage(attacks.EAD(searches=5, steps=200)),
+            Stage(attacks.TargetedFAB(steps=50), onward=True),
+            Stage(attacks.SparseFool()),
+            Stage(attacks.FMN(steps=100, first=0.1), onward=True),
+        )
     }
 
 
@@ -76,6 +141,7 @@ def _labels() -> dict[str, Attack]:
 _MADE: dict[str, Callable[[], dict[str, Attack]]] = {
     "quick": _quick,
     "standard": _standard,
+    "minimal": _minimal,
     "autoattack": _autoattack,
     "blackbox": _blackbox,
     "labels": _labels,

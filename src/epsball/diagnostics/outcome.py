@@ -29,6 +29,7 @@ class Traits:
         longest_step: length of its longest step, as a fraction of ε; None where that does not apply.
         third_party: whether its class comes from outside the library.
         only_towards: the classes that alone count as a success; none where any error does.
+        sampled: whether it is another course on a random share of the samples.
     """
 
     access: str = "GRADIENT"
@@ -39,6 +40,7 @@ class Traits:
     longest_step: float | None = None
     third_party: bool = False
     only_towards: tuple[int, ...] = ()
+    sampled: bool = False
 
     @classmethod
     def of(cls, attack: AttackPlan) -> Traits:
@@ -52,6 +54,7 @@ class Traits:
             longest_step=attack.longest_step,
             third_party=":" in attack.kind,
             only_towards=attack.only_towards,
+            sampled=attack.kind == "Sampled",
         )
 
     @property
@@ -105,6 +108,8 @@ class Outcome:
         left_out: how many samples were given beside these and have the target of all attacks as their label.
         undefined: of every sample whose gradients held NaN or infinite entries, how many, by attack.
         blind: ids of samples for which more than 1 % of the entries of some attack's gradients were.
+        near: ids of samples that stand after an attack which came near an error of theirs, by attack.
+        searched: ids of samples that stand and of which search lowered the margin more than gradients did, by attack.
         eight_bits: of every success 1 if it is one when the image is rounded to 8 bits, else 0, by attack.
     """
 
@@ -124,6 +129,8 @@ class Outcome:
     undefined: Mapping[str, Sequence[int]] = field(default_factory=dict)
     blind: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     eight_bits: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    near: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    searched: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def group(self, belongs: Callable[[Traits], bool]) -> Group:
         """The attacks whose traits say so, together."""

@@ -53,6 +53,7 @@ class Run:
         self._undefined: dict[str, list[int]] = {}
         self._blind: set[int] = set()
         self._eight_bits: dict[str, list[int]] = {}
+        self._noted: dict[str, dict[str, list[int]]] = {"near": {}, "searched": {}}
         self._findings: list[Finding] = []
         self._passes = 1
 
@@ -171,6 +172,8 @@ class Run:
         self._undefined.setdefault(name, []).extend(notes.get("undefined", []))
         self._blind.update(notes.get("blind", []))
         self._eight_bits.setdefault(name, []).extend(notes.get("eight_bits", []))
+        for kind in self._noted.keys() & notes.keys():
+            self._noted[kind].setdefault(name, []).extend(notes[kind])
 
     def _chunks(self, name: str, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """Number and places of every chunk of the wanted samples."""
@@ -205,6 +208,7 @@ class Run:
             undefined=self._undefined,
             blind=np.array(sorted(self._blind), np.int64),
             eight_bits=self._eight_bits,
+            **self._noted,
         )
         findings = [*self._findings, *diagnostics.after(outcome)]
         self._meter.finish()

@@ -14,6 +14,8 @@ from epsball.errors import InputError
 if TYPE_CHECKING:
     from epsball.threat import Threat
 
+_FIGURE, _DISTANCES = "standard", "minimal"
+"""The suite for a figure at ε, and the one that stands in for it where ε is infinite and only distances can be asked for."""
 _EXPECTED = f"expected a suite, {', '.join(SUITES)}, or attacks such as [eb.PGD(steps=40)]"
 
 
@@ -31,6 +33,7 @@ def chosen(
     if not isinstance(suite, Attack | Iterable):
         raise InputError(f"the suite was given as {type(suite).__name__}; {_EXPECTED}")
     if isinstance(suite, str):
+        suite = _DISTANCES if suite == _FIGURE and not threat.bounded else suite
         fitting = {name: attack for name, attack in named_suite(suite).items() if not misfit(attack, threat)}
         attacks = {
             name: attack

@@ -40,6 +40,7 @@ class Best:
 
     Attributes:
         beyond: whether an error outside the threat is a success to the search, though it is none to keep.
+        chosen: the only samples that may be live, `(N,)`; all where None.
     """
 
     def __init__(self, x0: Tensor, threat: Threat, *, minimise: bool) -> None:
@@ -53,6 +54,7 @@ class Best:
         self.success: Tensor = torch.zeros(n, dtype=torch.bool, device=device)
         self.alive: Tensor = torch.ones(n, dtype=torch.bool, device=device)
         self.close: dict[str, Tensor] = {}
+        self.chosen: Tensor | None = None
 
     def search(self, threat: Threat, *, minimise: bool) -> None:
         """Let successes count in another ball from now on; arguments are those of the class."""
@@ -62,6 +64,8 @@ class Best:
         """Make all rows live again that another search may improve."""
         eps = torch.as_tensor(self.threat.eps, dtype=self.distance.dtype, device=self.distance.device)
         self.alive = self.distance > (0 if self.minimise else eps)
+        if self.chosen is not None:
+            self.alive &= self.chosen
 
     def record(
         self,
@@ -107,7 +111,7 @@ class Best:
             self.success[samples] = successes
         else:
             self.success[samples[successes]] = True
-            nearer = _nearest_of_each(nearer, samples, distance, len(self.x0))
+            nearer = nearest_of_each(nearer, samples, distance, len(self.x0))
         kept = nearer.nonzero().squeeze(1)
         self.x[samples[kept]] = x[kept]
         self.distance[samples[kept]] = distance[kept]
@@ -122,7 +126,7 @@ class Best:
         """Keep the nearest of the points whose decision is within rounding, which count if nothing clearer is found."""
         if not self.close:
             self.close = {"x": self.x0.clone(), "distance": torch.full_like(self.distance, torch.inf)}
-        nearer = _nearest_of_each(distance < self.close["distance"][samples], samples, distance, len(self.x0))
+        nearer = nearest_of_each(distance < self.close["distance"][samples], samples, distance, len(self.x0))
         self.close["x"][samples[nearer]] = x[nearer]
         self.close["distance"][samples[nearer]] = distance[nearer]
 
@@ -148,7 +152,7 @@ class Best:
         return inside, slightly.nonzero().squeeze(1)
 
 
-def _nearest_of_each(candidates: Tensor, samples: Tensor, distance: Tensor, n: int) -> Tensor:
+def nearest_of_each(candidates: Tensor, samples: Tensor, distance: Tensor, n: int) -> Tensor:
     """Keep one candidate a sample: the nearest, of equally near ones the first."""
     at = candidates.nonzero().squeeze(1)
     order = at[distance[at].argsort(stable=True)]

@@ -11,6 +11,7 @@ from epsball.errors import InputError
 from epsball.oracle.access import Access
 from epsball.oracle.answers import gradient_of, jacobian, margin, plain_loss, scores
 from epsball.oracle.batching import MicroBatches
+from epsball.oracle.known import Known
 from epsball.oracle.queries import Queries
 from epsball.oracle.rows import State
 from epsball.oracle.scopes import Scopes
@@ -42,6 +43,7 @@ class Oracle(Scopes):
         x0: the clean inputs `(n, …)`.
         threat: where a success counts.
         goal: what counts as one.
+        notes: what the attack said of all samples, `(N,)` each, by name.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Oracle(Scopes):
         self._restarts = self._counter = 0
         self._elsewhere = False
         self._worst: tuple[Tensor, Tensor] | None = None
+        self.notes: dict[str, Tensor] = {}
         self._hold(torch.arange(len(x0), device=x0.device))
 
     def _hold(self, held: Tensor) -> None:
@@ -96,6 +99,23 @@ class Oracle(Scopes):
     def distance(self) -> Tensor:
         """Its distance `(n,)` in float64, infinity where there is none."""
         return self._queries.best.distance[self._held]
+
+    @property
+    def known(self) -> Known | None:
+        """What is known of the rows held from earlier questions; None before `watch`."""
+        known = self._queries.known
+        return None if known is None else known[self._held]
+
+    def watch(self) -> Known:
+        """Return what is known of the rows held; the first time, the inputs are queried for it, before anything is packed."""
+        if self._queries.known is None:
+            self._queries.known = Known.at_inputs(*self._all, self.scores(self.x0), self.goal)
+        return self._queries.known[self._held]
+
+    def note(self, name: str, which: Tensor) -> None:
+        """Say something of the rows held, `(n,)`, beside what is found: it reaches the caller under this name."""
+        known = self.notes.setdefault(name, torch.zeros(len(self._all[0]), dtype=torch.bool, device=self.x0.device))
+        known[self._held[which]] = True
 
     def steps(self, n: int) -> Iterator[int]:
         """Count to `n`, and end early once no row is live; kept row tensors are packed in between."""

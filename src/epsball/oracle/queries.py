@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from epsball.models.model import Model
     from epsball.oracle.batching import MicroBatches
     from epsball.oracle.forward import Answer
+    from epsball.oracle.known import Known
     from epsball.oracle.terms import Terms
     from epsball.threat import Threat
 
@@ -54,6 +55,7 @@ class Queries:
         self.best: Best = Best(x0, threat, minimise=terms.minimise)
         self.counts: Counts = Counts(len(x0), x0.device, terms, model.cost)
         self.classes: int = 0
+        self.known: Known | None = None
         self._last: _Last | None = None
         self._live: Live | None = None
 
@@ -250,6 +252,8 @@ class Queries:
 
         Points that rounding moved out of the threat, or that are not sure, are queried again.
         """
+        if self.known is not None:
+            self.known.update(x, samples, goal, logits)
         recorded = self.best.record(x, samples, goal, logits, sure=sure, distinct=m == 1)
         if recorded is None:
             return self.counts.queries[:0]

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from epsball.oracle.rows import State
     from epsball.oracle.terms import Terms
 
+_AFRESH = 1 << 48
+"""Between the seeds of draws that are to differ."""
+
 
 class Scopes:
     """The contexts of an oracle."""
@@ -44,14 +47,14 @@ class Scopes:
     @contextmanager
     def aim(self, goal: Goal) -> Iterator[None]:
         """Let another goal `(N,)` count within the context, which begins as a search does: with all rows held."""
-        before = self._goal, self._worst
-        self._goal, self._worst, self._finished = goal, None, None
+        before = self._goal, self._worst, self._queries.known
+        self._goal, self._worst, self._finished, self._queries.known = goal, None, None, None
         self._states.clear()
         self._hold(torch.arange(len(goal.labels), device=self.x0.device))
         try:
             yield
         finally:
-            self._goal, self._worst = before
+            self._goal, self._worst, self._queries.known = before
             self._hold(self._held)
 
     @contextmanager
@@ -63,6 +66,26 @@ class Scopes:
             yield
         finally:
             best.beyond = before
+
+    @contextmanager
+    def among(self, chosen: Tensor, start: Tensor | None = None, *, afresh: bool = False) -> Iterator[None]:
+        """Search for the `chosen` `(N,)` of all rows only in the context, which begins as a search does.
+
+        Args:
+            chosen: which rows may be live.
+            start: starting points `(N, …)` in place of the caller's.
+            afresh: whether draws differ from all those outside.
+        """
+        before, best = self._terms, self._queries.best
+        outer = best.chosen
+        terms = before if start is None else replace(before, start=start)
+        self._terms = replace(terms, seed=terms.seed + _AFRESH) if afresh else terms
+        best.chosen = chosen if outer is None else chosen & outer
+        self.restart()
+        try:
+            yield
+        finally:
+            self._terms, best.chosen = before, outer
 
     @contextmanager
     def within(self, eps: Tensor, start: Tensor | None = None) -> Iterator[None]:

@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 
 
 def likeliest(ask: Oracle, count: int) -> Tensor:
-    """Return the `count` likeliest classes at the inputs but the goal's own, the likeliest first, `(n, k)`; fewer where there are none.
+    """Return the `count` likeliest classes but the goal's own, the likeliest first, `(n, k)`; fewer where there are none.
 
-    Equally likely ones stand in the order of their numbers.
+    They are the likeliest at the nearest points known, or at the inputs where nothing is known; equally likely ones in the order of
+    their numbers.
     """
-    others = ask.scores(ask.x0).scatter(1, ask.labels[:, None], -torch.inf)
+    known = ask.known
+    logits = ask.scores(ask.x0) if known is None else known.logits
+    others = logits.scatter(1, ask.labels[:, None], -torch.inf)
     return others.argsort(dim=1, descending=True, stable=True)[:, :-1][:, :count]

@@ -1,0 +1,32 @@
+"""D50."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from epsball.diagnostics.base import Observation, check
+from epsball.diagnostics.outcome import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MANY = 0.1
+"""Of honest networks about one row in twenty is lowered more by search, since gradients have lowered the others all the way."""
+
+
+@check(
+    "D50",
+    "WARN",
+    Outcome,
+    remedy="read the figure as an upper bound that more search would lower, and attack a smooth stand-in of the model: `eb.bpda`",
+)
+def searched(run: Outcome) -> Iterator[Observation]:
+    """Of the samples that stand, at most one in ten may be lowered more by random search than by gradients: they lead nowhere then."""
+    for name, ids in run.searched.items():
+        rows = run.attacks[name]
+        standing = int((~rows.success).sum())
+        if len(ids) > max(1, MANY * standing):
+            yield Observation(
+                f"Random search brought many samples nearer to an error than the gradients that {name} follows",
+                f"{len(ids)} of the {standing} samples that stand; search went on there",
+            )
