@@ -296,4 +296,4 @@ class Threat:
 def replace_eps(threat: Threat, eps: float | Tensor) -> Threat:
     """Return the same threat with another budget."""
     changed = Threat(threat.norm, eps, threat.low, threat.high, threat.levels)
-    return changed._with(_axes=threat._axes)  # noqa: SLF001 of the class beside it
+    return changed._with(_axes=threat._axes, _last=threat._last and LastSides())  # noqa: SLF001 of the class beside it
