@@ -16,14 +16,14 @@ class Live(NamedTuple):
         version: how often it had been changed by then.
         held: the samples asked about.
         rows: whether each is queried, `(n,)`.
-        count: how many are.
+        total: how many are.
     """
 
     alive: Tensor
     version: int
     held: Tensor
     rows: Tensor
-    count: int
+    total: int
 
     @classmethod
     def of(cls, alive: Tensor, held: Tensor, affordable: Tensor | None = None) -> Live:

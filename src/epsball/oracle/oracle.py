@@ -279,7 +279,7 @@ class Oracle(Scopes):
     def _pack(self) -> int:
         """Drop finished rows once they are many; return how many rows are live."""
         known = self._queries.live(self._held)
-        live, count = known.rows, known.count
+        live, count = known.rows, known.total
         if self._states and 0 < count < _PACK_BELOW * len(live):
             for state in self._states:
                 state.pack(live)

@@ -146,7 +146,7 @@ class Queries:
             )
         known = self.live(held)
         live = known.rows if where is None else known.rows & where
-        every = where is None and known.count == len(held)
+        every = where is None and known.total == len(held)
         self._last = _Last(x, version(x), held, goal, live)
         if self._terms.remember:
             self.best.success.index_fill_(0, held if every else held[live], 0)
