@@ -106,6 +106,18 @@ def race(contestants: dict[str, Callable[[], T]], rounds: int) -> Race[T]:
     return Race(seconds, answers)
 
 
+def race_of_seconds(contestants: dict[str, Callable[[], float]], rounds: int) -> Race[float]:
+    """The same for contestants that return their own seconds."""
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for turn in range(rounds + 1):
+        for name in list(contestants) if turn % 2 == 0 else list(reversed(contestants)):
+            gc.collect()
+            gc.disable()
+            seconds[name].append(contestants[name]())
+            gc.enable()
+    return Race({name: each[1:] for name, each in seconds.items()}, {name: each[-1] for name, each in seconds.items()})
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of the table: what was compared with what, the figure, and the figure wanted."""

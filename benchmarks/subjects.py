@@ -19,6 +19,7 @@ from epsball.training.checkpoint import describe
 from epsball.training.fit import fit
 from epsball.training.objectives import standard
 from epsball.training.recipe import Recipe
+from plain_networks import ViT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,6 +120,14 @@ def subject(name: str, rows: int) -> Subject:
         "weights": model.fingerprint(),
     }
     return Subject(name, model.module, model, x[right][:rows], y[right][:rows], origin)
+
+
+def vision_transformer() -> Subject:
+    """A ViT-tiny with random weights on four random images of 224 x 224, for times alone."""
+    torch.manual_seed(0)
+    net = ViT(side=224, patch=16).eval()
+    x, y = torch.rand(4, 3, 224, 224), torch.arange(4)
+    return Subject("vit-tiny", net, eb.wrap(net), x, y, {"data": "random numbers", "rows": len(x)})
 
 
 def correct(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "randomness": ("errors",),
     "units": ("errors",),
     "threat": ("units", "geometry", "errors"),
-    "validation": ("threat", "goal", "errors"),
+    "validation": ("threat", "geometry", "goal", "errors"),
     "oracle": ("oracle", "validation", "models", *GROUND),
     "attacks.parts": ("attacks.parts", "oracle", *GROUND),
 }

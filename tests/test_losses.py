@@ -9,7 +9,7 @@ from torch import Tensor
 
 import epsball as eb
 from epsball.attacks.parts.step_rules import momentum, steepest
-from epsball.losses import Loss, cross_entropy, dlr, margin, sharpened_cross_entropy
+from epsball.losses import Loss, cross_entropy, dlr, margin, sharpened_cross_entropy, value_and_slope
 
 GENERATOR = torch.Generator().manual_seed(0)
 LOGITS = torch.randn(50, 5, generator=GENERATOR, dtype=torch.float64) * 3
@@ -86,3 +86,23 @@ def test_momentum_adds_normalised_gradients() -> None:
     torch.testing.assert_close(second, 1.5 * first)
     nothing, _ = momentum()(torch.zeros(1, 2), None)
     assert bool((nothing == 0).all())
+
+
+@pytest.mark.parametrize("loss", [cross_entropy, sharpened_cross_entropy, margin])
+@pytest.mark.parametrize("targeted", [False, True])
+def test_a_slope_in_closed_form_is_the_gradient_to_the_last_bit(loss: Loss, targeted: bool) -> None:  # noqa: FBT001 - parametrised
+    for table in (LOGITS, 1000 * LOGITS.float(), LOGITS.bfloat16(), LOGITS[:, :2].float()):
+        every = eb.Goal(LABELS % table.shape[1], targeted)
+        clear = every.tied(table).sum(1) == 1
+        goal, logits = every[clear], table[clear]
+        closed = value_and_slope(loss, logits, goal)
+        assert closed is not None
+        assert torch.equal(closed[0], loss(logits, goal))
+        assert torch.equal(closed[1], gradient(loss, logits, goal))
+        assert closed[1].dtype == logits.dtype
+
+
+def test_no_slope_is_written_out_for_ties_and_other_losses() -> None:
+    goal, copies = eb.Goal(torch.tensor([0])), torch.tensor([[1.0, 1.0, 0.0]])
+    assert value_and_slope(cross_entropy, copies, goal) is None
+    assert value_and_slope(dlr, torch.tensor([[1.0, 0.5, 0.0]]), goal) is None

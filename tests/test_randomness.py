@@ -55,3 +55,9 @@ def test_normal_numbers_are_normal() -> None:
     z = Stream(1, torch.arange(50), 2).normal(801)
     assert z.shape == (50, 801)
     assert stats.kstest(z.flatten().numpy(), "norm").pvalue > 1e-4
+
+
+def test_numbers_do_not_depend_on_how_many_are_mixed_together() -> None:
+    stream = Stream(3, torch.arange(50) * 7919, 2)
+    words = (stream.bits(784) >> 41) & (2**23 - 1)
+    assert torch.equal(stream.uniform(784), (words.double() + 0.5) / 2**23)

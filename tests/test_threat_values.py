@@ -144,3 +144,15 @@ def test_what_is_no_threat_is_refused() -> None:
             eb.Threat("l2", 0.1, low, high)
     with pytest.raises(eb.InputError, match="expected one of linf, l2, l1, l0"):
         eb.Threat("l3", 0.1)
+
+
+def test_a_set_around_other_inputs_or_with_another_budget_has_other_sides() -> None:
+    x, far = X.float(), torch.ones(1, 4)
+    threat, fresh = eb.Threat("linf", 0.1).on(x), eb.Threat("linf", 0.1)
+    for centre, eps in ((x, None), (x, 0.2), (x, torch.tensor([0.05])), (x / 2, None), (x, None)):
+        for _ in range(2):
+            assert torch.equal(threat.project(far, centre, eps), fresh.project(far, centre, eps))
+    x.mul_(0.5)
+    assert torch.equal(threat.project(far, x), fresh.project(far, x))
+    tighter = replace_eps(threat, 0.01)
+    assert torch.equal(tighter.project(far, x), eb.Threat("linf", 0.01).project(far, x))

@@ -85,8 +85,12 @@ class Goal:
         A copy of the class ties with it everywhere: it is no class to head for, and no lead over it can be gained.
         """
         logits = logits.detach()
-        own = logits.gather(1, self.labels[:, None])
-        return (logits - own).abs() <= _TIED * unit(logits.dtype) * own.abs()
+        return equal(logits, logits.gather(1, self.labels[:, None]))
+
+
+def equal(logits: Tensor, own: Tensor) -> Tensor:
+    """Return which of the `logits` `(N, K)` are that of the label, `own` `(N, 1)`, but for rounding, `(N, K)`."""
+    return (logits - own).abs() <= _TIED * unit(logits.dtype) * own.abs()
 
 
 def unit(dtype: torch.dtype) -> float:

@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _FIRST = 0xBF58476D1CE4E5B9
 _SECOND = 0x94D049BB133111EB
 _BITS = 23
 """Bits of a uniform number: (k + 1/2) / 2**23 is exact in single precision and never 0 or 1."""
+_CACHED = 2**15
+"""Words that are mixed together on a processor: as many as its cache holds while a dozen operations pass over them."""
 
 
 def _signed(value: int) -> int:
@@ -34,6 +41,15 @@ def _mixed(z: Tensor) -> Tensor:
     return _shifted(z, 31).bitwise_xor_(z)
 
 
+def _mix(z: NDArray[np.uint64]) -> None:
+    """The same on the processor, in place."""
+    other = np.empty_like(z)
+    for bits, factor in ((30, _FIRST), (27, _SECOND), (31, 1)):
+        np.right_shift(z, np.uint64(bits), out=other)
+        z ^= other
+        z *= np.uint64(factor)
+
+
 @dataclass(frozen=True)
 class Stream:
     """One draw for a set of samples.
@@ -50,14 +66,30 @@ class Stream:
 
     def bits(self, n: int) -> Tensor:
         """Return `(N, n)` random 64-bit words: the SplitMix64 stream whose start is a hash of (seed, id, counter)."""
+        start, place = self._counters(n)
+        return _mixed(start[:, None] + place)
+
+    def _counters(self, n: int) -> tuple[Tensor, Tensor]:
+        """Where each row's stream starts `(N,)`, and how far on its n words are."""
         seed = _mixed(torch.tensor(_signed(self.seed + _GOLDEN), device=self.ids.device))
         start = _mixed(_mixed(self.ids * _signed(_GOLDEN) ^ seed) + _signed((self.counter + 1) * _SECOND))
-        place = torch.arange(1, n + 1, device=self.ids.device) * _signed(_GOLDEN)
-        return _mixed(start[:, None] + place)
+        return start, torch.arange(1, n + 1, device=self.ids.device) * _signed(_GOLDEN)
 
     def uniform(self, n: int) -> Tensor:
         """Return `(N, n)` numbers of the open interval (0, 1), in steps of 2**-23, as float64."""
-        return _shifted(self.bits(n), 64 - _BITS).double().add_(0.5).div_(2.0**_BITS)
+        if self.ids.device.type != "cpu":
+            return _shifted(self.bits(n), 64 - _BITS).double().add_(0.5).div_(2.0**_BITS)
+        start, place = (t.numpy().view(np.uint64) for t in self._counters(n))
+        numbers = np.empty((len(start), n))
+        few = max(1, _CACHED // max(1, n))
+        for first in range(0, len(start), few):
+            words = start[first : first + few, None] + place
+            _mix(words)
+            words >>= np.uint64(64 - _BITS)
+            part = numbers[first : first + few]
+            np.add(words, 0.5, out=part)
+            part /= 2.0**_BITS
+        return torch.from_numpy(numbers)
 
     def normal(self, n: int) -> Tensor:
         """Return `(N, n)` standard normal numbers (Box and Muller 1958), as float64."""

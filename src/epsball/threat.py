@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,8 +13,9 @@ from torch import Tensor
 
 from epsball.errors import InputError, brief
 from epsball.geometry import NORMS, Norm
-from epsball.geometry.base import clip, is_half, wide
+from epsball.geometry.base import broadcasts, clip, is_half, largest, rounded_towards, wide
 from epsball.geometry.lattice import Lattice
+from epsball.geometry.sides import LastSides, sides
 from epsball.units import parse_budget, parse_number
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ class Threat:
     levels: int | None = None
     _axes: int = field(default=0, init=False, repr=False, compare=False)
     """Number of axes of the inputs (N, …), once they are known: a limit with as many has a row for each of them."""
+    _last: LastSides | None = field(default=None, init=False, repr=False, compare=False)
+    """The sides around the inputs, once they are known; None for a threat in the user's hands, which keeps nothing alive."""
 
     def __init__(
         self,
@@ -110,12 +114,12 @@ class Threat:
             InputError: limits that fit neither an input nor all of them.
         """
         for name, bound in (("low", self.low), ("high", self.high)):
-            if isinstance(bound, Tensor) and not _broadcasts(bound, x):
+            if isinstance(bound, Tensor) and not broadcasts(bound, x):
                 raise InputError(
                     f"{name} was given with shape {tuple(bound.shape)} for inputs of shape {tuple(x.shape)}; "
                     "expected a number, limits of one input, or limits of each"
                 )
-        return self._with(_axes=x.ndim)
+        return self._with(_axes=x.ndim, _last=LastSides())
 
     def __getitem__(self, index: Tensor | slice) -> Threat:
         """Return the threat of some of the rows."""
@@ -149,6 +153,8 @@ class Threat:
     def _with(self, **changes: Any) -> Threat:
         """The same threat with other values of fields, which are right already."""
         changed = copy.copy(self)
+        if self._last is not None:
+            changes["_last"] = LastSides()
         for name, value in changes.items():
             object.__setattr__(changed, name, value)
         return changed
@@ -171,7 +177,7 @@ class Threat:
     @property
     def bounded(self) -> bool:
         """Whether every budget is finite."""
-        return bool(torch.as_tensor(self.eps).isfinite().all())
+        return bool(self.eps.isfinite().all()) if isinstance(self.eps, Tensor) else math.isfinite(self.eps)
 
     def budget(self, x0: Tensor, eps: float | Tensor | None = None) -> float | Tensor:
         """Return `eps` less the distance that rounding a point in the type of `x0` can add; a number or `(N,)`.
@@ -181,7 +187,7 @@ class Threat:
         eps = self.eps if eps is None else eps
         if self.lattice is not None:
             return eps
-        scale = max(float(torch.as_tensor(bound).abs().max()) for bound in (self.low, self.high))
+        scale = max(largest(self.low), largest(self.high))
         rounding = self.norm.rounding(x0[0].numel()) if len(x0) else 0.0
         loss = 0.0 if is_half(x0) else torch.finfo(x0.dtype).eps * scale * rounding
         wide = torch.float64 if x0.dtype == torch.float64 else torch.float32
@@ -193,7 +199,7 @@ class Threat:
 
     def project(self, x: Tensor, x0: Tensor, eps: float | Tensor | None = None) -> Tensor:
         """Return the nearest point of the set, `(N, ...)`; `eps` replaces the budget."""
-        return self._around(x, x0, self.budget(x0, eps))
+        return self._around(x, x0, eps)
 
     def furthest(self, g: Tensor, x0: Tensor) -> Tensor:
         """Return the point of the set that is best for the linear function g: argmax <g, x>, `(N, ...)`."""
@@ -211,7 +217,7 @@ class Threat:
         if self.lattice is not None:
             x = self.lattice.along(x, self.norm.lmo(g, length, self.low - x, self.high - x), self.norm, length)
             return self.project(x, x0)
-        return self._around(self.norm.lmo(g, length, *box).add_(x), x0, self.budget(x0))
+        return self._around(self.norm.moved(x, g, length, *box), x0)
 
     def cross(self, x: Tensor, w: Tensor, b: Tensor, *, boxed: bool | None = None) -> Tensor:
         """Return x moved the shortest way onto the hyperplane <w, r> + b = 0, `(N, …)`.
@@ -268,32 +274,26 @@ class Threat:
         reach = self.reach(x0.double())
         return reach.minimum(self.width(x0.double()) / 2) if self.norm.name == "linf" else reach
 
-    def _around(self, x: Tensor, x0: Tensor, radius: float | Tensor) -> Tensor:
+    def _around(self, x: Tensor, x0: Tensor, eps: float | Tensor | None = None) -> Tensor:
+        if self.norm.separable and self.lattice is None:
+            find = partial(self._sides, x0, eps)
+            low, high = find() if self._last is None else self._last(x0, eps, find)
+            return self._point(wide(x).clamp(low, high), x0)
+        radius = self.budget(x0, eps)
         return self._point(self.norm.around(wide(x), wide(x0), radius, self.low, self.high), x0, radius)
+
+    def _sides(self, x0: Tensor, eps: float | Tensor | None) -> tuple[Tensor, Tensor]:
+        return sides(wide(x0), self.budget(x0, eps), self.low, self.high)
 
     def _point(self, x: Tensor, x0: Tensor, radius: float | Tensor = math.inf) -> Tensor:
         """Return to the type of x0; a sum such as x0 + (high - x0) may round to more than high and is clipped."""
         if self.lattice is not None:
             return self.lattice.within(x, x0, self.norm, radius)
         x = x if self.norm.separable and x.dtype == x0.dtype else self.clip(x)
-        return _rounded_towards(x0, x) if is_half(x0) else x.to(x0.dtype)
+        return rounded_towards(x0, x) if is_half(x0) else x.to(x0.dtype)
 
 
 def replace_eps(threat: Threat, eps: float | Tensor) -> Threat:
     """Return the same threat with another budget."""
     changed = Threat(threat.norm, eps, threat.low, threat.high, threat.levels)
-    return changed._with(_axes=threat._axes)  # noqa: SLF001 of the class beside it
-
-
-def _broadcasts(bound: Tensor, x: Tensor) -> bool:
-    try:
-        bound.expand_as(x)
-    except RuntimeError:
-        return False
-    return True
-
-
-def _rounded_towards(x0: Tensor, x: Tensor) -> Tensor:
-    """Return `x` in the type of `x0`, no coordinate farther from `x0` than it was."""
-    near = x.to(x0.dtype)
-    return torch.where((near - x0.to(x.dtype)).abs() > (x - x0).abs(), torch.nextafter(near, x0), near)
+    return changed._with(_axes=threat._axes, _last=threat._last and LastSides())  # noqa: SLF001 of the class beside it

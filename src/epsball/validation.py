@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from epsball.errors import InputError, ModelError, brief
+from epsball.geometry.base import between
 from epsball.threat import Threat
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def checked_inputs(x: Tensor, threat: Threat) -> Tensor:
         )
     if x.ndim < _ROWS_OF_FEATURES or x.numel() == 0:
         raise InputError(f"the inputs have shape {tuple(x.shape)}; expected at least one sample, (N, …) with N >= 1")
+    if threat.lattice is None and between(x, threat.low, threat.high):
+        return _own(x)
     if not bool(x.isfinite().all()):
         bad = (~x.isfinite()).flatten(1).any(1)
         raise InputError(
@@ -52,8 +55,12 @@ def checked_inputs(x: Tensor, threat: Threat) -> Tensor:
     return x if threat.lattice is None else threat.lattice.snapped(x)
 
 
+def _own(x: Tensor) -> Tensor:
+    return torch.zeros_like(x).copy_(x) if x.is_inference() else x.detach()
+
+
 def _inside_box(x: Tensor, threat: Threat) -> Tensor:
-    x = torch.zeros_like(x).copy_(x) if x.is_inference() else x.detach()
+    x = _own(x)
     clipped = threat.clip(x)
     if torch.equal(clipped, x):
         return x

@@ -41,20 +41,20 @@ def test_memory_that_runs_out_halves_the_micro_batch_for_good(limit: int) -> Non
 @pytest.mark.parametrize(
     ("rows", "left", "next_one"),
     [
-        *((256, 1000, 256), (256, 255, 224), (256, 100, 96), (256, 64, 64), (256, 33, 32), (256, 32, 32)),
-        *((256, 31, 31), (256, 1, 1), (40, 1000, 32), (8, 20, 8)),
+        *((256, 1000, 256), (256, 513, 192), (256, 300, 160), (256, 257, 160), (256, 256, 256), (256, 140, 140)),
+        *((256, 33, 33), (256, 1, 1), (40, 1000, 40), (8, 20, 8)),
     ],
 )
-def test_convolutions_are_asked_in_multiples_of_32(rows: int, left: int, next_one: int) -> None:
+def test_convolutions_are_asked_about_equal_shares(rows: int, left: int, next_one: int) -> None:
     images = Batching(rows, channels_last=True, block_size=1000)
     assert images.fitting(left) == next_one
     assert replace(images, channels_last=False).fitting(left) == min(rows, left)
 
 
-def test_the_rest_of_a_batch_of_images_is_asked_in_a_batch_of_its_own() -> None:
+def test_no_few_images_are_left_for_a_batch_of_their_own() -> None:
     net, sizes = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten()), []
-    model, x = eb.wrap(net), torch.full((75, 3, 4, 4), 0.5)
+    model, x = eb.wrap(net), torch.full((257, 3, 4, 4), 0.5)
     batching = choose_batching(model, x)
     net.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
-    eb.BIM(steps=1)(model, x, torch.zeros(75).long(), eb.Threat("linf", 0.0), batching=batching)
-    assert sizes[:2] == [64, 11]
+    eb.BIM(steps=1)(model, x, torch.zeros(257).long(), eb.Threat("linf", 0.0), batching=batching)
+    assert sizes[:2] == [160, 97]

@@ -227,7 +227,8 @@ class Attack(ABC):
             )
         call = Call.prepare(self, model, x, y, threat, seed=seed, ids=ids, queries=None, start=start, batching=batching)
         with call.frozen():
-            return torch.cat([self.run(ask) for ask in call.oracles(remember=False)]).detach()
+            ends = [self.run(ask) for ask in call.oracles(remember=False)]
+            return (ends[0] if len(ends) == 1 else torch.cat(ends)).detach()
 
 
 def _search(attack: Attack, ask: Oracle) -> tuple[tuple[Tensor, ...], Mapping[str, Tensor]]:

@@ -51,6 +51,12 @@ def is_half(x: Tensor) -> bool:
     return x.dtype in {torch.float16, torch.bfloat16}
 
 
+def rounded_towards(x0: Tensor, x: Tensor) -> Tensor:
+    """Return `x` in the type of `x0`, no coordinate farther from `x0` than it was."""
+    near = x.to(x0.dtype)
+    return torch.where((near - x0.to(x.dtype)).abs() > (x - x0).abs(), torch.nextafter(near, x0), near)
+
+
 def inner(a: Tensor, b: Tensor) -> Tensor:
     """Return the inner product of every sample, `(N,)`."""
     return (a * b).flatten(1).sum(1)
@@ -68,6 +74,28 @@ def clip(v: Tensor, low: Bound, high: Bound) -> Tensor:
     if isinstance(low, Tensor) or isinstance(high, Tensor):
         return torch.clamp(v, torch.as_tensor(low).to(v), torch.as_tensor(high).to(v))
     return v if low == -math.inf and high == math.inf else v.clamp(low, high)
+
+
+def broadcasts(bound: Tensor, x: Tensor) -> bool:
+    """Whether a limit fits inputs `(N, …)`, each or all of them."""
+    try:
+        bound.expand_as(x)
+    except RuntimeError:
+        return False
+    return True
+
+
+def largest(bound: Bound) -> float:
+    """Return the largest absolute value of a limit."""
+    return float(bound.abs().max()) if isinstance(bound, Tensor) else abs(float(bound))
+
+
+def between(v: Tensor, low: Bound, high: Bound) -> bool:
+    """Whether all of `v` is known to lie in [low, high], from its smallest and largest number in one pass; NaN would be both."""
+    if isinstance(low, Tensor) or isinstance(high, Tensor) or is_half(v):
+        return False
+    least, most = v.detach().aminmax()
+    return low <= least.item() and most.item() <= high
 
 
 def unbounded(low: Bound, high: Bound) -> bool:
@@ -97,6 +125,10 @@ class Norm(ABC):
     @abstractmethod
     def lmo(self, g: Tensor, radius: Radius, low: Bound = -math.inf, high: Bound = math.inf) -> Tensor:
         """Linear maximisation oracle: argmax <g, d> over S, `(N, ...)`."""
+
+    def moved(self, x: Tensor, g: Tensor, radius: Radius, low: Bound = -math.inf, high: Bound = math.inf) -> Tensor:
+        """Return x moved by the `lmo`'s answer, a new tensor `(N, ...)`."""
+        return self.lmo(g, radius, low, high).add_(x)
 
     @abstractmethod
     def project(self, v: Tensor, radius: Radius, low: Bound = -math.inf, high: Bound = math.inf) -> Tensor:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from epsball.geometry.base import Bound, Draw, Norm, Radius, clip, per_row, rescaled, room, rows
+from epsball.geometry.base import Bound, Draw, Norm, Radius, clip, per_row, rescaled, room, rows, unbounded
 from epsball.geometry.level import filled, water_level
+from epsball.geometry.sides import sides
 
 
 def _finite(radius: Radius, like: Tensor) -> Tensor:
@@ -33,20 +34,23 @@ class Linf(Norm):
     def lmo(self, g: Tensor, radius: Radius, low: Bound = -math.inf, high: Bound = math.inf) -> Tensor:
         return clip(g.sign().mul_(_finite(radius, g)), low, high)
 
+    def moved(self, x: Tensor, g: Tensor, radius: Radius, low: Bound = -math.inf, high: Bound = math.inf) -> Tensor:
+        if isinstance(radius, Tensor) or not unbounded(low, high) or x.dtype != g.dtype:
+            return super().moved(x, g, radius, low, high)
+        return torch.add(x, g.sign(), alpha=min(radius, torch.finfo(g.dtype).max))
+
     def project(self, v: Tensor, radius: Radius, low: Bound = -math.inf, high: Bound = math.inf) -> Tensor:
         r = rows(radius, v)
         return clip(v.minimum(r).maximum(-r), low, high)
 
     def around(self, x: Tensor, x0: Tensor, radius: Radius, low: Bound, high: Bound) -> Tensor:
-        r = rows(radius, x)
-        near = (x0 + r).clamp_(max=(x0 - r).clamp_(min=x))
-        return clip(near, low, high) if isinstance(low, Tensor) or isinstance(high, Tensor) else near.clamp_(low, high)
+        return x.clamp(*sides(x0, radius, low, high))
 
     def sample(
         self, like: Tensor, radius: Radius, draw: Draw, low: Bound = -math.inf, high: Bound = math.inf
     ) -> Tensor:
         unit = draw.uniform(like[0].numel()).to(like.dtype).reshape(like.shape)
-        return clip((2 * unit - 1) * rows(radius, like), low, high)
+        return clip((2 * unit).sub_(1).mul_(rows(radius, like)), low, high)
 
     def to_hyperplane(self, w: Tensor, b: Tensor) -> Tensor:
         return rescaled(w, b, self.lmo, self.dual(w))

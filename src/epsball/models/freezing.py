@@ -18,13 +18,27 @@ if TYPE_CHECKING:
 _KERNEL = 4
 
 
-def is_frozen(networks: Iterable[nn.Module]) -> bool:
-    """Return whether there is nothing to freeze, as inside an attack; called before every forward pass, so it must cost little."""
-    return not any(
-        any(getattr(part, "training", False) for part in network.modules())
-        or any(weight.requires_grad for weight in network.parameters())
-        for network in networks
-    )
+class Watched:
+    """The parts and weights of some networks, listed once.
+
+    Args:
+        networks: whose.
+    """
+
+    def __init__(self, networks: Iterable[nn.Module]) -> None:
+        self.parts: list[nn.Module] = parts_of(networks)
+        self.weights: list[nn.Parameter] = weights_of(self.parts)
+
+    def frozen(self) -> bool:
+        """Return whether there is nothing to freeze, as inside an attack; asked before every forward pass, so it must cost little."""
+        return not any(getattr(part, "training", False) for part in self.parts) and not any(
+            weight.requires_grad for weight in self.weights
+        )
+
+
+def weights_of(parts: Iterable[nn.Module]) -> list[nn.Parameter]:
+    """Return every parameter of some modules once, those of their submodules left out."""
+    return list({id(weight): weight for part in parts for weight in part.parameters(recurse=False)}.values())
 
 
 @contextmanager
@@ -44,7 +58,7 @@ def frozen(networks: Iterable[nn.Module]) -> Iterator[None]:
                 "expected a network that is ready: pass one batch through it first, net(x[:2])"
             )
     parts = parts_of(networks)
-    weights = list({id(weight): weight for part in parts for weight in part.parameters(recurse=False)}.values())
+    weights = weights_of(parts)
     with held(parts, PartBefore), held(weights, WeightBefore):
         with GUARD:
             for network in networks:

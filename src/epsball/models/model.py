@@ -69,6 +69,10 @@ class Model:
         return tuple(contents(self.net).modules.values())
 
     @functools.cached_property
+    def _watched(self) -> freezing.Watched:
+        return freezing.Watched(self.modules)
+
+    @functools.cached_property
     def decided(self) -> dict[Hashable, bool]:
         """What was tried once and is remembered, such as whether the network takes images of some shape in channels-last order."""
         return {}
@@ -82,7 +86,7 @@ class Model:
             InputError: a mean or standard deviation that does not fit `x`.
             ModelError: the network raised, or returned something that is no table of logits.
         """
-        if threading.get_ident() in self._holders and freezing.is_frozen(self.modules):
+        if self._is_frozen():
             return self.as_it_is(x)
         with freezing.frozen(self.modules):
             return self.as_it_is(x)
@@ -109,15 +113,21 @@ class Model:
         Restored, also after an exception: the mode of every submodule, `requires_grad`, buffers, and PyTorch's global random state.
         Other threads that ask for the same networks wait until the context ends.
         """
-        self.__dict__.pop("modules", None)
         with ExitStack() as undo:
-            undo.enter_context(freezing.alone(self.modules))
-            undo.enter_context(self._held_by_this_thread())
-            undo.enter_context(freezing.random_state())
-            undo.enter_context(freezing.frozen(self.modules))
+            if not self._is_frozen():  # else a context around this one gives everything back
+                self.__dict__.pop("modules", None)
+                self.__dict__.pop("_watched", None)
+                undo.enter_context(freezing.alone(self.modules))
+                undo.enter_context(self._held_by_this_thread())
+                undo.enter_context(freezing.random_state())
+                undo.enter_context(freezing.frozen(self.modules))
             if channels_last and self.module is not None:
                 undo.enter_context(freezing.channels_last(self.module))
             yield
+
+    def _is_frozen(self) -> bool:
+        """Whether this thread is within `frozen`, and the networks have stayed as they were put there."""
+        return threading.get_ident() in self._holders and self._watched.frozen()
 
     @contextmanager
     def _held_by_this_thread(self) -> Iterator[None]:

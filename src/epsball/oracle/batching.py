@@ -43,9 +43,15 @@ class Batching:
     tiles: bool = False
 
     def fitting(self, left: int) -> int:
-        """Return how many of the rows that are left go next: convolutions prepare anew for every size, so sizes are few."""
-        size = min(self.batch_size, left)
-        return size - size % _GRAIN if self.channels_last and size > _GRAIN else size
+        """Return how many of the rows that are left go next.
+
+        Convolutions are asked about equal shares, for a few rows take far more than theirs of the time; as they prepare anew for every
+        size, all shares but the last are multiples of 32.
+        """
+        if not self.channels_last or left <= self.batch_size:
+            return min(self.batch_size, left)
+        shares = -(-left // self.batch_size)
+        return min(self.batch_size, -(-left // (shares * _GRAIN)) * _GRAIN)
 
     def record(self) -> dict[str, int | bool]:
         """Return the batching as it is written into a run."""

@@ -32,7 +32,6 @@ class Local:
         x: the inputs `(n, …)`, of which gradients are taken.
         logits: the model's answers `(n, K)`.
         goal: of these rows.
-        gradients: how many were taken for each row, counted here, `(n,)`.
         again: answers the same inputs once more, for networks whose backward pass can run only once.
         movable: which features may change, `(n, …)`; the gradient is 0 at the others. None for all of them.
     """
@@ -42,17 +41,17 @@ class Local:
         x: Tensor,
         logits: Tensor,
         goal: Goal,
-        gradients: Tensor,
         again: Callable[[], Tensor],
         movable: Tensor | None = None,
     ) -> None:
         self.x = x
         self.logits = logits
         self.goal = goal
-        self._gradients = gradients
         self._again = again
         self._movable = movable
         self._used = False
+        self.gradients: Tensor | int = 0
+        """How many gradients were taken, of each row where they differ, `(n,)`."""
         self.undefined: Tensor | None = None
         """How many entries of each row's gradients were NaN or infinite, `(n,)`; None where all were numbers."""
 
@@ -69,27 +68,35 @@ class Local:
         Raises:
             ModelError: the network cannot be differentiated, with PyTorch's reason and a remedy.
         """
-        gradient = self._gradient(values, retain=again) if values.requires_grad else None
+        return self._checked(self._gradient(values.sum(), None, retain=again) if values.requires_grad else None, needed)
+
+    def pulled(self, slope: Tensor) -> Tensor:
+        """Return the gradient to the inputs `(n, …)` of what has the gradient `slope` `(n, K)` to the logits; as `gradient` does."""
+        return self._checked(
+            self._gradient(self.logits, slope, retain=False) if self.logits.requires_grad else None, None
+        )
+
+    def _checked(self, gradient: Tensor | None, needed: Tensor | None) -> Tensor:
         if gradient is None:
             raise ModelError(
                 "the model's answer cannot be differentiated with respect to its input (no_grad, detach, NumPy or argmax inside); "
                 "remove that, or use an attack that needs scores or labels only"
             )
-        self._gradients += 1 if needed is None else needed
+        self.gradients = self.gradients + (1 if needed is None else needed.long())
         if self._movable is not None:
             gradient = gradient.masked_fill(~self._movable, 0)
         return gradient if math.isfinite(gradient.sum().item()) else self._defined(gradient, needed)
 
-    def _gradient(self, values: Tensor, *, retain: bool) -> Tensor | None:
+    def _gradient(self, answer: Tensor, slope: Tensor | None, *, retain: bool) -> Tensor | None:
         try:
-            gradient = torch.autograd.grad(values.sum(), self.x, retain_graph=retain, allow_unused=True)[0]
+            gradient = torch.autograd.grad(answer, self.x, slope, retain_graph=retain, allow_unused=True)[0]
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             if is_out_of_memory(error):
                 raise
             if retain or self._used:
-                return self._afresh(values, error)
+                return self._afresh(answer, slope, error)
             raise gradient_failure(error) from error
         self._used = True
         return gradient
@@ -100,10 +107,11 @@ class Local:
         self.undefined = missing if self.undefined is None else self.undefined + missing
         return gradient.where(finite, torch.zeros_like(gradient))
 
-    def _afresh(self, values: Tensor, reason: BaseException) -> Tensor | None:
+    def _afresh(self, answer: Tensor, slope: Tensor | None, reason: BaseException) -> Tensor | None:
         """The same through another forward pass: what was compiled frees its memory in the backward pass, which runs once."""
         try:
-            slope = torch.autograd.grad(values.sum(), self.logits, retain_graph=True)[0]
+            if slope is None:
+                slope = torch.autograd.grad(answer, self.logits, retain_graph=True)[0]
             return torch.autograd.grad(self._again(), self.x, slope, allow_unused=True)[0]
         except KeyboardInterrupt:
             raise
@@ -134,8 +142,10 @@ def forward(
         yield leaf, answer(), answer
 
 
-def precision(x: Tensor, *, bfloat16: bool) -> torch.autocast:
+def precision(x: Tensor, *, bfloat16: bool) -> AbstractContextManager[object]:
     """Return the context in which a model is queried at `x`; float64 is never lowered."""
+    if not bfloat16 and not torch.is_autocast_enabled(x.device.type):
+        return nullcontext()  # a context that changes nothing costs as much as some layers of a small network
     return torch.autocast(x.device.type, torch.bfloat16, enabled=bfloat16 and x.dtype == torch.float32)
 
 

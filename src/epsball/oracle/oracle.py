@@ -83,7 +83,7 @@ class Oracle(Scopes):
     @property
     def live(self) -> Tensor:
         """Whether a row is still queried, `(n,)`."""
-        return self._queries.live(self._held)
+        return self._queries.live(self._held).rows
 
     @property
     def success(self) -> Tensor:
@@ -260,8 +260,8 @@ class Oracle(Scopes):
 
         Where nothing was found, these are the inputs and infinity.
         """
-        queries = self._queries
-        return queries.best.x, queries.best.distance, queries.queries, queries.gradients, queries.undefined
+        best, counts = self._queries.best, self._queries.counts
+        return best.x, best.distance, counts.queries, counts.gradients, counts.undefined
 
     def _lead(self, x: Tensor) -> int:
         return 1 + x.ndim - self.x0.ndim
@@ -282,8 +282,8 @@ class Oracle(Scopes):
 
     def _pack(self) -> int:
         """Drop finished rows once they are many; return how many rows are live."""
-        live = self.live
-        count = int(live.sum())
+        known = self._queries.live(self._held)
+        live, count = known.rows, known.total
         if self._states and 0 < count < _PACK_BELOW * len(live):
             for state in self._states:
                 state.pack(live)

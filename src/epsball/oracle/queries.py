@@ -9,7 +9,9 @@ from torch import Tensor
 
 from epsball.errors import InputError
 from epsball.oracle.best import Best
+from epsball.oracle.counts import Counts
 from epsball.oracle.forward import Local, forward
+from epsball.oracle.live import Live, version
 from epsball.validation import checked_logits, finite_logits
 
 if TYPE_CHECKING:
@@ -50,17 +52,19 @@ class Queries:
         self._batches, self._terms = batches, terms
         self._movable = threat.movable(x0)
         self.best: Best = Best(x0, threat, minimise=terms.minimise)
-        self.queries: Tensor = torch.zeros(len(x0), dtype=torch.int64, device=x0.device)
-        self.gradients: Tensor = torch.zeros_like(self.queries)
-        self.undefined: Tensor = torch.zeros_like(self.queries)
+        self.counts: Counts = Counts(len(x0), x0.device, terms)
         self.classes: int = 0
         self.known: Known | None = None
         self._last: _Last | None = None
+        self._live: Live | None = None
 
-    def live(self, held: Tensor) -> Tensor:
-        """Whether each held row is still queried: its search goes on and its budget of queries is not spent."""
-        alive = self.best.alive if len(held) == len(self.queries) else self.best.alive[held]
-        return alive & self._affords(self.queries[held])
+    def live(self, held: Tensor) -> Live:
+        """Which held rows are still queried: their search goes on and their budget of queries is not spent."""
+        if self._terms.queries is not None:
+            return Live.of(self.best.alive, held, self._affords(self.counts.queries[held]))
+        if self._live is None or not self._live.still(self.best.alive, held):
+            self._live = Live.of(self.best.alive, held)
+        return self._live
 
     def _affords(self, spent: Tensor, points: Tensor | int = 1) -> Tensor:
         """Whether the budget allows so many more points of samples that have `spent` queries, `(k,)`."""
@@ -90,7 +94,7 @@ class Queries:
         undecided = best.undecided()
         if not len(undecided):
             return
-        affordable = self._affords(self.queries[undecided])
+        affordable = self._affords(self.counts.queries[undecided])
         again = undecided[affordable]
 
         def one(at: Tensor | slice) -> tuple[Tensor, ...]:
@@ -139,12 +143,16 @@ class Queries:
                 f"the attack asked about {len(x)} rows and holds {len(held)}; hand every row tensor to ask.keep, "
                 "so that finished rows are dropped from all of them alike"
             )
-        live = self.live(held)
-        live = live if where is None else live & where
-        self._last = _Last(x, _version(x), held, goal, live)
-        self.best.success.index_fill_(0, held[live], 0)
+        known = self.live(held)
+        live = known.rows if where is None else known.rows & where
+        every = where is None and known.total == len(held)
+        self._last = _Last(x, version(x), held, goal, live)
+        if self._terms.remember:
+            self.best.success.index_fill_(0, held if every else held[live], 0)
         if x.ndim == self.best.x0.ndim:
-            return self._sweep(x, held, goal, answer, row_tensors, live, 1, into, differentiate=differentiate)
+            return self._sweep(
+                x, held, goal, answer, row_tensors, None if every else live, 1, into, differentiate=differentiate
+            )
         m = x.shape[1]
         spread = torch.arange(len(x), device=x.device).repeat_interleave(m)
         flat = None if into is None else tuple(t.flatten(0, 1) for t in into)
@@ -172,7 +180,7 @@ class Queries:
             if self._terms.queries is None:
                 allowed = torch.full_like(done, m)
             else:
-                left = (self._terms.queries - self.queries[held]) // self._terms.price(self.model.cost)
+                left = (self._terms.queries - self.counts.queries[held]) // self._terms.price(self.model.cost)
                 allowed = torch.where(left > 1, left // 2, left)
             until = (done + allowed).clamp_max(m)
             wanted = live[:, None] & (place >= done[:, None]) & (place < until[:, None])
@@ -188,17 +196,19 @@ class Queries:
         goal: Goal,
         answer: Answer | None,
         row_tensors: tuple[Tensor, ...],
-        wanted: Tensor,
+        wanted: Tensor | None,
         m: int,
         into: tuple[Tensor, ...] | None,
         *,
         differentiate: bool,
     ) -> tuple[Tensor, ...]:
-        """Ask about all points `x` `(n m, …)` that are `wanted`, micro-batch by micro-batch."""
-        places = None if bool(wanted.all()) else wanted.nonzero().squeeze(1)
+        """Ask about all points `x` `(n m, …)` that are `wanted`, every one of them when None, micro-batch by micro-batch."""
+        places = None if wanted is None or bool(wanted.all()) else wanted.nonzero().squeeze(1)
         everything = places is None and m == 1 and len(held) == len(self.best.x0)
 
         def one(at: Tensor | slice) -> tuple[Tensor, ...]:
+            if everything and at == slice(0, len(x)):
+                return self._pass(x, at, goal, answer, row_tensors, m, differentiate=differentiate)
             samples = at if everything else held[at]
             rows = tuple(t[at] for t in row_tensors)
             return self._pass(x[at], samples, goal[at], answer, rows, m, differentiate=differentiate)
@@ -217,22 +227,15 @@ class Queries:
         differentiate: bool,
     ) -> tuple[Tensor, ...]:
         """One micro-batch through the model."""
-        gradients = torch.zeros(len(x) if differentiate else 0, dtype=torch.int64, device=x.device)
         with forward(self.model, x, self._batches.batching, differentiate=differentiate) as passed:
             leaf, logits, again = passed
             self._check(x, logits.detach(), samples, goal)
             movable = None if self._movable is None else self._movable[samples]
-            local = Local(leaf, logits, goal, gradients, again, movable)
+            local = Local(leaf, logits, goal, again, movable)
             reply = answer(local, *row_tensors) if answer is not None else ()
         logits = logits.detach()
-        cost = self.model.cost
-        forwarded, gradients = cost.differentiated if differentiate else cost.forward, cost.backward * gradients
-        _add(self.queries, samples, torch.full((), forwarded, dtype=torch.int64, device=x.device))
-        if differentiate:
-            _add(self.gradients, samples, gradients)
-        self._tell(forwarded * len(x), gradients)
-        if local.undefined is not None:
-            _add(self.undefined, samples, cost.backward * local.undefined)
+        if self._terms.remember:
+            self.counts.add(samples, len(x), local, self.model.cost, self.best.alive, differentiate=differentiate)
         sure = not (differentiate and self._batches.batching.bfloat16)
         if not self._terms.remember:
             return tuple(t.detach() for t in reply) if answer is not None else (goal.met(logits),)
@@ -240,12 +243,6 @@ class Queries:
         if answer is not None:
             return tuple(t.detach() for t in reply)
         return (torch.zeros(len(x), dtype=torch.bool, device=x.device).index_fill_(0, successes, 1),)
-
-    def _tell(self, queries: int, gradients: Tensor) -> None:
-        if self._terms.tick is not None:
-            spent = (self.queries + self.gradients)[self.best.alive]
-            coming = (self._terms.expected_passes - spent).clamp_min(0).sum().item()
-            self._terms.tick(queries + int(gradients.sum()), coming)
 
     def _remembered(
         self, x: Tensor, samples: Tensor | slice, goal: Goal, logits: Tensor, m: int, *, sure: bool
@@ -258,12 +255,12 @@ class Queries:
             self.known.update(x, samples, goal, logits)
         recorded = self.best.record(x, samples, goal, logits, sure=sure, distinct=m == 1)
         if recorded is None:
-            return self.queries[:0]
+            return self.counts.queries[:0]
         if recorded.unsure is None or recorded.x is None:
             return recorded.successes
         again, points = recorded.unsure, recorded.x
         rows = torch.arange(samples.start, samples.stop, device=x.device) if isinstance(samples, slice) else samples
-        affordable = self.live(rows[again]) if m == 1 else self._first_affordable(rows[again])
+        affordable = self.live(rows[again]).rows if m == 1 else self._first_affordable(rows[again])
         again, points = again[affordable], points[affordable]
         if not len(again):
             return recorded.successes
@@ -273,7 +270,7 @@ class Queries:
     def _first_affordable(self, samples: Tensor) -> Tensor:
         """Which of several points a sample `(k,)` its budget still allows, in their order."""
         earlier = (samples[:, None] == samples[None, :]).tril(-1).sum(1)
-        return self._affords(self.queries[samples], earlier + 1)
+        return self._affords(self.counts.queries[samples], earlier + 1)
 
     def _check(self, x: Tensor, logits: Tensor, samples: Tensor | slice, goal: Goal) -> None:
         finite_logits(logits, self._terms.ids, samples, x)
@@ -286,18 +283,5 @@ def _decision(local: Local) -> tuple[Tensor, ...]:
     return (local.goal.met(local.logits),)
 
 
-def _add(counts: Tensor, samples: Tensor | slice, more: Tensor) -> None:
-    """Add to the counts of samples that may be named several times."""
-    if isinstance(samples, slice):
-        counts[samples] += more
-    else:
-        counts.index_add_(0, samples, more.expand(len(samples)))
-
-
-def _version(x: Tensor) -> int:
-    """How often a tensor has been changed in place; PyTorch's count has no public name."""
-    return x._version  # noqa: SLF001
-
-
 def _changed(last: _Last) -> bool:
-    return _version(last.x) != last.version
+    return version(last.x) != last.version

@@ -1,0 +1,63 @@
+"""What every sample has cost so far, in rows forwarded and gradients taken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from epsball.models.cost import Cost
+    from epsball.oracle.forward import Local
+    from epsball.oracle.terms import Terms
+
+
+class Counts:
+    """Queries, gradients and undefined entries of these, `(N,)` each.
+
+    Args:
+        n: samples.
+        device: where the counts are kept.
+        terms: the attack's terms.
+    """
+
+    def __init__(self, n: int, device: torch.device, terms: Terms) -> None:
+        self._terms = terms
+        self.queries: Tensor = torch.zeros(n, dtype=torch.int64, device=device)
+        self.gradients: Tensor = torch.zeros_like(self.queries)
+        self.undefined: Tensor = torch.zeros_like(self.queries)
+
+    def add(
+        self, samples: Tensor | slice, n: int, local: Local, cost: Cost, alive: Tensor, *, differentiate: bool
+    ) -> None:
+        """Add what a pass of `n` points cost their `samples` `(n,)`, and tell the caller.
+
+        Args:
+            samples: whose points they were.
+            n: how many points there were.
+            local: what was asked there.
+            cost: of one row.
+            alive: whose search goes on, `(N,)`.
+            differentiate: whether gradients could be asked for.
+        """
+        forwarded = cost.differentiated if differentiate else cost.forward
+        gradients = cost.backward * local.gradients
+        _add(self.queries, samples, forwarded)
+        _add(self.gradients, samples, gradients)
+        if local.undefined is not None:
+            _add(self.undefined, samples, cost.backward * local.undefined)
+        if self._terms.tick is not None:
+            spent = (self.queries + self.gradients)[alive]
+            coming = (self._terms.expected_passes - spent).clamp_min(0).sum().item()
+            taken = int(gradients.sum()) if isinstance(gradients, Tensor) else gradients * n
+            self._terms.tick(forwarded * n + taken, coming)
+
+
+def _add(counts: Tensor, samples: Tensor | slice, more: Tensor | int) -> None:
+    """Add to the counts of samples that may be named several times."""
+    if isinstance(samples, slice):
+        counts[samples] += more
+    elif isinstance(more, Tensor) or more:
+        more = torch.as_tensor(more, dtype=counts.dtype, device=counts.device)
+        counts.index_add_(0, samples, more.expand(len(samples)))
