@@ -178,7 +178,7 @@ def verdict(
     }
     if contest.queries is not None and contest.eps is not None and queries is not None:
         result["queries"] = queries.sort().values[(len(queries) - 1) // 2].item()
-    if "FGSM" in contest.key:
+    if "FGSM" in contest.key and contest.eps is not None:
         threat = eb.Threat(norm, eps=contest.eps)
         whole = contest.own().maximise(rows.model, rows.x, rows.y, threat, seed=0) if own else x
         with torch.no_grad():

@@ -129,9 +129,9 @@ def supply_missing() -> Any:
         plots.__spec__ = ModuleSpec("visdom", None)
         vars(plots)["Visdom"] = object
         sys.modules["visdom"] = plots
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call] # PyTorch does not annotate it
     for name in ("nms", "qnms"):
-        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call] # as above
     return library
 
 

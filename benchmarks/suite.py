@@ -33,9 +33,9 @@ BUDGETS = tuple(round(10 * 2 ** (step / 2)) for step in range(21))
 HEAD = """# `standard` beside `autoattack`
 
 Written by `make bench ARGS=suite`. Robust accuracy over {rows} test images, passes and seconds of whole evaluations, medians over the
-seeds. *Above* counts the seeds of `standard` whose accuracy is above the median of `autoattack`, and by how many samples.
+seeds. *Above*: by how many samples a seed of ours lies above the median of theirs.
 
-| network | ours, each seed | AutoAttack, each seed | above | passes, ours | AutoAttack's | ratio | seconds, ours | AutoAttack's | ratio |
+| network | ours | AutoAttack | above | passes, ours | theirs | ratio | seconds, ours | theirs | ratio |
 | --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"""
 
 

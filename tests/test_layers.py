@@ -37,7 +37,9 @@ MAY_IMPORT = {
 """All that the modules under the attacks import of their own package."""
 
 ATTACK_MAY_IMPORT = ("attacks.base", "attacks.parts", "oracle", "validation", *GROUND)
-ENSEMBLES = tuple(f"attacks.{name}" for name in ("base", "call", "combine", "minimum_norm", "registry", "suites"))
+ENSEMBLES = tuple(
+    f"attacks.{name}" for name in ("base", "call", "cascade", "combine", "minimum_norm", "registry", "suites")
+)
 ONLY_TORCH = ("geometry", "goal", "losses")
 NO_TORCH = ("record", "report")
 NEVER = {

@@ -12,6 +12,7 @@ import epsball as eb
 from contract.problems import SmallNet, digits
 from epsball import losses
 from epsball.attacks import Cascade, Sampled, Stage
+from epsball.oracle.access import Access
 from recording import Recorder
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Spy(eb.attacks.Attack):
     """Remembers where it began and which rows were live, and asks about the far corner of the ball."""
 
     accepts_start = True
-    access = eb.attacks.base.Access.SCORES
+    access = Access.SCORES
 
     def run(self, ask: Oracle) -> Tensor:
         seen.append((ask.start().clone(), ask.live.clone()))

@@ -38,7 +38,7 @@ def found(**changes: Tensor) -> Found:
     made = Found(
         moved, distance.isfinite(), distance, distance / 0.5, queries, gradients, undefined=torch.zeros(4).long()
     )
-    return replace(made, **changes)
+    return replace(made, **changes)  # type: ignore[arg-type] # tensors alone are changed
 
 
 def checked(claim: Found, threat: eb.Threat = THREAT) -> Checked:

@@ -51,7 +51,7 @@ class Found:
     queries: Tensor
     gradients: Tensor
     undefined: Tensor
-    notes: Mapping[str, Tensor] = field(default_factory=dict)
+    notes: Mapping[str, Tensor] = field(default_factory=dict, kw_only=True)
 
     @property
     def blind(self) -> Tensor:

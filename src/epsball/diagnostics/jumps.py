@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -79,8 +80,9 @@ class _Paths:
 
     def at(self, part: Tensor) -> Tensor:
         """Points `(p m, …)` at m places of each, `(p, m)`."""
-        spread = part.unflatten(1, (-1, *[1] * (self.start.ndim - 1))).to(self.start)
-        return (self.start[:, None] + spread * (self.end - self.start)[:, None]).flatten(0, 1)
+        spread = part.reshape(*part.shape, *[1] * (self.start.ndim - 1)).to(self.start)
+        points: Tensor = (self.start[:, None] + spread * (self.end - self.start)[:, None]).flatten(0, 1)
+        return points
 
     def cuts(self) -> Tensor:
         """The limits of the parts, `(p, PARTS + 1)`."""
@@ -111,7 +113,8 @@ def _paths(given: Preflight) -> _Paths | None:
 def _logits(given: Preflight, paths: _Paths, part: Tensor) -> Tensor:
     """Logits `(p, m, K)` at m places of each path."""
     with torch.no_grad():
-        return given.model(given.threat.clip(paths.at(part))).double().unflatten(0, part.shape)
+        logits = given.model(given.threat.clip(paths.at(part))).double()
+    return logits.reshape(*part.shape, -1)
 
 
 def _left_over(given: Preflight, paths: _Paths) -> tuple[float, Tensor]:
@@ -135,7 +138,7 @@ def _least_times(given: Preflight, paths: _Paths) -> Tensor | None:
         changes = (lead[:, 1:] - lead[:, :-1]).abs()
         paths = paths.part(changes.argmax(1))
         middle = given.threat.clip(paths.at((paths.low + paths.high)[:, None] / 2))
-        slope = given.slopes(middle, lambda logits, on=paths: [_lead(logits[:, None], on).sum()])[0]
+        slope = given.slopes(middle, partial(_summed_lead, paths=paths))[0]
         if slope is None:
             return None
         along = (slope.double() * (paths.end - paths.start).double()).flatten(1).sum(1) * (paths.high - paths.low)
@@ -150,3 +153,7 @@ def _lead(logits: Tensor, paths: _Paths) -> Tensor:
     """Of the class where a path starts over that where it ends, `(p, m)`."""
     here, there = (which[:, None, None].expand(-1, logits.shape[1], 1) for which in (paths.here, paths.there))
     return (logits.gather(2, here) - logits.gather(2, there)).double()[:, :, 0]
+
+
+def _summed_lead(logits: Tensor, paths: _Paths) -> list[Tensor]:
+    return [_lead(logits[:, None], paths).sum()]

@@ -69,7 +69,8 @@ def missing_findings_of_model(
     if _of_another_version(plan) or any(finding.id == "D02" for finding in recorded):
         return
     low, high = (torch.tensor(bound, dtype=torch.float64).to(x) for bound in (plan.threat.low, plan.threat.high))
-    threat = Threat(plan.threat.norm, float(plan.threat.eps), *(float(b) if not b.ndim else b for b in (low, high)))
+    bounds = [float(bound) if not bound.ndim else bound for bound in (low, high)]
+    threat = Threat(plan.threat.norm, float(plan.threat.eps), low=bounds[0], high=bounds[1])
     y = torch.from_numpy(label).to(x.device)
     context = diagnostics.Preflight(
         model, x, y, clean, plan.data.classes, threat, plan.batching.batch_size, plan.data.names
