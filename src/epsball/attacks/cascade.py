@@ -26,7 +26,7 @@ _WORTH = 0.02
 _IMAGE_DIMENSIONS = 4
 _FEW, _VERY_FEW = 0.1, 0.01
 """Shares of the standing rows that stages for near ones, and those where search pays, are usually run on."""
-_STILL_WORTH = 0.005
+_STILL_WORTH = 0.001
 """The same for what search has brought lately."""
 _FADES = 0.5
 """What a gain still counts after each further stage of search."""

@@ -68,7 +68,7 @@ def _cascade() -> Attack:
         *_searched(30),
     )
     rounds = [stage for near in (0.15, 0.1, 0.1, 0.05, 0.05, 0.05) for stage in (*_round(near), *_masked())]
-    return attacks.Cascade(*base, *rounds, Stage(_ascent(100, diversify=4), 0.05))
+    return attacks.Cascade(*base, *_long(0.3), *rounds, Stage(_ascent(100, diversify=4), 0.05))
 
 
 def _round(near: float) -> tuple[Stage, ...]:
@@ -79,6 +79,16 @@ def _round(near: float) -> tuple[Stage, ...]:
         Stage(attacks.MultiTargeted(steps=10, classes=2), near),
         Stage(attacks.Within(attacks.FMN(steps=20)), near),
         Stage(_ascent(20, random_start=True), near),
+    )
+
+
+def _long(near: float) -> tuple[Stage, ...]:
+    """Ascents whose steps shorten only when they stop paying, towards three classes too."""
+    return (
+        Stage(attacks.APGD(steps=40), near),
+        Stage(attacks.L1APGD(steps=40), near),
+        Stage(attacks.TargetedAPGD(steps=25, classes=3), near),
+        Stage(attacks.TargetedL1APGD(steps=25, targets=3), near),
     )
 
 
@@ -94,7 +104,7 @@ def _searched(steps: int, near: float = math.inf, *, searched: bool = False) -> 
 def _masked() -> tuple[Stage, ...]:
     """More search where it pays, and long ascents by large steps, which masked gradients stop less."""
     return (
-        *_searched(100, searched=True) * 3,
+        *_searched(100, searched=True) * 5,
         Stage(attacks.APGD(steps=50), searched=True),
         Stage(attacks.L1APGD(steps=50), searched=True),
         Stage(_ascent(50, first=2.0, random_start=True), searched=True),
