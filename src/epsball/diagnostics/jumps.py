@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -79,7 +80,7 @@ class _Paths:
 
     def at(self, part: Tensor) -> Tensor:
         """Points `(p m, …)` at m places of each, `(p, m)`."""
-        spread = part.unflatten(1, (-1, *[1] * (self.start.ndim - 1))).to(self.start)
+        spread = part.reshape(*part.shape, *[1] * (self.start.ndim - 1)).to(self.start)
         return (self.start[:, None] + spread * (self.end - self.start)[:, None]).flatten(0, 1)
 
     def cuts(self) -> Tensor:
@@ -111,7 +112,8 @@ def _paths(given: Preflight) -> _Paths | None:
 def _logits(given: Preflight, paths: _Paths, part: Tensor) -> Tensor:
     """Logits `(p, m, K)` at m places of each path."""
     with torch.no_grad():
-        return given.model(given.threat.clip(paths.at(part))).double().unflatten(0, part.shape)
+        logits = given.model(given.threat.clip(paths.at(part))).double()
+    return logits.reshape(*part.shape, logits.shape[1])
 
 
 def _left_over(given: Preflight, paths: _Paths) -> tuple[float, Tensor]:
@@ -135,7 +137,7 @@ def _least_times(given: Preflight, paths: _Paths) -> Tensor | None:
         changes = (lead[:, 1:] - lead[:, :-1]).abs()
         paths = paths.part(changes.argmax(1))
         middle = given.threat.clip(paths.at((paths.low + paths.high)[:, None] / 2))
-        slope = given.slopes(middle, lambda logits, on=paths: [_lead(logits[:, None], on).sum()])[0]
+        slope = given.slopes(middle, partial(_summed, paths))[0]
         if slope is None:
             return None
         along = (slope.double() * (paths.end - paths.start).double()).flatten(1).sum(1) * (paths.high - paths.low)
@@ -144,6 +146,11 @@ def _least_times(given: Preflight, paths: _Paths) -> Tensor | None:
         if float(least.median()) <= TIMES:
             break
     return least
+
+
+def _summed(paths: _Paths, logits: Tensor) -> list[Tensor]:
+    """The lead at one point of each path, over all of them, from the logits `(p, K)`."""
+    return [_lead(logits[:, None], paths).sum()]
 
 
 def _lead(logits: Tensor, paths: _Paths) -> Tensor:

@@ -178,7 +178,7 @@ def _compared(given: Preflight, at: _Points, slopes: Sequence[Tensor], step: flo
     odd, even = (forth - back) / 2, ((forth + back) / 2 - at.values).abs() + at.rounding
     apart = (ahead.double() - behind.double()).flatten(1) / 2
     foretold = torch.stack([(slope.double().flatten(1) * apart).sum(1) for slope in slopes], 1)
-    odd, even, foretold = (values.unflatten(0, (-1, DIRECTIONS)) for values in (odd, even, foretold))
+    odd, even, foretold = (values.reshape(-1, DIRECTIONS, values.shape[1]) for values in (odd, even, foretold))
     tiny = torch.finfo(torch.float64).tiny
     change, norm = odd.square().sum(1), foretold.square().sum(1)
     explained = (odd * foretold).sum(1).clamp_min(0).square() / norm.clamp_min(tiny) / change.clamp_min(tiny)

@@ -68,8 +68,11 @@ def missing_findings_of_model(
     """
     if _of_another_version(plan) or any(finding.id == "D02" for finding in recorded):
         return
-    low, high = (torch.tensor(bound, dtype=torch.float64).to(x) for bound in (plan.threat.low, plan.threat.high))
-    threat = Threat(plan.threat.norm, float(plan.threat.eps), *(float(b) if not b.ndim else b for b in (low, high)))
+    low, high = (
+        torch.tensor(bound, dtype=torch.float64).to(x) if isinstance(bound, list) else bound
+        for bound in (plan.threat.low, plan.threat.high)
+    )
+    threat = Threat(plan.threat.norm, float(plan.threat.eps), low, high)
     y = torch.from_numpy(label).to(x.device)
     context = diagnostics.Preflight(
         model, x, y, clean, plan.data.classes, threat, plan.batching.batch_size, plan.data.names
