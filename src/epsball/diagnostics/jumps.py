@@ -149,6 +149,11 @@ def _least_times(given: Preflight, paths: _Paths) -> Tensor | None:
     return least
 
 
+def _summed(paths: _Paths, logits: Tensor) -> list[Tensor]:
+    """The lead at one point of each path, over all of them, from the logits `(p, K)`."""
+    return [_lead(logits[:, None], paths).sum()]
+
+
 def _lead(logits: Tensor, paths: _Paths) -> Tensor:
     """Of the class where a path starts over that where it ends, `(p, m)`."""
     here, there = (which[:, None, None].expand(-1, logits.shape[1], 1) for which in (paths.here, paths.there))
