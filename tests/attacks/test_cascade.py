@@ -13,6 +13,7 @@ from contract.problems import SmallNet, digits
 from epsball import losses
 from epsball.attacks import Cascade, Sampled, Stage
 from epsball.oracle.access import Access
+from epsball.oracle.batching import Batching
 from recording import Recorder
 
 if TYPE_CHECKING:
@@ -122,6 +123,15 @@ def test_rows_that_stand_near_an_error_are_noted() -> None:
     found = Cascade(Stage(small(1, first=1.0)))(net, x, y, eb.Threat("linf", 0.19))
     assert found.notes["near"].tolist() == [True, False]
     assert not bool(found.success.any())
+
+
+def test_blocks_of_rows_in_which_nothing_was_noted_are_no_hindrance() -> None:
+    net, x, y = problem(6)
+    wrong = torch.cat(((y[:3] + 1) % 5, y[3:]))
+    batching = Batching(batch_size=3, channels_last=False, block_size=3)
+    found = Cascade(Stage(small()))(net, x, wrong, THREAT, batching=batching)
+    assert found.notes["near"].shape == (6,)
+    assert not bool(found.notes["near"][:3].any())
 
 
 def test_stages_that_are_not_defined_for_the_norm_or_the_inputs_are_left_out() -> None:

@@ -190,7 +190,9 @@ class Attack(ABC):
             found = [_search(self, ask) for ask in call.oracles(remember=True)]
         whole = Found(
             *(torch.cat(parts) for parts in zip(*(rows for rows, _ in found), strict=True)),
-            notes={name: torch.cat([notes[name] for _, notes in found]) for name in found[0][1]},
+            notes={
+                name: _together(name, found) for name in dict.fromkeys(name for _, notes in found for name in notes)
+            },
         )
         if bool(whole.blind.any()) and bool((whole.blind | (whole.gradients == 0)).all()):
             raise UndefinedGradientError(whole)
@@ -229,6 +231,13 @@ class Attack(ABC):
         with call.frozen():
             ends = [self.run(ask) for ask in call.oracles(remember=False)]
             return (ends[0] if len(ends) == 1 else torch.cat(ends)).detach()
+
+
+def _together(name: str, found: Sequence[tuple[tuple[Tensor, ...], Mapping[str, Tensor]]]) -> Tensor:
+    """A note about all rows, `(N,)`; none of a block in which nobody made it."""
+    return torch.cat(
+        [notes.get(name, torch.zeros(len(rows[0]), dtype=torch.bool, device=rows[0].device)) for rows, notes in found]
+    )
 
 
 def _search(attack: Attack, ask: Oracle) -> tuple[tuple[Tensor, ...], Mapping[str, Tensor]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from epsball.attacks.combine import Wrapper
-from epsball.geometry import NORMS
+from epsball.geometry import NORMS, linf
 from epsball.oracle.access import Access
 from epsball.validation import checked_settings, positive
 
@@ -24,7 +24,7 @@ _NEAR = 0.1
 _WORTH = 0.02
 """Share of the clean margin by which search must have lowered a row's to be worth going on with."""
 _IMAGE_DIMENSIONS = 4
-_FEW, _VERY_FEW = 0.1, 0.01
+_FEW, _VERY_FEW = 0.08, 0.005
 """Shares of the standing rows that stages for near ones, and those where search pays, are usually run on."""
 _STILL_WORTH = 0.001
 """The same for what search has brought lately."""
@@ -93,7 +93,10 @@ class Cascade(Wrapper):
 
     @property
     def expected_passes(self) -> float:
-        return sum(_usual_share(stage) * stage.attack.expected_passes for stage in self.stages)
+        usual = [
+            stage for stage in self.stages if linf.name in stage.attack.norms
+        ] or self.stages  # others stand for them in a norm
+        return sum(_usual_share(stage) * stage.attack.expected_passes for stage in usual)
 
     def run(self, ask: Oracle) -> Tensor:
         if self.minimum_norm:
@@ -111,7 +114,7 @@ class Cascade(Wrapper):
                 ask.note("searched", gains.calls_for(stage))
             with ask.among(gains.calls_for(stage), known.x if stage.onward else None):
                 x = ask.finish(stage.attack.run(ask))
-        ask.note("near", ask.watch().near <= _NEAR)
+        ask.note("near", (ask.watch().near <= _NEAR) & ask.distance.isinf())
         return x
 
     def _draw_nearer(self, ask: Oracle) -> Tensor:
