@@ -70,7 +70,7 @@ def _gradients(given: Preflight) -> tuple[Tensor, Tensor, Tensor] | None:
 
     try:
         found = given.slopes(x, values)
-    except ModelError:  # an attack that needs gradients will say so, others never meet this
+    except (ModelError, RuntimeError):  # an attack that needs gradients will say so, others never meet this
         return None
     logits, (loss, own, others) = seen[0], found
     right = logits.argmax(1) == y
