@@ -68,7 +68,9 @@ def test_an_errors_code(error: Exception, code: int) -> None:
 
 
 def test_every_error_of_the_library_has_a_code() -> None:
-    own = {value for value in vars(epsball.errors).values() if isinstance(value, type) and not issubclass(value, Warning)}
+    own = {
+        value for value in vars(epsball.errors).values() if isinstance(value, type) and not issubclass(value, Warning)
+    }
     assert {kind for kind in own if not issubclass(kind, tuple(CODES))} == set()
 
 
