@@ -82,9 +82,7 @@ ATTACKS: dict[str, eb.Attack] = {
         eb.attacks.Stage(eb.PGD(steps=4, rate=0.4)),
         eb.attacks.Stage(eb.PGD(steps=2, first=0.2, rate=0.1), near=0.9, onward=True),
     ),
-    "nearest": eb.attacks.Cascade(
-        eb.attacks.Stage(eb.DeepFool()), eb.attacks.Stage(eb.FMN(steps=6, first=0.2), onward=True)
-    ),
+    "nearest": eb.attacks.Cascade(eb.attacks.Stage(eb.DeepFool()), eb.attacks.Stage(eb.FMN(steps=40), onward=True)),
     "restarts": eb.Restarts(eb.PGD(steps=4, rate=0.4), 2),
     "within": eb.Within(eb.DeepFool()),
     "worst": eb.Worst(eb.FGSM(), eb.PGD(steps=4, rate=0.4)),

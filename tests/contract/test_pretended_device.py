@@ -56,7 +56,8 @@ def test_images_are_attacked_where_they_are(name: str, norm: str, dtype: torch.d
             eb.Threat(norm) if attack.minimum_norm else eb.Threat(norm, {"linf": 0.1, "l2": 1, "l1": 9, "l0": 9}[norm])
         )
         found = attack(net, x, y, threat, queries=50)
-        assert {type(t) for t in vars(found).values()} == {OnCard}
+        tensors = [*found.notes.values(), *(value for name, value in vars(found).items() if name != "notes")]
+    assert {type(each) for each in tensors} == {OnCard}
         assert found.x.dtype == dtype
 
 
