@@ -57,7 +57,7 @@ def test_images_are_attacked_where_they_are(name: str, norm: str, dtype: torch.d
         )
         found = attack(net, x, y, threat, queries=50)
         tensors = [*found.notes.values(), *(value for name, value in vars(found).items() if name != "notes")]
-    assert {type(each) for each in tensors} == {OnCard}
+        assert {type(each) for each in tensors} == {OnCard}
         assert found.x.dtype == dtype
 
 
