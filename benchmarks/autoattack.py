@@ -6,45 +6,32 @@ python benchmarks/autoattack.py [--rows 200] [--threads 1] [--seeds 1] [--only N
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import logging
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 import epsball as eb
 from epsball.evaluation.selection import chosen
-from epsball.training.checkpoint import describe
-from epsball.training.fit import fit
 from epsball.training.objectives import adversarial
 from epsball.training.recipe import Recipe
 from harness import Line, add_options, options_of, publish
-from subjects import CACHE
+from subjects import trained
+from suite_networks import Rated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from epsball.models.model import Model
-    from epsball.threat import Threat
     from harness import Options
 
 TITLES = {"apgd-ce": "APGD-CE", "apgd-t": "APGD-T", "fab-t": "FAB-T", "square": "Square"}
 STOOD = 10
 """Rows that stand against both, on which the passes of a whole search are counted: there no search ends early."""
-
-
-class Rated(NamedTuple):
-    """A network, the images that it is asked about, and the threat."""
-
-    name: str
-    model: Model
-    x: Tensor
-    y: Tensor
-    threat: Threat
 
 
 class Counted(nn.Module):
@@ -230,17 +217,13 @@ def networks(n: int, only: tuple[str, ...] = ()) -> list[Rated]:
     images, labels = eb.load_data("mnist", split="train", n=12_000)
     x, y = eb.load_data("mnist", split="test", n=n)
     found = []
-    for kind, width, trained, radius, norm, eps in RATED:
-        name = f"{kind} trained in {trained}, in {norm}"
+    for kind, width, threat, radius, norm, eps in RATED:
+        name = f"{kind} trained in {threat}, in {norm}"
         if only and not any(word in name for word in only):
             continue
-        objective = adversarial(eb.PGD(steps=5, first=0.5, rate=0.5), eb.Threat(trained, radius))
+        objective = adversarial(eb.PGD(steps=5, first=0.5, rate=0.5), eb.Threat(threat, radius))
         model, recipe = eb.wrap(small(width)), Recipe(epochs=6, warm_up=0.5)
-        settings = describe(model, images, labels, objective, recipe, 0)
-        key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
-        CACHE.mkdir(parents=True, exist_ok=True)
-        kept = CACHE / f"autoattack-{kind}-{trained}-{key}.pt"
-        learned = fit(model, (images, labels), recipe, objective=objective, checkpoint=kept).model
+        learned = trained(f"autoattack-{kind}-{threat}", model, (images, labels), recipe, objective)
         found.append(Rated(name, learned, x, y, eb.Threat(norm, eps)))
     return found
 

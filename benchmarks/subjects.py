@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from epsball.models.model import Model
+    from epsball.training.objectives import Objective
 
 SHARE = {"resnet-20": 4}
 """By how much fewer rows a network gets whose pass takes twenty times as long."""
@@ -98,11 +99,7 @@ def subject(name: str, rows: int) -> Subject:
     plan, rows = course(name), max(1, rows // SHARE.get(name, 1))
     images, labels = plan.load("train", plan.rows)
     untrained = eb.wrap(build(name, shape=(images.shape[1], images.shape[2], images.shape[3]), seed=0))
-    recipe = Recipe(epochs=plan.epochs)
-    settings = describe(untrained, images, labels, standard, recipe, 0)
-    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
-    CACHE.mkdir(parents=True, exist_ok=True)
-    model = fit(untrained, (images, labels), recipe, seed=0, checkpoint=CACHE / f"{name}-{key}.pt").model
+    model = trained(name, untrained, (images, labels), Recipe(epochs=plan.epochs))
     if model.module is None:
         raise TypeError(f"{name} is no module")
     x, y = plan.load("test", None)
@@ -128,6 +125,14 @@ def vision_transformer() -> Subject:
     net = ViT(side=224, patch=16).eval()
     x, y = torch.rand(4, 3, 224, 224), torch.arange(4)
     return Subject("vit-tiny", net, eb.wrap(net), x, y, {"data": "random numbers", "rows": len(x)})
+
+
+def trained(name: str, model: Model, data: Images, recipe: Recipe, objective: Objective = standard) -> Model:
+    """The model trained on images and labels; from the cache where the same one was trained before."""
+    settings = describe(model, *data, objective, recipe, 0)
+    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+    CACHE.mkdir(parents=True, exist_ok=True)
+    return fit(model, data, recipe, objective=objective, seed=0, checkpoint=CACHE / f"{name}-{key}.pt").model
 
 
 def correct(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:

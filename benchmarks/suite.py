@@ -8,22 +8,22 @@ EPSBALL_DATA=FOLDER python benchmarks/suite.py [--rows 200] [--seeds 3] [--only 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import statistics
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
 
 import epsball as eb
-from harness import HERE, machine, versions
+from harness import Line, add_options, options_of, publish
 from suite_networks import RATED, rated
 
 if TYPE_CHECKING:
     from epsball.record import Evaluation
+    from harness import Options
     from suite_networks import Rated
 
 SUITES = ("standard", "autoattack")
@@ -40,32 +40,33 @@ seeds. *Above*: by how many samples a seed of ours lies above the median of thei
 
 
 def main() -> None:
-    """Run what is not stored yet, and write the table."""
+    """Run what is not stored yet, and write the results."""
+    names = [f"{name}-in-{norm}" for name, norm, _ in RATED]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=200)
+    add_options(parser)
+    parser.set_defaults(rows=200)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", nargs="+", default=[f"{name}-in-{norm}" for name, norm, _ in RATED])
+    parser.add_argument("--only", nargs="+", default=names, choices=names)
     parser.add_argument("--suites", nargs="+", default=list(SUITES), choices=SUITES)
     parser.add_argument("--again", action="store_true", help="do not use what is stored of these networks and suites")
-    parser.add_argument("--out", type=Path, default=HERE / "results")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    path = options.out / "suite.json"
-    stored = json.loads(path.read_text()) if path.exists() else {"rows": options.rows, "results": {}}
-    for network in rated(options.rows, tuple(options.only)):
-        for suite in options.suites:
-            for seed in range(options.seeds):
-                key = f"{network.name} {suite} {seed}"
-                if key in stored["results"] and not options.again:
-                    continue
-                stored["results"][key] = measured(network, suite, seed)
-                stored |= {"machine": machine(options.threads), "versions": versions()}
-                path.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
-                print(
-                    key, {name: value for name, value in stored["results"][key].items() if name != "curve"}, flush=True
-                )
-    (options.out / "suite.md").write_text(table(stored), encoding="utf-8")
+    given = parser.parse_args()
+    options = options_of(vars(given))
+    results = kept_results(options)
+    for network in rated(options.rows, tuple(given.only)):
+        for suite, seed in itertools.product(given.suites, range(given.seeds)):
+            key = f"{network.name} {suite} {seed}"
+            if key not in results or given.again:
+                results[key] = measured(network, suite, seed)
+                print(key, results[key]["accuracy"], results[key]["passes"], results[key]["seconds"], flush=True)
+                publish("suite", options, lines(results, options.rows), quiet=True, results=results)
+    (options.out / "suite.md").write_text(table(results, options.rows), encoding="utf-8")
+
+
+def kept_results(options: Options) -> dict[str, Any]:
+    """What an earlier run on as many rows has stored."""
+    file = options.out / "suite.json"
+    stored = json.loads(file.read_text()) if file.exists() else {}
+    return stored["details"]["results"] if stored and stored["options"]["rows"] == options.rows else {}
 
 
 def measured(network: Rated, suite: str, seed: int) -> dict[str, Any]:
@@ -108,33 +109,77 @@ def standing(run: Evaluation, eps: float) -> dict[str, float]:
     return after
 
 
-def table(stored: dict[str, Any]) -> str:
-    """The page."""
-    lines, ratios = [], []
-    names = dict.fromkeys(key.split(" ")[0] for key in stored["results"])
-    for name in names:
-        ours, theirs = (
-            [one for key, one in stored["results"].items() if key.startswith(f"{name} {suite} ")] for suite in SUITES
+class Pair(NamedTuple):
+    """Both suites on one network, seed by seed."""
+
+    network: str
+    ours: list[dict[str, Any]]
+    theirs: list[dict[str, Any]]
+
+    def median(self, measure: str) -> tuple[float, float]:
+        """Of ours and of theirs."""
+        ours, theirs = (statistics.median(one[measure] for one in some) for some in (self.ours, self.theirs))
+        return ours, theirs
+
+    def ratio(self, measure: str) -> float:
+        """Theirs over ours."""
+        ours, theirs = self.median(measure)
+        return theirs / ours
+
+    def above(self, rows: int) -> list[int]:
+        """By how many samples each seed of ours lies above the median of theirs."""
+        reference = self.median("accuracy")[1]
+        return [round((one["accuracy"] - reference) * rows) for one in self.ours]
+
+
+def pairs(results: dict[str, Any]) -> list[Pair]:
+    """The networks on which both suites were run."""
+    names = dict.fromkeys(key.split(" ")[0] for key in results)
+    both = [
+        Pair(name, *([one for key, one in results.items() if key.startswith(f"{name} {suite} ")] for suite in SUITES))
+        for name in names
+    ]
+    return [pair for pair in both if pair.ours and pair.theirs]
+
+
+def mean_ratio(compared: list[Pair], measure: str) -> float:
+    """The geometric mean over the networks."""
+    return math.exp(statistics.fmean(math.log(pair.ratio(measure)) for pair in compared))
+
+
+def lines(results: dict[str, Any], rows: int) -> list[Line]:
+    """The figures for the table of all benchmarks."""
+    compared = pairs(results)
+    found = []
+    for pair in compared:
+        seeds = f"seeds: {len(pair.ours)} of ours, {len(pair.theirs)} of theirs"
+        above = float(max(pair.above(rows)))
+        found += [
+            Line(pair.network, "autoattack", "samples above, worst seed", above, "<= 1", seeds),
+            Line(pair.network, "autoattack", "fewer passes", pair.ratio("passes"), ">= 3", seeds),
+        ]
+    if compared:
+        mean = mean_ratio(compared, "passes")
+        found.append(
+            Line("all", "autoattack", "fewer passes, geometric mean", mean, ">= 30", f"{len(compared)} networks")
         )
-        if not ours or not theirs:
-            continue
-        reference = statistics.median(one["accuracy"] for one in theirs)
-        over = [round((one["accuracy"] - reference) * stored["rows"], 1) for one in ours]
-        cells = [name, *(", ".join(f"{one['accuracy']:.3f}" for one in some) for some in (ours, theirs))]
-        cells.append(", ".join(f"{more:+g}" for more in over if more > 0) or "none")
-        for measure in ("passes", "seconds"):
-            mine, other = (statistics.median(one[measure] for one in some) for some in (ours, theirs))
-            cells += [f"{mine:,.0f}" if measure == "passes" else f"{mine:.1f}"]
-            cells += [f"{other:,.0f}" if measure == "passes" else f"{other:.1f}", f"{other / mine:.1f}"]
-            ratios.append((measure, other / mine))
-        lines.append(f"| {' | '.join(cells)} |")
-    means = {
-        measure: math.exp(statistics.fmean(math.log(ratio) for kind, ratio in ratios if kind == measure))
-        for measure in ("passes", "seconds")
-        if ratios
-    }
-    said = ", ".join(f"{mean:.1f} times fewer {measure}" for measure, mean in means.items())
-    return "\n".join([HEAD.format(rows=stored["rows"]), *lines, "", f"Geometric means: {said}.", ""])
+    return found
+
+
+def table(results: dict[str, Any], rows: int) -> str:
+    """The page."""
+    compared, body = pairs(results), []
+    for pair in compared:
+        accuracies = [", ".join(f"{one['accuracy']:.3f}" for one in some) for some in (pair.ours, pair.theirs)]
+        over = ", ".join(f"{more:+d}" for more in pair.above(rows) if more > 0) or "none"
+        passes, seconds = pair.median("passes"), pair.median("seconds")
+        costs = [f"{one:,.0f}" for one in passes] + [f"{pair.ratio('passes'):.1f}"]
+        costs += [f"{one:.1f}" for one in seconds] + [f"{pair.ratio('seconds'):.1f}"]
+        body.append(f"| {' | '.join((pair.network, *accuracies, over, *costs))} |")
+    means = [
+        f"{mean_ratio(compared, measure):.1f} times fewer {measure}" for measure in ("passes", "seconds") if compared
+    ]
+    return "\n".join([HEAD.format(rows=rows), *body, "", f"Geometric means: {', '.join(means) or 'none yet'}.", ""])
 
 
 if __name__ == "__main__":

@@ -5,8 +5,6 @@ EPSBALL_DATA=FOLDER python benchmarks/suite_networks.py trains them all and prin
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,11 +14,9 @@ from torch import Tensor, nn
 
 import epsball as eb
 from epsball.models.networks.catalogue import build
-from epsball.training.checkpoint import describe
-from epsball.training.fit import fit
 from epsball.training.objectives import adversarial, standard
 from epsball.training.recipe import Recipe
-from subjects import CACHE
+from subjects import trained
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,14 +125,9 @@ class Course:
 
     def learn(self, name: str) -> Model:
         """The trained network; from the cache where it was trained before."""
-        images, labels = eb.load_data(self.data, split="train", n=self.rows)
-        recipe, model = Recipe(epochs=self.epochs, warm_up=self.warm_up), eb.wrap(self.make())
-        settings = describe(model, images, labels, self.objective, recipe, 0)
-        key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
-        CACHE.mkdir(parents=True, exist_ok=True)
-        return fit(
-            model, (images, labels), recipe, objective=self.objective, checkpoint=CACHE / f"{name}-{key}.pt"
-        ).model
+        data = eb.load_data(self.data, split="train", n=self.rows)
+        recipe = Recipe(epochs=self.epochs, warm_up=self.warm_up)
+        return trained(name, eb.wrap(self.make()), data, recipe, self.objective)
 
 
 def _cnn() -> nn.Module:

@@ -11,6 +11,7 @@ import torch
 from epsball.attacks.combine import Wrapper
 from epsball.geometry import NORMS, linf
 from epsball.oracle.access import Access
+from epsball.oracle.batching import IMAGE_DIMENSIONS
 from epsball.validation import checked_settings, positive
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ _NEAR = 0.1
 """Share of the clean margin below which a row that stands is noted as near: nearly all that fall later come from there."""
 _WORTH = 0.02
 """Share of the clean margin by which search must have lowered a row's to be worth going on with."""
-_IMAGE_DIMENSIONS = 4
 _FEW, _VERY_FEW = 0.08, 0.005
 """Shares of the standing rows that stages for near ones, and those where search pays, are usually run on."""
 _STILL_WORTH = 0.001
@@ -38,7 +38,8 @@ class Stage:
 
     Args:
         attack: what searches.
-        near: it is run on the rows of which at most this share of the clean margin is left at the nearest point known.
+        near: it is run on the rows of which at most this share of the clean margin, z_y - max_{k != y} z_k at the input, is left at the
+            nearest point known.
         onward: whether it begins at that point.
         searched: whether it is run only where stages that begin at the nearest point known have lowered the margin by more than
             gradients from elsewhere; such a stage itself, only as long as that goes on.
@@ -55,10 +56,14 @@ class Cascade(Wrapper):
     """Run attacks in turn on the rows that stand and have come near: margin at the nearest point known <= near * clean margin.
 
     Minimum-norm attacks are run on all rows, and begin onward at the nearest error. Stages that are not defined for the norm or for the
-    inputs are left out. What a row costs depends on its own numbers and these stages only, not on the rows beside it.
+    inputs are left out. What a row costs depends on its own numbers and these stages only, not on the rows beside it. Source: none; the
+    measurements are in docs/decisions/standard-suite.md.
 
     Args:
         stages: what is run, in this order.
+
+    Raises:
+        InputError: no stages, attacks inside a ball together with minimum-norm ones, or a setting that means nothing.
     """
 
     starts_at_input = True
@@ -93,9 +98,8 @@ class Cascade(Wrapper):
 
     @property
     def expected_passes(self) -> float:
-        usual = [
-            stage for stage in self.stages if linf.name in stage.attack.norms
-        ] or self.stages  # others stand for them in a norm
+        # stages of other norms only stand for one of these there
+        usual = [stage for stage in self.stages if linf.name in stage.attack.norms] or self.stages
         return sum(_usual_share(stage) * stage.attack.expected_passes for stage in usual)
 
     def run(self, ask: Oracle) -> Tensor:
@@ -110,9 +114,10 @@ class Cascade(Wrapper):
             ask.restart()
             known = ask.watch()
             gains.note(before, known.near)
+            chosen = gains.calls_for(stage)
             if stage.searched:
-                ask.note("searched", gains.calls_for(stage))
-            with ask.among(gains.calls_for(stage), known.x if stage.onward else None):
+                ask.note("searched", chosen)
+            with ask.among(chosen, known.x if stage.onward else None):
                 x = ask.finish(stage.attack.run(ask))
         ask.note("near", (ask.watch().near <= _NEAR) & ask.distance.isinf())
         return x
@@ -127,7 +132,7 @@ class Cascade(Wrapper):
         return x
 
     def _usable(self, ask: Oracle) -> tuple[Stage, ...]:
-        norm, images = ask.threat.norm.name, ask.x0.ndim == _IMAGE_DIMENSIONS
+        norm, images = ask.threat.norm.name, ask.x0.ndim == IMAGE_DIMENSIONS
         return tuple(
             each for each in self.stages if norm in each.attack.norms and (images or not each.attack.images_only)
         )
@@ -179,6 +184,9 @@ class Sampled(Wrapper):
     Args:
         attack: what is run.
         share: the share of rows that are drawn, each by its own number.
+
+    Raises:
+        InputError: a share that is not positive.
     """
 
     starts_at_input = True

@@ -74,8 +74,8 @@ def evaluate(
         model: a classifier in data units, `eb.wrap(net)` or any callable (N, …) -> (N, K).
         data: inputs x (N, …) in the threat's box, and labels y (N,).
         threat: norm, budget ε in data units (one for all samples) and box.
-        suite: "quick", "standard", "autoattack", "blackbox" or "labels", of which the attacks that fit norm, budget and inputs are
-            run; or attacks, by name or in a row, cheap to strong.
+        suite: a name of `epsball.attacks.suites.SUITES`, of which the attacks that fit norm, budget and inputs are run, with an
+            infinite ε "minimal" for "standard"; or attacks, by name or in a row, cheap to strong.
         certifiers: functions (model, x, y, threat) -> (N,) radii within which no error exists, or names of registered ones.
         out: a run folder; what is finished is stored there, and the same call continues a run that was killed. A run that is
             finished is read instead of computed, and has `reused` set.
