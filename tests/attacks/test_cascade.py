@@ -176,6 +176,55 @@ def test_a_share_of_the_rows_is_drawn_by_their_own_numbers_and_gets_other_random
     assert asked[0] & asked[1] <= {tuple(x[0].flatten().tolist())}
 
 
+def test_a_cascade_on_a_share_leaves_the_other_rows_alone() -> None:
+    net, x, y = problem()
+    found = Sampled(Cascade(Stage(small()), Stage(eb.PGD(steps=2))), 0.3)(net, x, y, THREAT)
+    assert 0 < int((found.queries == 0).sum()) < len(x)
+
+
+class Draws(eb.attacks.Attack):
+    """Draws once among all rows, with numbers of its own or not."""
+
+    def run(self, ask: Oracle) -> Tensor:
+        with ask.among(ask.live, afresh=self.afresh):
+            drawn.append(ask.draw().uniform(3))
+        return ask.x0
+
+    def __init__(self, *, afresh: bool) -> None:
+        object.__setattr__(self, "afresh", afresh)
+
+    afresh: bool
+
+
+drawn: list[Tensor] = []
+
+
+def test_numbers_drawn_afresh_are_others() -> None:
+    net, x, y = problem(4)
+    drawn.clear()
+    for afresh in (False, False, True):
+        Draws(afresh=afresh)(net, x, y, THREAT)
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+
+
+class Outside(eb.attacks.Attack):
+    """Asks about other inputs, which lie outside the threat."""
+
+    def run(self, ask: Oracle) -> Tensor:
+        ask.margin(ask.x0.flip(0))
+        return ask.x0
+
+
+def test_points_outside_the_threat_say_nothing_of_what_is_near() -> None:
+    net, x, y = problem()
+    margin = eb.Goal(y).margin
+    assert bool((margin(net(x.flip(0))) < margin(net(x))).any())
+    seen.clear()
+    Cascade(Stage(Outside()), Stage(Spy(), onward=True))(net, x, y, THREAT)
+    assert torch.equal(seen[0][0], x)
+
+
 def test_settings_that_mean_nothing_are_refused() -> None:
     with pytest.raises(eb.InputError, match="near"):
         Cascade(Stage(small(), near=-1))

@@ -128,3 +128,12 @@ def test_on_a_random_model_half_of_the_passes_must_hold(wrong: int, kept: bool) 
     assert made.rows.after.tolist() == [int(kept)] * 3
     if kept:
         assert made.rows.confidence_after.tolist() == pytest.approx([1 / (1 + np.exp(-0.5))] * 3)
+
+
+def test_what_an_attack_noted_is_kept_of_the_samples_that_it_did_not_break_and_replaces_nothing() -> None:
+    claim = found()
+    every = torch.ones(len(claim.success), dtype=torch.bool)
+    notes = checked(replace(claim, notes={"near": every, "moved": every})).notes
+    plain = checked(claim).notes
+    assert len(notes["near"]) == int((~claim.success).sum()) > 0
+    assert notes["moved"] == plain["moved"]
