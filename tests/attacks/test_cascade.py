@@ -169,7 +169,8 @@ def test_a_share_of_the_rows_is_drawn_by_their_own_numbers_and_gets_other_random
     again = Sampled(noise, 0.1)(net, x[::2], y[::2], threat, seed=5, ids=list(range(0, 400, 2)))
     assert torch.equal(again.queries > 0, drawn[::2])
     asked = []
-    for attack in (noise, Sampled(noise, 1.0)):
+    twice = eb.Restarts(noise, 2)
+    for attack in (twice, Sampled(twice, 1.0)):
         model = Recorder(net)
         attack(model, x[:1], y[:1], THREAT, seed=5)
         asked.append({tuple(points.flatten().tolist()) for points in model.points})
