@@ -13,6 +13,7 @@ import json
 import math
 import statistics
 import time
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -33,7 +34,7 @@ BUDGETS = tuple(round(10 * 2 ** (step / 2)) for step in range(21))
 HEAD = """# `standard` beside `autoattack`
 
 Written by `make bench ARGS=suite`. Robust accuracy over {rows} test images, passes and seconds of whole evaluations, medians over the
-seeds. *Above*: by how many samples a seed of ours lies above the median of theirs.
+seeds; seconds only where one run measured both. *Above*: by how many samples a seed of ours lies above the median of theirs.
 
 | network | ours | AutoAttack | above | passes, ours | theirs | ratio | seconds, ours | theirs | ratio |
 | --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"""
@@ -51,12 +52,12 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="do not use what is stored of these networks and suites")
     given = parser.parse_args()
     options = options_of(vars(given))
-    results = kept_results(options)
+    results, run = kept_results(options), datetime.now(timezone.utc).isoformat(timespec="seconds")
     for network in rated(options.rows, tuple(given.only)):
         for suite, seed in itertools.product(given.suites, range(given.seeds)):
             key = f"{network.name} {suite} {seed}"
             if key not in results or given.again:
-                results[key] = measured(network, suite, seed)
+                results[key] = measured(network, suite, seed) | {"run": run}
                 print(key, results[key]["accuracy"], results[key]["passes"], results[key]["seconds"], flush=True)
                 publish("suite", options, lines(results, options.rows), quiet=True, results=results)
     (options.out / "suite.md").write_text(table(results, options.rows), encoding="utf-8")
@@ -116,6 +117,11 @@ class Pair(NamedTuple):
     ours: list[dict[str, Any]]
     theirs: list[dict[str, Any]]
 
+    @property
+    def of_one_run(self) -> bool:
+        """Whether their seconds can be compared."""
+        return len({one["run"] for one in (*self.ours, *self.theirs)}) == 1
+
     def median(self, measure: str) -> tuple[float, float]:
         """Of ours and of theirs."""
         ours, theirs = (statistics.median(one[measure] for one in some) for some in (self.ours, self.theirs))
@@ -174,10 +180,15 @@ def table(results: dict[str, Any], rows: int) -> str:
         over = ", ".join(f"{more:+d}" for more in pair.above(rows) if more > 0) or "none"
         passes, seconds = pair.median("passes"), pair.median("seconds")
         costs = [f"{one:,.0f}" for one in passes] + [f"{pair.ratio('passes'):.1f}"]
-        costs += [f"{one:.1f}" for one in seconds] + [f"{pair.ratio('seconds'):.1f}"]
+        costs += (
+            [*(f"{one:.1f}" for one in seconds), f"{pair.ratio('seconds'):.1f}"] if pair.of_one_run else ["", "", ""]
+        )
         body.append(f"| {' | '.join((pair.network, *accuracies, over, *costs))} |")
+    timed = [pair for pair in compared if pair.of_one_run]
     means = [
-        f"{mean_ratio(compared, measure):.1f} times fewer {measure}" for measure in ("passes", "seconds") if compared
+        f"{mean_ratio(some, measure):.1f} times fewer {measure}"
+        for measure, some in (("passes", compared), ("seconds", timed))
+        if some
     ]
     return "\n".join([HEAD.format(rows=rows), *body, "", f"Geometric means: {', '.join(means) or 'none yet'}.", ""])
 
