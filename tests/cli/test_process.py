@@ -15,6 +15,8 @@ import pytest
 from cli.words import evaluate
 
 COMMAND = [sys.executable, "-m", "epsball"]
+INTERRUPTIBLE = "import runpy, signal as s; s.signal(s.SIGINT, s.default_int_handler); runpy.run_module('epsball', run_name='__main__')"
+"""Started in the background of a shell, a process ignores SIGINT, and so would its children."""
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -40,7 +42,11 @@ def test_an_interrupt_keeps_what_is_finished_and_the_same_command_goes_on() -> N
     words = evaluate("--out", "run", "--json", model="nets.py:slow", suite="noise,pgd")
     Path("slow").touch()
     slow = subprocess.Popen(
-        [*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+        [sys.executable, "-c", INTERRUPTIBLE, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
     )
     first = Path("run", "attacks", "00-noise", "00000.parquet")
     limit = time.monotonic() + 60
