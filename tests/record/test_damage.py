@@ -131,3 +131,11 @@ def test_one_altered_bit_of_any_file_is_noticed_before_the_run_goes_on(steps: in
                 read_run(tmp_path)
         file.write_bytes(content)
     assert write(tmp_path).complete
+
+
+def test_a_name_that_stands_twice_in_the_list_of_contents_is_refused(tmp_path: Path) -> None:
+    write(tmp_path)
+    file = tmp_path / "run.json"
+    file.write_text(file.read_text().replace('"status":', '"status": "running", "status":'))
+    with pytest.raises(InputError, match="'status' stands there twice"):
+        read_run(tmp_path)

@@ -112,12 +112,23 @@ def read_manifest(folder: Path) -> Manifest:
         )
     content = read_bytes(path)
     try:
+        json.loads(content, object_pairs_hook=_once)
         return msgspec.json.decode(content, type=Manifest, dec_hook=real)
     except (msgspec.DecodeError, ValueError, OverflowError, RecursionError) as error:
         raise InputError(
             f"{path} ({len(content):,} bytes) is not as epsball writes it in format {FORMAT}: {_short(error)}; "
             "restore it, or evaluate again into another folder"
         ) from error
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """The entries of an object, none of which may stand there twice: another reader would take the other one."""
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in entries if names.count(name) > 1)
+        raise ValueError(f"{twice!r} stands there twice")
+    return entries
 
 
 def _short(error: Exception) -> str:
