@@ -92,3 +92,18 @@ def test_the_search_begins_where_an_affine_model_has_its_optimum() -> None:
     assert start.c.tolist() == [0.5, 1.0]  # gap / (4 distance²)
     torch.testing.assert_close(start.heat, torch.tensor([0.4, 0.05]))  # a twentieth of the gap
     assert start.k.tolist() == [1, 2]
+
+
+def test_a_boundary_infinitely_far_begins_at_a_finite_distance_beside_one_that_is_near() -> None:
+    """Where the gradient of a row vanishes, the ratio of gap and gradient overflows."""
+    near = Boundary(
+        torch.tensor([torch.inf, 0.5]),
+        torch.tensor([0.0, 1.0]),
+        torch.zeros(2, 3),
+        torch.tensor([0, 2]),
+        torch.zeros(2, 4),
+    )
+    start = Start.of(near, torch.zeros(2, 3))
+    for values in (start.distance, start.c, start.heat):
+        assert bool((values.isfinite() & (values > 0)).all())
+    assert (start.distance[1], start.c[1]) == (0.5, 1.0)

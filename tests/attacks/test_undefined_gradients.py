@@ -36,6 +36,13 @@ def black_pixels() -> tuple[Tensor, Tensor]:
     return x, gamma(x).argmax(1)
 
 
+def normalised(x: Tensor) -> Tensor:
+    """Divides by the length, whose gradient is undefined at a black image."""
+    length = x.square().sum((1, 2, 3), keepdim=True).sqrt()
+    answer: Tensor = Affine()(x / (length + 1e-3))
+    return answer
+
+
 ATTACKS = [eb.FGSM(), eb.PGD(steps=10), eb.MomentumPGD(), eb.DeepFool(), eb.BinaryDeepFool(), eb.LBFGS()]
 
 
@@ -77,13 +84,6 @@ def test_an_evaluation_goes_on_and_says_so() -> None:
 def test_a_sample_without_any_gradient_is_not_called_robust() -> None:
     x, _ = samples(N)
     x[0] = 0
-
-    def normalised(x: Tensor) -> Tensor:
-        """Divides by the length, whose gradient is undefined at a black image."""
-        length = x.square().sum((1, 2, 3), keepdim=True).sqrt()
-        answer: Tensor = Affine()(x / (length + 1e-3))
-        return answer
-
     y = normalised(x).argmax(1)
     run = eb.evaluate(normalised, (x, y), eb.Threat("l2", 0.01), suite={"fgsm": eb.FGSM()})
     said = {finding.id: finding for finding in run.findings}
@@ -104,3 +104,24 @@ def test_an_attack_that_asks_about_nothing_is_named_and_not_the_model() -> None:
     x, y = samples(N)
     with pytest.raises(eb.InputError, match="the attack asked about points with NaN or infinite values"):
         Lost()(Affine(), x, y, eb.Threat("l2", 0.5))
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_curvature_that_overflows_moves_no_row_and_stops_no_search(scale: float) -> None:
+    """Displacements times changes of the gradient leave float32 at logits as small or large as these; directions become NaN."""
+    x, y = samples(N, wrong=0)
+    found = eb.LBFGS(steps=12, searches=4)(lambda x: scale * Affine()(x), x, y, eb.Threat("l2"))
+    assert bool(found.success.all())
+    assert not bool(found.undefined.any())
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_rows_whose_gradient_is_undefined_leave_the_others_their_search(norm: str) -> None:
+    """Black images, at which the gradient is NaN throughout, beside others: these are found where they are without them."""
+    x, _ = samples(N)
+    x[:2] = 0
+    y, search = normalised(x).argmax(1), eb.LBFGS(steps=12, searches=4)
+    found, alone = search(normalised, x, y, eb.Threat(norm)), search(normalised, x[2:], y[2:], eb.Threat(norm))
+    assert found.blind.tolist() == [True] * 2 + [False] * (N - 2)
+    assert bool(found.success[2:].all())
+    torch.testing.assert_close(found.distance[2:], alone.distance)
