@@ -16,6 +16,7 @@ from epsball.errors import FolderLostError, InputError
 from epsball.record import Finding, RunFolder
 from epsball.record.files import write_whole
 from epsball.record.in_memory import InMemory
+from epsball.record.manifest import read_manifest
 from plans import PLAN
 from record.test_run_folder import FIRST, IDS, LABEL, SECOND, STAGE, STEPS, X, chunk, table, write
 
@@ -150,3 +151,24 @@ def test_a_folder_that_goes_away_while_its_last_file_is_written_is_noticed(
         monkeypatch.setattr("epsball.record.run_folder.write_whole", write_and_lose)
         with pytest.raises(FolderLostError, match="was moved or deleted"):
             STEPS[-1](folder)
+
+
+@pytest.mark.parametrize("how", ["deleted", "emptied"])
+@pytest.mark.parametrize("step", range(1, len(STEPS)))
+def test_a_file_that_is_lost_while_the_run_is_written_leaves_no_complete_folder(
+    step: int, how: str, tmp_path: Path
+) -> None:
+    """The folder itself stays: only what was already in it is gone or another when the run ends."""
+    path = tmp_path / "run"
+    with closing(RunFolder.open(path, PLAN)) as folder:
+        for write_something in STEPS[:step]:
+            write_something(folder)
+        name = next(reversed(folder.manifest.files))
+        (path / name).unlink() if how == "deleted" else (path / name).write_bytes(b"")
+        for write_something in STEPS[step:-1]:
+            write_something(folder)
+        with pytest.raises(
+            FolderLostError, match=rf"{name} is (missing|not as it was written).*while a run was written"
+        ):
+            STEPS[-1](folder)
+    assert not read_manifest(path).complete

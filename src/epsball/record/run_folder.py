@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from epsball.errors import InputError, OtherConfigurationError
+from epsball.errors import FolderLostError, InputError, OtherConfigurationError
 from epsball.record.evaluation import ATTACK_COLUMNS, CLEAN_COLUMNS, AttackRows
 from epsball.record.files import TEMPORARY, array_bytes, read_bytes, read_table, sha256, table_bytes, write_whole
 from epsball.record.manifest import (
@@ -17,6 +17,7 @@ from epsball.record.manifest import (
     SAMPLES,
     File,
     Manifest,
+    altered_files,
     checked_manifest,
     chunk_name,
     manifest_bytes,
@@ -205,8 +206,17 @@ class RunFolder:
         self._commit(findings=tuple(findings))
 
     def finish(self, columns: Mapping[str, NDArray[Any]], findings: Sequence[Finding]) -> None:
-        """Store the final columns of the samples and the findings, and mark the run complete."""
+        """Store the final columns of the samples and the findings, and mark the run complete.
+
+        Raises:
+            FolderLostError: a file that was written before is not there any more, or is another one.
+        """
         written = self._write(SAMPLES, table_bytes(columns), len(columns["id"]))
+        for problem in altered_files(self.path, self.manifest):
+            raise FolderLostError(
+                f"{self.path}: {problem}, something else moved or wrote it while a run was written there; "
+                "restore it and run the same command again, or start afresh in another folder"
+            )
         self._commit(files=self.manifest.files | written, findings=tuple(findings), status="complete")
 
 
