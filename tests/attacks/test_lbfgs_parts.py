@@ -106,4 +106,4 @@ def test_a_boundary_infinitely_far_begins_at_a_finite_distance_beside_one_that_i
     start = Start.of(near, torch.zeros(2, 3))
     for values in (start.distance, start.c, start.heat):
         assert bool((values.isfinite() & (values > 0)).all())
-    assert (start.distance[1], start.c[1]) == (0.5, 1.0)
+    assert (start.distance[1].item(), start.c[1].item()) == (0.5, 1.0)

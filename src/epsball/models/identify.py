@@ -64,17 +64,23 @@ def identify(model: Model, x: Tensor, *, low: float | Tensor = 0.0, high: float 
 
 def held(model: Model) -> dict[str, Any]:
     """Return what tells a model that an attack holds from another one, as plain values: identity without a probe."""
-    found = contents(model.net, thorough=True)
-    lines = as_text(structure(found))
     return {
         "class": _kind(model),
         "source": model.source,
-        "weights": _together(_digests(found)),
-        "structure": hashlib.sha256(lines.encode()).hexdigest(),
-        "code": code.of_objects(found.code),
+        **held_by(model.net),
         "mean": _numbers(model.mean),
         "std": _numbers(model.std),
         "outputs": model.outputs,
+    }
+
+
+def held_by(thing: object) -> dict[str, Any]:
+    """Return what a network or a function holds, as digests: its tensors, its structure and numbers, and code by name."""
+    found = contents(thing, thorough=True)
+    return {
+        "weights": _together(_digests(found)),
+        "structure": hashlib.sha256(as_text(structure(found)).encode()).hexdigest(),
+        "code": code.of_objects(found.code),
     }
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from epsball.errors import InputError, OtherConfigurationError
+from epsball.models.identify import held, held_by
 from epsball.record.files import sha256, write_whole
 
 if TYPE_CHECKING:
@@ -136,6 +137,23 @@ def describe(
         **settings,
         **({"validation": _digest(*validation)} if validation else {}),
     }
+
+
+def details(model: Model, objective: Objective, recipe: Recipe) -> dict[str, str]:
+    """Name what weights and names do not tell: what the network computes between its weights, and what functions hold and do."""
+    network = {name: value for name, value in held(model).items() if name not in {"source", "weights"}}
+    threat = getattr(objective, "threat", None)
+    limits = [getattr(threat, name, None) for name in ("eps", "low", "high")]
+    functions = [getattr(recipe, setting.name) for setting in fields(recipe)]
+    return {
+        "structure": _told(network),
+        "objective's values or code": _told(held_by([objective, *limits])),
+        "recipe's values or code": _told(held_by(functions)),
+    }
+
+
+def _told(value: object) -> str:
+    return sha256(json.dumps(value, sort_keys=True).encode())
 
 
 def _digest(*arrays: Tensor) -> str:

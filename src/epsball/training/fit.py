@@ -21,7 +21,7 @@ from epsball.models.wrap import wrap
 from epsball.oracle.forward import precision
 from epsball.progress import Progress, shown
 from epsball.training.batch_norm import fold, insert
-from epsball.training.checkpoint import Checkpoint, State, describe
+from epsball.training.checkpoint import Checkpoint, State, describe, details
 from epsball.training.objectives import Objective, standard
 from epsball.training.objectives.base import Robust, warmed
 from epsball.training.recipe import Recipe
@@ -143,7 +143,7 @@ def fit(
     optimiser = recipe.optimiser([weight for weight in net.parameters() if weight.requires_grad], recipe.rate)
     threat = objective.threat if isinstance(objective, Robust) else None
     held_out = None if validation is None else Validation(*validation, threat, seed)
-    spec = describe(model, *data, objective, recipe, seed, validation)
+    spec = describe(model, *data, objective, recipe, seed, validation) | details(model, objective, recipe)
     state = State(net, optimiser)
     file = Checkpoint(Path(checkpoint), spec) if checkpoint else None
     run = _Run(model, net, optimiser, recipe, objective, *data, batching)
