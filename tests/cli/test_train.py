@@ -96,6 +96,19 @@ def test_an_interrupt_keeps_the_finished_epochs(call: Call, monkeypatch: pytest.
     assert weights() == resumed
 
 
+def test_an_interrupt_before_anything_is_written_promises_no_checkpoint(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("epsball.cli.train.fit", stopped)
+    said = call(*train())
+    assert said.exit_code == 130
+    assert "Interrupted: nothing was written yet; the same command begins anew." in said.stderr
+    assert "checkpoint" not in said.stderr
+
+
 def test_weights_go_into_a_device_and_not_into_a_folder(call: Call) -> None:
     refused = call(*train("--out", "."))
     assert refused.exit_code == 2

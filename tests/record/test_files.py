@@ -43,3 +43,13 @@ def test_a_pipe_and_the_target_of_a_link_are_written_and_stay(tmp_path: Path) ->
 def test_a_folder_in_the_place_of_a_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="it is a folder; name a file in it"):
         write_whole(tmp_path, b"content")
+
+
+def test_a_link_that_leads_to_itself_is_one_sentence(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(link)
+    with pytest.raises(
+        InputError, match=r"link cannot be written \(.*symbolic links.*\); choose a folder you may write"
+    ):
+        write_whole(link, b"content")
+    assert link.is_symlink()

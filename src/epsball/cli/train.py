@@ -67,8 +67,7 @@ def train(
             checkpoint=files.checkpoint,
         )
     except KeyboardInterrupt as stop:
-        where = f"the finished epochs lie in {files.checkpoint}; the same command goes on from there"
-        note(f"Interrupted: {where if files.checkpoint else f'nothing is written beside {out}; give a file'}.")
+        note(f"Interrupted: {_kept(files)}.")
         raise typer.Exit(ExitCode.INTERRUPTED) from stop
     files = files.written(trained)
     _report(trained, f"{model.source}@{out}", data, files, as_json=as_json)
@@ -111,6 +110,15 @@ class Files:
         if self.checkpoint:
             self.checkpoint.unlink(missing_ok=True)
         return replace(self, best=best)
+
+
+def _kept(files: Files) -> str:
+    """What an interrupted run leaves."""
+    if files.checkpoint is None:
+        return f"nothing is written beside {files.last}; give a file"
+    if not files.checkpoint.exists():
+        return "nothing was written yet; the same command begins anew"
+    return f"the finished epochs lie in {files.checkpoint}; the same command goes on from there"
 
 
 def _put(model: Model, file: Path) -> None:

@@ -56,6 +56,8 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
     except OSError as error:
         raise _unwritable(path, len(content), error) from error
+    except RuntimeError as error:  # how pathlib before Python 3.13 tells of a link that leads to itself
+        raise _unwritable(path, len(content), OSError(errno.ELOOP, os.strerror(errno.ELOOP))) from error
 
 
 def make_folder(path: Path) -> None:
