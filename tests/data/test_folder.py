@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Array = np.ndarray[Any, Any]
+PLAIN = np.zeros((8, 8), np.uint8)
 
 
 def fill(folder: Path, classes: dict[str, list[bytes]]) -> Path:
@@ -67,3 +68,23 @@ def test_a_folder_without_pictures_is_said(tmp_path: Path, names: list[str], say
     fill(tmp_path, {name: [] for name in names})
     with pytest.raises(InputError, match=says):
         load_data(str(tmp_path))
+
+
+def test_a_link_to_nowhere_is_said_and_not_passed_over(tmp_path: Path, png: Callable[..., bytes]) -> None:
+    folder = fill(tmp_path, {"cat": [png(PLAIN), png(PLAIN)], "dog": [png(PLAIN)]})
+    (folder / "cat" / "lost.png").symlink_to(tmp_path / "elsewhere.png")
+    with pytest.raises(InputError, match=r"lost\.png is a link to a file that is not there; fetch what it leads to"):
+        load_data(str(folder))
+
+
+def test_parts_of_a_set_are_not_taken_for_its_classes(tmp_path: Path, png: Callable[..., bytes]) -> None:
+    for part in ("train", "val"):
+        fill(tmp_path / part, {"cat": [png(PLAIN)], "dog": [png(PLAIN)], "eel": [png(PLAIN)]})
+    with pytest.raises(InputError, match=r"the subfolders train, val, parts of a set rather than classes; give one of"):
+        load_data(str(tmp_path))
+    assert load_data(str(tmp_path / "val"))[1].tolist() == [0, 1, 2]
+
+
+def test_classes_may_have_the_names_of_parts(tmp_path: Path, png: Callable[..., bytes]) -> None:
+    """Where pictures lie in them directly, they are classes."""
+    assert sorted(load_data(str(fill(tmp_path, {"dev": [png(PLAIN)], "val": [png(PLAIN)]})))[1].tolist()) == [0, 1]

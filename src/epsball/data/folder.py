@@ -11,6 +11,9 @@ from epsball.errors import InputError
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".tif", ".tiff"}
 
+PARTS = {"train", "training", "val", "valid", "validation", "test", "testing", "dev"}
+"""What parts of a set are called."""
+
 
 def read_folder(folder: Path, *, size: int | None = None) -> Source:
     """A labelled set from `folder/CLASS/PICTURE`; hidden files and whatever is no picture are passed over.
@@ -23,9 +26,10 @@ def read_folder(folder: Path, *, size: int | None = None) -> Source:
         size: cut the pictures to size × size, see `pictures.crop`.
 
     Raises:
-        InputError: no subfolders with pictures in them.
+        InputError: no subfolders with pictures in them, subfolders that are parts of a set and no classes, or a link to nowhere.
     """
     names = class_folders(folder)
+    _refuse_parts(folder, names)
     if not names:
         raise InputError(f"{folder} has no subfolders; expected one subfolder a class, each with PNG or JPEG files")
     files = []
@@ -36,6 +40,11 @@ def read_folder(folder: Path, *, size: int | None = None) -> Source:
                 f"{folder} has no pictures in {name}; expected one subfolder a class, each with PNG or JPEG files"
             )
     paths = [path for inside in files for path in inside]
+    lost = next((path for path in paths if not path.exists()), None)
+    if lost is not None:
+        raise InputError(
+            f"{lost} is a link to a file that is not there; fetch what it leads to, or remove it: without it, these are other images"
+        )
     labels = np.repeat(np.arange(len(names)), [len(inside) for inside in files])
 
     def pictures(rows: Rows) -> Iterator[tuple[str, bytes]]:
@@ -52,4 +61,16 @@ def class_folders(folder: Path) -> list[str]:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURES and not path.name.startswith(".") and path.is_file()
+    """A file of such a name, or a link of such a name that leads nowhere."""
+    named = path.suffix.lower() in PICTURES and not path.name.startswith(".")
+    return named and (path.is_file() or (path.is_symlink() and not path.exists()))
+
+
+def _refuse_parts(folder: Path, names: list[str]) -> None:
+    """Refuse `folder/PART/CLASS/PICTURE`, where the parts would be taken for the classes."""
+    parts = bool(names) and {name.lower() for name in names} <= PARTS
+    if parts and not any(_is_picture(path) for name in names for path in (folder / name).iterdir()):
+        raise InputError(
+            f"{folder} has the subfolders {', '.join(names)}, parts of a set rather than classes; "
+            f"give one of them, {folder / names[-1]}"
+        )
