@@ -216,6 +216,13 @@ def test_an_operator_that_cannot_be_converted_is_named(tmp_path: Path) -> None:
         load_model(write(tmp_path / "small.onnx", last=ends))
 
 
+@pytest.mark.parametrize("opset", [0, 999])
+def test_an_opset_that_nobody_here_knows_is_refused(tmp_path: Path, opset: int) -> None:
+    """Its operators may compute something else."""
+    with pytest.raises(eb.InputError, match=rf"is of opset {opset}, and the installed onnx knows 1 to \d+"):
+        load_model(write(tmp_path / "net.onnx", opset=opset))
+
+
 def test_a_graph_of_another_kind_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "small.onnx"
     write(path)

@@ -17,7 +17,7 @@ from epsball.models.fixed_batch import FixedBatch, needs_groups
 from epsball.models.wrap import wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from onnx import ModelProto
 
@@ -150,6 +150,7 @@ def _parsed(path: Path) -> ModelProto:
         raise _unreadable(path, _first_line(error)) from error
     if not model.graph.node or not model.opset_import:
         raise _unreadable(path, "it holds no graph, or not its version")
+    _refuse_unknown(path, {each.domain: each.version for each in model.opset_import}, onnx.defs.onnx_opset_version())
     try:
         reason = excess(model)
     except Exception as error:  # onnx's own checks raise errors of many kinds
@@ -159,6 +160,16 @@ def _parsed(path: Path) -> ModelProto:
             f"{path} holds {reason}, more than a classifier of images needs; export the network without it"
         )
     return model
+
+
+def _refuse_unknown(path: Path, versions: Mapping[str, int], newest: int) -> None:
+    """Refuse operators of a version that nobody here knows: what they compute may be something else by then."""
+    version = next((versions[domain] for domain in ("", "ai.onnx") if domain in versions), newest)
+    if not 1 <= version <= newest:
+        raise InputError(
+            f"{path} is of opset {version}, and the installed onnx knows 1 to {newest}; export the network with one of these, "
+            "or install a newer onnx"
+        )
 
 
 def _unreadable(path: Path, reason: str) -> InputError:
