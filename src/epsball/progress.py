@@ -31,11 +31,17 @@ def shown(progress: Progress | None) -> Iterator[Progress]:
     """
     if progress is not None:
         yield progress
+    elif sys.stderr is None:  # as where the process was started with stderr closed, or has no console
+        yield _nowhere
     elif sys.stderr.isatty():
         with _bar() as moved:
             yield moved
     else:
         yield _lines()
+
+
+def _nowhere(stage: str, done: int, total: int) -> None:
+    """Show nothing."""
 
 
 def _lines() -> Progress:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from epsball.cli.group import Group
+from epsball.cli.streams import open_missing
 from epsball.plain import speak_plainly
 
 app: typer.Typer = typer.Typer(
@@ -38,6 +39,7 @@ def common(
 
 def main() -> None:
     """Run the command line."""
+    open_missing()
     for stream in (sys.stdout, sys.stderr):
         speak_plainly(stream)
     app(prog_name="epsball")

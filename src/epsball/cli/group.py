@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import warnings
+from contextlib import nullcontext
 from functools import partial
 from traceback import format_exc
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typer.core import TyperGroup
 
 from epsball.cli.commands import COMMANDS
 from epsball.cli.exit_codes import CODES, ExitCode, of_error
+from epsball.cli.streams import nobody_reads, result_alone
 from epsball.errors import LeftOutWarning
 from epsball.terminal import printable
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TRACEBACK = "--traceback"
+_ALONE = "epsball.alone"
+"""Whether stdout is for one JSON document and nothing else."""
 
 
 class Group(TyperGroup):
@@ -33,18 +37,21 @@ class Group(TyperGroup):
         """Take ``--traceback`` from behind a command to where it is understood."""
         wanted = TRACEBACK in args
         rest = [word for word in args if word != TRACEBACK]
+        ctx.meta[_ALONE] = "--json" in rest and "--help" not in rest
         return super().parse_args(ctx, [TRACEBACK, *rest] if wanted and rest else rest)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; one sentence and an exit code for what the user can mend and for an interrupt."""
+        alone = result_alone() if ctx.meta[_ALONE] else nullcontext()
         try:
-            with warnings.catch_warnings():
+            with alone, warnings.catch_warnings():
                 warnings.showwarning = partial(_shown, warnings.showwarning)
                 warnings.simplefilter("always", LeftOutWarning)
                 return super().invoke(ctx)
         except tuple(CODES) as error:
             if getattr(error, "errno", None) == errno.EPIPE:
-                raise
+                nobody_reads()
+                raise typer.Exit(of_error(error)) from error
             said = format_exc() if ctx.params.get("traceback") else f"Error: {_sentence(error)}"
             typer.echo(printable(said), err=True)
             raise typer.Exit(of_error(error)) from error

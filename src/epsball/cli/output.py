@@ -1,8 +1,9 @@
 """What a command says at its end: a table for people, one JSON document for programs."""
 
+import errno
 import json
 import math
-import sys
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from epsball.cli.streams import result_stream, write_result
 from epsball.record import Evaluation, Finding, metrics
 from epsball.record.plan import portable
 from epsball.record.statistics import wilson
@@ -21,9 +23,16 @@ from epsball.report.text import NORMS, count, epsilon, number, percent
 from epsball.terminal import printable
 
 
+class _Frank(Console):
+    """A console that leaves it to the outermost layer what a reader who has gone means; its own answer is exit code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 def console(*, stderr: bool) -> Console:
     """A console on stdout or stderr; no colours where it is not a terminal."""
-    return Console(stderr=stderr, highlight=False, markup=False, soft_wrap=True)
+    return _Frank(stderr=stderr, highlight=False, markup=False, soft_wrap=True)
 
 
 def note(text: str) -> None:
@@ -60,12 +69,12 @@ def print_result(shown: Table, document: dict[str, Any], *, as_json: bool) -> No
     """Print the table on stdout; with ``--json`` the document instead, and the table on stderr."""
     console(stderr=as_json).print(shown)
     if as_json:
-        sys.stdout.write(_json(finite(document)) + "\n")
+        write_result(_json(finite(document)))
 
 
 def _json(value: Any) -> str:
     """JSON with its letters as they are, unless stdout lacks one of them or one is an instruction to the terminal."""
-    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    unicode = (result_stream().encoding or "").lower().startswith("utf")
     text = json.dumps(value, indent=2, ensure_ascii=not unicode, allow_nan=False)
     return text if printable(text) == text else json.dumps(value, indent=2, allow_nan=False)
 

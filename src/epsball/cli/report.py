@@ -1,7 +1,6 @@
 """``epsball report``: the record as a page."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 from epsball.cli.exit_codes import ExitCode, of_run
 from epsball.cli.options import Json, RunFolder
 from epsball.cli.output import note, print_findings
+from epsball.cli.streams import write_result
 from epsball.record import read_run
 from epsball.report import write_report
 from epsball.terminal import printable
@@ -30,7 +30,7 @@ def report(
     run = read_run(folder)
     path = write_report(run, folder, out)
     print_findings(run.findings)
-    sys.stdout.write(json.dumps({"report": str(path)}) + "\n" if as_json else f"{printable(str(path))}\n")
+    write_result(json.dumps({"report": str(path)}) if as_json else printable(str(path)))
     code = of_run(run)
     if code is not ExitCode.DONE:
         note(
