@@ -44,7 +44,9 @@ make = Talkative
 
 def shell(line: str) -> subprocess.CompletedProcess[str]:
     program = shlex.join([sys.executable, "-m", "epsball"])
-    return subprocess.run(["/bin/bash", "-c", line.replace("epsball", program)], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        ["/bin/bash", "-c", line.replace("epsball", program)], capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell of Unix closes streams")

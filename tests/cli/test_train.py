@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -166,3 +168,21 @@ def test_what_teaches_nothing_is_refused(call: Call, more: list[str], arch: str,
     assert said.exit_code == 2
     assert words in said.stderr
     assert not Path("w.safetensors").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of Unix reads them")
+@pytest.mark.parametrize("folder", ["-dash", "two words", "line\nbreak"])
+def test_the_proposed_lines_can_be_pasted(call: Call, folder: str) -> None:
+    def pasted(text: str, begins: str) -> list[str]:
+        line = next(line for line in text.splitlines() if line.startswith("Next:")).removeprefix("Next:").strip()
+        read = subprocess.run(
+            ["/bin/bash", "-c", f"printf '%s\\0' {line.split('   ')[0]}"], capture_output=True, text=True, check=True
+        ).stdout.split("\0")[:-1]
+        assert read[:2] == ["epsball", begins]
+        return read[1:]
+
+    trained = call(*train("--out", f"./{folder}/w.safetensors"))
+    assert trained.exit_code == 0, trained.output
+    evaluated = call(*pasted(trained.stderr, "evaluate"), "--suite", "fgsm", "--n", "40", "--out", f"./{folder}/run")
+    assert evaluated.exit_code == 0, evaluated.output
+    assert call(*pasted(evaluated.stderr, "report")).exit_code == 0

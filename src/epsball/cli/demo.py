@@ -14,6 +14,7 @@ from epsball.cli.running import end, interruptible
 from epsball.record import Evaluation, metrics
 from epsball.record.statistics import wilson
 from epsball.report.text import number, percent, seconds
+from epsball.terminal import command
 
 Out = Annotated[Path, typer.Option(metavar="FOLDER", help="Where weights, run folder and report are written.")]
 
@@ -38,7 +39,7 @@ def demo(*, data: Digits = "mnist-5k", out: Out = Path("epsball-demo"), seed: Se
         f"Report:  {made.report}   (open it in a browser)\n"
         f"Weights: {made.weights}\n\n"
         "Next:\n"
-        f"  epsball verify {made.folder}\n"
+        f"  {command('verify', made.folder)}\n"
         "  epsball evaluate your_model.py:make_model@weights.safetensors --data mnist --norm linf --eps 0.1 --out run/\n"
         "  epsball list attacks"
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from epsball.data.load import has_splits, load_data
 from epsball.report.text import count
+from epsball.terminal import command
 
 if TYPE_CHECKING:
     import torch
@@ -65,11 +65,11 @@ class HeldOut:
 
     def proposal(self, model: str, norm: str, eps: str) -> str:
         """The command that evaluates the network, and a word on what it measures where that is not plainly the test split."""
-        command = shlex.join(["epsball", "evaluate", model, "--data", self.data, "--norm", norm, "--eps", eps])
+        line = command("evaluate", model, data=self.data, norm=norm, eps=eps)
         total = self.known + (0 if self.validation is None else len(self.validation[1]))
         if not self.known:
-            return command
-        return f"{command}\n         which measures {count(total)} images; {count(self.known)} of them were trained on"
+            return line
+        return f"{line}\n         which measures {count(total)} images; {count(self.known)} of them were trained on"
 
 
 def loaded(data: str, n: int | None) -> HeldOut:

@@ -11,6 +11,7 @@ from epsball.cli.output import document, note, print_findings, print_result, res
 from epsball.errors import InputError
 from epsball.record import Evaluation
 from epsball.report.text import percent
+from epsball.terminal import command
 from epsball.units import parse_number
 from epsball.verification.identity import runs_nothing
 
@@ -60,8 +61,8 @@ def conclude(
         note("No number: the run ended after the clean pass and no attack was run; --anyway runs them.")
     print_result(results(run, title), document(run, out), as_json=as_json)
     if out is not None:
-        trust = "" if runs_nothing(run.plan.model.source) else " --trust-source"
-        note(f"Run folder: {out}\nNext:       epsball report {out}   epsball verify {out}{trust}")
+        trust = None if runs_nothing(run.plan.model.source) else ""
+        note(f"Run folder: {out}\nNext:       {command('report', out)}   {command('verify', out, trust_source=trust)}")
     end(run, gate=gate)
 
 

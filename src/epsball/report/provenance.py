@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from epsball.errors import brief
 from epsball.record.manifest import attack_stages
 from epsball.record.plan import portable
 from epsball.report.text import DASH, NORMS, TIMES, epsilon, seconds
+from epsball.terminal import command as pasted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,27 +81,27 @@ def repeatable(run: Evaluation) -> bool:
 
 def command(run: Evaluation, folder: Path) -> str:
     """The shell lines that repeat the run, where there are such, and check it."""
-    check = shlex.join(["epsball", "verify", str(folder)])
+    check = pasted("verify", folder)
     if not repeatable(run):
         return check
     plan = run.plan
-    options = {
-        "--data": plan.data.source,
-        "--split": plan.data.split,
-        "--n": plan.data.n,
-        "--norm": plan.threat.norm,
-        "--eps": None if math.isinf(run.eps) else float(plan.threat.eps),
-        "--suite": plan.suite,
-        "--seed": plan.seed,
-        "--mean": _numbers(plan.model.mean),
-        "--std": _numbers(plan.model.std),
-        "--outputs": None if plan.model.outputs == "logits" else plan.model.outputs,
-    }
-    parts = ["epsball", "evaluate", plan.model.source]
-    for name, value in options.items():
-        parts += [name, str(value)] if value not in (None, "") else []
-    parts += ["--every-sample"] if plan.every_sample else []
-    return f"{shlex.join(parts)}\n{check}"
+    exact = None if math.isinf(run.eps) else str(float(plan.threat.eps))
+    again = pasted(
+        "evaluate",
+        plan.model.source,
+        data=plan.data.source,
+        split=plan.data.split or None,
+        n=str(plan.data.n),
+        norm=plan.threat.norm,
+        eps=exact,
+        suite=plan.suite,
+        seed=str(plan.seed),
+        mean=_numbers(plan.model.mean),
+        std=_numbers(plan.model.std),
+        outputs=None if plan.model.outputs == "logits" else plan.model.outputs,
+        every_sample="" if plan.every_sample else None,
+    )
+    return f"{again}\n{check}"
 
 
 def _numbers(value: Any) -> str | None:
