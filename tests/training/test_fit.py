@@ -213,6 +213,8 @@ def wrong_data(what: str) -> tuple[Tensor, Tensor]:
         "floats": (x, y.float()),
         "labels": (x, y + 1),
         "negative": (x, y - 1),
+        "column": (x, y[:, None]),
+        "nan": (x / 0, y),
     }[what]
 
 
@@ -223,13 +225,41 @@ def wrong_data(what: str) -> tuple[Tensor, Tensor]:
         ("empty", r"x \(0, 1, 6, 6\)"),
         ("bytes", "torch.uint8"),
         ("floats", "y .60,. torch.float32"),
-        ("labels", "labels run from 1 to 3 and the model has 3 classes"),
-        ("negative", "labels run from -1"),
+        ("labels", "run from 1 to 3 and the model has 3 classes"),
+        ("negative", "run from -1"),
+        ("column", r"y \(60, 1\)"),
+        ("nan", "values that are NaN or infinite"),
     ],
 )
-def test_data_that_cannot_be_trained_on_is_said(what: str, says: str) -> None:
-    with pytest.raises(InputError, match=says):
-        fit(small(), wrong_data(what), SHORT)
+@pytest.mark.parametrize("name", ["training", "validation"])
+def test_data_that_cannot_be_trained_on_is_said(what: str, says: str, name: str) -> None:
+    right, wrong = stripes(), wrong_data(what)
+    with pytest.raises(InputError, match=f"the .*{name} set.*{says}"):
+        fit(small(), wrong if name == "training" else right, SHORT, validation=wrong)
+
+
+def test_one_class_teaches_nothing() -> None:
+    x, y = stripes()
+    with pytest.raises(InputError, match="all 20 labels of the training set are 1"):
+        fit(small(), (x[y == 1], y[y == 1]), SHORT)
+
+
+class BrokenOutsideOfTraining(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = small()
+        self.passes = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.passes += self.training
+        answer: Tensor = self.net(x)
+        return answer if self.training or not self.passes else answer * torch.nan
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_answers_that_are_not_finite_are_no_guesses(*, validated: bool) -> None:
+    with pytest.raises(ModelError, match="answers 60 of 60 images with NaN in evaluation mode"):
+        fit(BrokenOutsideOfTraining(), stripes(), SHORT, validation=stripes() if validated else None)
 
 
 def test_a_model_without_parameters_is_said() -> None:

@@ -25,6 +25,7 @@ from epsball.training.checkpoint import Checkpoint, State, describe, details
 from epsball.training.objectives import Objective, standard
 from epsball.training.objectives.base import Robust, warmed
 from epsball.training.recipe import Recipe
+from epsball.training.samples import checked_labels, checked_samples, checked_variety
 from epsball.training.step import Gradients, memory_format
 from epsball.training.validation import Measured, Validation, checked_answers, classes_of, device_of, predicted
 
@@ -132,10 +133,12 @@ def fit(
         KeyboardInterrupt: as it comes; the checkpoint holds the last complete epoch.
     """
     recipe = Recipe() if recipe is None else recipe
+    data = checked_samples(data, "training")
+    validation = None if validation is None else checked_samples(validation, "validation")
     model = wrap(model)
     with freezing.alone(model.modules):
         model = copy.deepcopy(model)
-    net = _trainable(model, *data)
+    net = _trainable(model, *data, validation)
     if recipe.batch_norm:
         insert(net)
     batching = memory_format(model, data[0])
@@ -264,21 +267,15 @@ class _Run:
             return objective(self.model, x[rows], y[rows], seed=seed, ids=ids[rows])
 
 
-def _trainable(model: Model, x: Tensor, y: Tensor) -> nn.Module:
+def _trainable(model: Model, x: Tensor, y: Tensor, validation: tuple[Tensor, Tensor] | None) -> nn.Module:
     """The network inside the model, once it is certain that it can learn from the data."""
     if model.module is None or not any(weight.requires_grad for weight in model.module.parameters()):
         raise InputError("the model has no parameters to train; give an nn.Module whose parameters require gradients")
-    if not x.is_floating_point() or len(x) != len(y) or len(y) == 0 or y.dtype != torch.int64 or y.ndim != 1:
-        raise InputError(
-            f"the training set is x {tuple(x.shape)} {x.dtype} and y {tuple(y.shape)} {y.dtype}; "
-            "expected floats (N, C, H, W) and int64 labels (N,), as load_data gives them"
-        )
     classes = checked_answers(model, x)
-    if not 0 <= int(y.min()) <= int(y.max()) < classes:
-        raise InputError(
-            f"the labels run from {int(y.min())} to {int(y.max())} and the model has {classes} classes; "
-            "expected labels from 0: build the model with that many classes"
-        )
+    checked_labels(y, classes, "training")
+    checked_variety(y)
+    if validation is not None:
+        checked_labels(validation[1], classes, "validation")
     return model.module
 
 

@@ -9,6 +9,7 @@ import torch
 
 from epsball.attacks.fgsm import FGSM
 from epsball.attacks.pgd import PGD
+from epsball.errors import ModelError
 from epsball.goal import Goal
 from epsball.models.forward import batches, logits_of
 from epsball.models.scale import check_scale
@@ -78,7 +79,17 @@ def predicted(model: Model, x: Tensor) -> Tensor:
     device = device_of(model)
     with model.frozen(), torch.no_grad():
         passed = batches(lambda rows: model(rows.to(device)), x, _ROWS)
-        return torch.cat([logits.argmax(1).cpu() for _, logits in passed])
+        return torch.cat([_label(logits) for _, logits in passed])
+
+
+def _label(logits: Tensor) -> Tensor:
+    """The largest of each row (n, K); NaN counts as the largest, and would look like a guess."""
+    if strange := int((torch.isnan(logits)).any(1).sum()):
+        raise ModelError(
+            f"the network answers {strange} of {len(logits)} images with NaN in evaluation mode; expected numbers: "
+            "lower the rate, or look for a division, a logarithm or running statistics that go wrong outside of training"
+        )
+    return logits.argmax(1).cpu()
 
 
 def classes_of(model: Model, x: Tensor) -> int:
