@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,3 +89,11 @@ def test_parts_of_a_set_are_not_taken_for_its_classes(tmp_path: Path, png: Calla
 def test_classes_may_have_the_names_of_parts(tmp_path: Path, png: Callable[..., bytes]) -> None:
     """Where pictures lie in them directly, they are classes."""
     assert sorted(load_data(str(fill(tmp_path, {"dev": [png(PLAIN)], "val": [png(PLAIN)]})))[1].tolist()) == [0, 1]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are of Unix")
+def test_a_pipe_that_is_called_a_picture_is_said(tmp_path: Path, png: Callable[..., bytes]) -> None:
+    folder = fill(tmp_path, {"cat": [png(PLAIN)], "dog": [png(PLAIN)]})
+    os.mkfifo(folder / "cat" / "x.png")
+    with pytest.raises(InputError, match=r"x\.png is a pipe, a socket or a device; expected a file"):
+        load_data(str(folder))

@@ -40,11 +40,7 @@ def read_folder(folder: Path, *, size: int | None = None) -> Source:
                 f"{folder} has no pictures in {name}; expected one subfolder a class, each with PNG or JPEG files"
             )
     paths = [path for inside in files for path in inside]
-    lost = next((path for path in paths if not path.exists()), None)
-    if lost is not None:
-        raise InputError(
-            f"{lost} is a link to a file that is not there; fetch what it leads to, or remove it: without it, these are other images"
-        )
+    _refuse_lost(paths)
     labels = np.repeat(np.arange(len(names)), [len(inside) for inside in files])
 
     def pictures(rows: Rows) -> Iterator[tuple[str, bytes]]:
@@ -60,10 +56,22 @@ def class_folders(folder: Path) -> list[str]:
     return sorted(names, key=lambda name: (int(name) if numbers else 0, name))
 
 
+def _refuse_lost(paths: list[Path]) -> None:
+    """Refuse what is called a picture and is no file: without it the set would silently be a smaller one."""
+    lost = next((path for path in paths if not path.is_file()), None)
+    if lost is None:
+        return
+    if lost.is_symlink() and not lost.exists():
+        raise InputError(
+            f"{lost} is a link to a file that is not there; fetch what it leads to, or remove it: without it, these are other images"
+        )
+    raise InputError(f"{lost} is a pipe, a socket or a device; expected a file: remove it, or give it another name")
+
+
 def _is_picture(path: Path) -> bool:
-    """A file of such a name, or a link of such a name that leads nowhere."""
+    """A file of such a name, or what has such a name and cannot be read as one: a link to nowhere, a pipe, a socket."""
     named = path.suffix.lower() in PICTURES and not path.name.startswith(".")
-    return named and (path.is_file() or (path.is_symlink() and not path.exists()))
+    return named and not path.is_dir()
 
 
 def _refuse_parts(folder: Path, names: list[str]) -> None:
