@@ -13,6 +13,7 @@ from epsball.errors import InputError
 from epsball.models.adapters.base import SCHEMES, Options, put_weights, split_weights
 from epsball.models.adapters.onnx_edit import cut_softmax, loosen_batch, sides_of
 from epsball.models.adapters.onnx_limits import excess
+from epsball.models.adapters.onnx_mode import in_training
 from epsball.models.fixed_batch import FixedBatch, needs_groups
 from epsball.models.wrap import wrap
 
@@ -152,12 +153,16 @@ def _parsed(path: Path) -> ModelProto:
         raise _unreadable(path, "it holds no graph, or not its version")
     _refuse_unknown(path, {each.domain: each.version for each in model.opset_import}, onnx.defs.onnx_opset_version())
     try:
-        reason = excess(model)
+        reason, trains = excess(model), in_training(model)
     except Exception as error:  # onnx's own checks raise errors of many kinds
         raise _unreadable(path, _first_line(error)) from error
     if reason:
         raise InputError(
             f"{path} holds {reason}, more than a classifier of images needs; export the network without it"
+        )
+    if trains:
+        raise InputError(
+            f"{path} holds {trains}: its answers depend on the batch or on chance; export the network as it is used, after net.eval()"
         )
     return model
 

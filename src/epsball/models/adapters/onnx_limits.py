@@ -31,7 +31,7 @@ def _endless(model: ModelProto) -> Iterator[str]:
 
 def _loops(graph: GraphProto, outside: Mapping[str, TensorProto], rounds: int) -> Iterator[str]:
     """Loops of a graph that is itself run `rounds` times, and those within."""
-    known = {**outside, **_constants(graph)}
+    known = {**outside, **constants(graph)}
     for node in graph.node:
         within = rounds
         if node.op_type == "Loop":
@@ -55,7 +55,8 @@ def _count(node: NodeProto, known: Mapping[str, TensorProto]) -> int | None:
     return int(count.item()) if count.size == 1 else None
 
 
-def _constants(graph: GraphProto) -> dict[str, TensorProto]:
+def constants(graph: GraphProto) -> dict[str, TensorProto]:
+    """Return the tensors of a graph whose values stand in the file, by name."""
     found = {weight.name: weight for weight in graph.initializer}
     for node in graph.node:
         if node.op_type == "Constant" and node.output and node.attribute and node.attribute[0].name == "value":
