@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -26,6 +30,17 @@ def unsettled() -> nn.Sequential:
         return nn.Sequential(
             nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Dropout(0.3), nn.Linear(64, 5)
         ).train()
+
+
+class Called(nn.Module):
+    """A function as a layer."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
 
 
 def is_as_it_was(net: nn.Module) -> bool:
@@ -121,3 +136,37 @@ def test_the_global_random_state_is_given_back_by_the_last() -> None:
     y = torch.zeros(len(X)).long()
     in_threads(lambda _: eb.PGD(steps=3)(net, X, y, THREAT).x)
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked on Unix")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fork_while_another_thread_attacks_neither_waits_nor_stays_frozen() -> None:
+    net, begun, done = unsettled(), threading.Event(), threading.Event()
+
+    def waits(x: Tensor) -> Tensor:
+        begun.set()
+        done.wait(60)
+        return x
+
+    net.insert(0, Called(waits))
+    thread = threading.Thread(target=lambda: eb.FGSM()(net, X, torch.zeros(len(X), dtype=torch.int64), THREAT))
+    thread.start()
+    begun.wait(60)
+    child = os.fork()
+    if child == 0:
+        free = all(part.training for part in net.modules()) and all(w.requires_grad for w in net.parameters())
+        done.set()
+        eb.wrap(net)(X[:1])
+        os._exit(0 if free else 1)
+    limit = time.monotonic() + 30
+    ended, status = 0, 0
+    while not ended and time.monotonic() < limit:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        time.sleep(0.01)
+    done.set()
+    thread.join()
+    if not ended:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert ended == child
+    assert os.waitstatus_to_exitcode(status) == 0

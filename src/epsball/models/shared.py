@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -26,10 +28,11 @@ Noted = TypeVar("Noted", bound=Before)
 
 
 class _Entry(Generic[Thing]):
-    """A thing that is held, which keeps its id its own, what it was before, and how many contexts hold it."""
+    """A thing that is held, which keeps its id its own, what it was before, and how many contexts of which threads hold it."""
 
     def __init__(self, thing: Thing, before: Before) -> None:
-        self.thing, self.before, self.holders = thing, before, 0
+        self.thing, self.before = thing, before
+        self.holders: Counter[int] = Counter()
 
 
 GUARD = threading.RLock()
@@ -43,24 +46,48 @@ def held(things: Iterable[Thing], note: Callable[[Thing], Noted]) -> Iterator[li
     """Hold things for as long as the context lasts, and give what `note` made of each when it was first held."""
     keys: list[tuple[tuple[object, int], Thing]] = [((note, id(thing)), thing) for thing in things]
     taken: list[tuple[object, int]] = []
+    thread = threading.get_ident()
     notes: list[Noted] = []
     try:
         with GUARD:
             for key, thing in keys:
                 if key not in _HELD:
                     _HELD[key] = _Entry(thing, note(thing))
-                _HELD[key].holders += 1
+                _HELD[key].holders[thread] += 1
                 taken.append(key)
                 notes.append(_HELD[key].before)  # type: ignore[arg-type] # the key names the kind
         yield notes
     finally:
         with GUARD:
             for key in taken:
-                entry = _HELD[key]
-                entry.holders -= 1
-                if not entry.holders:
-                    del _HELD[key]
-                    entry.before.restore()
+                _let_go(key, thread, 1)
+
+
+def _let_go(key: tuple[object, int], thread: int, contexts: int) -> None:
+    """End some contexts of a thread; the last one of all puts the thing back as it was."""
+    entry = _HELD[key]
+    entry.holders[thread] -= contexts
+    if not entry.holders.total():
+        del _HELD[key]
+        entry.before.restore()
+
+
+def _forked() -> None:
+    """In a process that was forked there are no other threads: what they held is given back, and they keep nobody waiting."""
+    here = threading.get_ident()
+    try:
+        for key, entry in list(_HELD.items()):
+            for thread, contexts in list(entry.holders.items()):
+                if thread != here and contexts:
+                    _let_go(key, thread, contexts)
+            if isinstance(entry.before, Turn):
+                entry.before.renew()
+    finally:
+        GUARD.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=GUARD.acquire, after_in_parent=GUARD.release, after_in_child=_forked)
 
 
 def parts_of(networks: Iterable[nn.Module]) -> list[nn.Module]:
@@ -103,6 +130,13 @@ class Turn:
     def __init__(self, part: nn.Module) -> None:
         del part
         self.lock = threading.RLock()
+
+    def renew(self) -> None:
+        """Replace a lock whose owner is gone."""
+        if self.lock.acquire(blocking=False):  # it is free, or this thread's own
+            self.lock.release()
+        else:
+            self.lock = threading.RLock()
 
     def restore(self) -> None:
         """Nothing was changed."""
