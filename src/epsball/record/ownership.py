@@ -40,28 +40,48 @@ class Ownership:
             raise InputError(
                 f"{folder} cannot be written by one run alone ({error}); choose a folder you may write to, on a disk with file locks"
             ) from error
-        self._identity = self._identify()
-
-    def _identify(self) -> tuple[int, int] | None:
-        """What tells this folder from another of the same name."""
-        try:
-            there = self._folder.stat()
-        except OSError:
-            return None
-        return there.st_dev, there.st_ino
+        self._identity = _identity(folder)
+        self._locked = _identity(folder / LOCK)
 
     def check(self) -> None:
-        """Pass if the folder is still the one that was opened.
+        """Pass if the folder is still the one that was opened, and the lock in it the one that is held.
+
+        A lock that was deleted is taken again: whoever came meanwhile finds no lock and would write, too.
 
         Raises:
-            FolderLostError: it was moved or deleted.
+            FolderLostError: the folder was moved or deleted, or another run took the lock after it was deleted.
         """
-        if self._identity is None or self._identify() != self._identity:
+        if self._identity is None or _identity(self._folder) != self._identity:
             raise FolderLostError(
                 f"{self._folder} was moved or deleted while a run was written into it, so the rest has no place; "
                 "put it back and run the same command again, or start afresh in another folder"
             )
 
+        if _identity(self._folder / LOCK) != self._locked:
+            self._take_again()
+
+    def _take_again(self) -> None:
+        from filelock import Timeout  # noqa: PLC0415 (only for those who write)
+
+        self._lock.release()
+        try:
+            self._lock.acquire(timeout=0)
+        except (Timeout, OSError) as error:
+            raise FolderLostError(
+                f"{self._folder / LOCK} was deleted while a run was written into {self._folder}, and another run writes there now; "
+                "wait until that one has ended, then run the same command again"
+            ) from error
+        self._locked = _identity(self._folder / LOCK)
+
     def release(self) -> None:
         """Let others write."""
         self._lock.release()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file or folder from another of the same name; None where there is none."""
+    try:
+        there = path.stat()
+    except OSError:
+        return None
+    return there.st_dev, there.st_ino
