@@ -38,7 +38,8 @@ def test_the_version_and_an_error_as_the_shell_sees_them() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to one process on Windows")
-def test_an_interrupt_keeps_what_is_finished_and_the_same_command_goes_on() -> None:
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_keeps_what_is_finished_and_the_same_command_goes_on(told: signal.Signals) -> None:
     words = evaluate("--out", "run", "--json", model="nets.py:slow", suite="noise,pgd")
     Path("slow").touch()
     slow = subprocess.Popen(
@@ -52,7 +53,7 @@ def test_an_interrupt_keeps_what_is_finished_and_the_same_command_goes_on() -> N
     limit = time.monotonic() + 60
     while not Path("asleep").exists() and slow.poll() is None and time.monotonic() < limit:
         time.sleep(0.02)
-    slow.send_signal(signal.SIGINT)
+    slow.send_signal(told)
     out, error = slow.communicate(timeout=60)
     assert slow.returncode == 130, error
     assert out == ""

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from epsball.cli.group import Group
+from epsball.cli.signals import stop_when_told
 from epsball.cli.streams import open_missing
 from epsball.plain import speak_plainly
 
@@ -40,6 +41,7 @@ def common(
 def main() -> None:
     """Run the command line."""
     open_missing()
+    stop_when_told()
     for stream in (sys.stdout, sys.stderr):
         speak_plainly(stream)
     app(prog_name="epsball")
