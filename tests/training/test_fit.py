@@ -214,6 +214,7 @@ def wrong_data(what: str) -> tuple[Tensor, Tensor]:
         "labels": (x, y + 1),
         "negative": (x, y - 1),
         "column": (x, y[:, None]),
+        "scalar": (x, y[0]),
         "nan": (x / 0, y),
     }[what]
 
@@ -228,6 +229,7 @@ def wrong_data(what: str) -> tuple[Tensor, Tensor]:
         ("labels", "run from 1 to 3 and the model has 3 classes"),
         ("negative", "run from -1"),
         ("column", r"y \(60, 1\)"),
+        ("scalar", r"y \(\) torch.int64"),
         ("nan", "values that are NaN or infinite"),
     ],
 )

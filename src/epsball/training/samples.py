@@ -27,11 +27,11 @@ def checked_samples(data: Any, name: str) -> tuple[Tensor, Tensor]:
     x, y = data
     if (
         not x.is_floating_point()
+        or y.dtype != torch.int64
+        or y.ndim != 1
         or x.ndim == 0
         or len(x) != len(y)
         or len(y) == 0
-        or y.dtype != torch.int64
-        or y.ndim != 1
     ):
         raise InputError(
             f"the {name} set is x {tuple(x.shape)} {x.dtype} and y {tuple(y.shape)} {y.dtype}; "
