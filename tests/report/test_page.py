@@ -169,3 +169,21 @@ def test_samples_are_spread_and_never_repeated(make_run: Make) -> None:
     assert len(every) == len(set(every)) == SHOWN
     assert {len(ids) for ids in chosen.values()} == {3}
     assert all(set(ids) <= set(run.attacks[name].id[run.attacks[name].success]) for name, ids in chosen.items())
+
+
+def test_only_an_earlier_report_is_overwritten(make_run: Make, tmp_path: Path) -> None:
+    run, folder = make_run()
+    page = write_report(run, folder, tmp_path / "page.html")
+    first = page.read_bytes()
+    assert write_report(run, folder, page).read_bytes() == first
+    (tmp_path / "empty.html").touch()
+    write_report(run, folder, tmp_path / "empty.html")
+    for name, content in {
+        "run.json": b"{}",
+        "w.safetensors": b"\0" * 9000,
+        "mine.html": b"<!doctype html>mine",
+    }.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match="is there already and is no report"):
+            write_report(run, folder, tmp_path / name)
+        assert (tmp_path / name).read_bytes() == content

@@ -10,6 +10,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from epsball.errors import InputError
 from epsball.record.files import write_whole
 from epsball.record.manifest import MANIFEST, attack_stages, read_manifest
 from epsball.report.figures import accuracy_curve, asks_how_close
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from epsball.record.plan import ModelPlan
 
 WIDE, NARROW = (8.4, 3.3), (4.2, 3.3)
+_HEAD, _MARK = 4096, b"epsball</title>"
+"""What the first bytes of every report hold."""
 
 
 def write_report(run: Evaluation, folder: Path | str, path: Path | str | None = None) -> Path:
@@ -37,10 +40,11 @@ def write_report(run: Evaluation, folder: Path | str, path: Path | str | None = 
         path: the file to write; `folder`/report.html by default.
 
     Raises:
-        InputError: the run folder is damaged or the file cannot be written.
+        InputError: the run folder is damaged, the file cannot be written, or something else than a report stands there.
     """
     folder = Path(folder)
     target = folder / "report.html" if path is None else Path(path)
+    _refuse_other(target)
     style = resources.files("epsball.report").joinpath("style.css").read_text(encoding="utf-8")
     environment = Environment(
         loader=PackageLoader("epsball.report", ""),
@@ -52,6 +56,19 @@ def write_report(run: Evaluation, folder: Path | str, path: Path | str | None = 
     text = environment.get_template("report.html.jinja").render(page=_page(run, folder), style=Markup(style))  # noqa: S704 (our own style sheet)
     write_whole(target, text.encode("utf-8"))
     return target
+
+
+def _refuse_other(target: Path) -> None:
+    """Refuse to overwrite a file that is no report: weights or a record, named by mistake, would be lost."""
+    if not target.is_file():
+        return
+    with target.open("rb") as file:
+        begins = file.read(_HEAD)
+    if begins and _MARK not in begins:
+        raise InputError(
+            f"{target} is there already and is no report; expected a new name or that of an earlier report: "
+            "give another one, such as --out report.html, or remove the file first"
+        )
 
 
 def _page(run: Evaluation, folder: Path) -> dict[str, Any]:
