@@ -109,3 +109,22 @@ def test_an_example_that_mends_an_error_does_not_count_as_right() -> None:
     matrix = transfer({"one": toward(1.0), "other": toward(-1.0)}, (x, y), eb.Threat("linf", 0.3), eb.FGSM())
     assert matrix.clean.tolist() == [1, 1]
     assert matrix.right.tolist() == [[0, 1], [1, 0]]
+
+
+def test_another_matrix_is_not_overwritten(call: Call) -> None:
+    def again(*more: str) -> Result:
+        return call("transfer", "nets.py:linear", "others.py:one", *COMMON, "--out", "moved", *more)
+
+    assert again().exit_code == 0
+    first = Path("moved/transfer.json").read_bytes()
+    assert again().exit_code == 0
+    other = again("--seed", "1")
+    assert other.exit_code == 2
+    assert "was made of other networks, samples or settings" in other.stderr
+    for damaged in (b"[]", b"{", b'{"sources": [1]}', b"\xff"):
+        Path("moved/transfer.json").write_bytes(damaged)
+        assert again().exit_code == 2
+        assert Path("moved/transfer.json").read_bytes() == damaged
+    Path("moved/transfer.json").write_bytes(first)
+    assert again().exit_code == 0
+    assert Path("moved/transfer.json").read_bytes() == first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from epsball.models.forward import logits_of, numpy_of
 from epsball.models.identify import held
 from epsball.models.wrap import wrap
 from epsball.oracle.batching import batching_by_rule
-from epsball.record.files import array_bytes, make_folder, sha256, write_whole
+from epsball.record.files import array_bytes, make_folder, read_bytes, sha256, write_whole
 from epsball.record.manifest import json_bytes
 from epsball.record.plan import data_fingerprint, portable
 from epsball.record.statistics import wilson
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from epsball.threat import Threat
 
 FEWEST = 2
+_MATRIX = "transfer.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +97,16 @@ def transfer(
     x = checked_inputs(data[0], threat)
     y = checked_goal(Goal(data[1]), len(x), x.device).labels
     nets = {name: wrap(net) for name, net in models.items()}
+    made_of = {
+        "data": data_fingerprint(numpy_of(x), numpy_of(y)),
+        "n": len(x),
+        "seed": seed,
+        "threat": portable(threat_plan(threat)),
+        "attack": portable(attack_plan(attack, 0)),
+        "networks": {name: held(net) for name, net in nets.items()},
+    }
+    if out is not None:
+        _refuse_other(Path(out), made_of)
     clean = [_right(net, x, y) for net in nets.values()]
     examples, right = {}, []
     for name, net in nets.items():
@@ -112,11 +124,7 @@ def transfer(
         files[name]: array_bytes({"x": numpy_of(points), "label": numpy_of(y)}) for name, points in examples.items()
     }
     matrix.document.update(
-        data=data_fingerprint(numpy_of(x), numpy_of(y)),
-        n=len(x),
-        seed=seed,
-        threat=portable(threat_plan(threat)),
-        attack=portable(attack_plan(attack, 0)),
+        {name: value for name, value in made_of.items() if name != "networks"},
         sources=[
             {"name": name, "network": held(net), "examples": files[name], "sha256": sha256(contents[files[name]])}
             for name, net in nets.items()
@@ -139,8 +147,26 @@ def _file(place: int, model: Model) -> str:
     return f"examples-{place:02d}-{held(model)['weights'][:16] or 'no-weights'}.safetensors"
 
 
+def _refuse_other(folder: Path, made_of: dict[str, Any]) -> None:
+    """Refuse a folder that holds another matrix: it would be lost without a word."""
+    file = folder / _MATRIX
+    if not file.exists():
+        return
+    try:
+        there = json.loads(read_bytes(file))
+        networks = {source["name"]: source["network"] for source in there["sources"]}
+        same = {**{name: there.get(name) for name in made_of}, "networks": networks} == json.loads(json_bytes(made_of))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        same = False
+    if not same:
+        raise InputError(
+            f"{file} is there already and was made of other networks, samples or settings; choose another folder with out=, "
+            "or delete that one"
+        )
+
+
 def _write(folder: Path, contents: Mapping[str, bytes], document: dict[str, Any]) -> None:
     make_folder(folder)
     for name, content in contents.items():
         write_whole(folder / name, content)
-    write_whole(folder / "transfer.json", json_bytes(document))
+    write_whole(folder / _MATRIX, json_bytes(document))
