@@ -158,6 +158,9 @@ def test_weights_that_are_there_are_kept_beside_the_new_ones(call: Call) -> None
         (["--rate", "1000"], "linear", "rate was given as 1000, and Adam moves every weight by about as much"),
         (["--objective", "pgd", "--eps", "0"], "linear", "was given ε = 0, at which nothing moves"),
         (["--objective", "fgsm", "--eps", "0/255"], "linear", "was given ε = 0"),
+        (["--norm", "l2"], "linear", "--norm l2 was given to the standard objective"),
+        (["--steps", "5"], "linear", "--steps 5 was given to the standard objective"),
+        (["--n", "1"], "linear", "the training set has the label"),
         ([], "soft.py:make", "the model returned probabilities (every row lies in [0, 1] and sums to 1)"),
     ],
 )

@@ -204,66 +204,6 @@ def test_a_loss_that_is_not_finite_is_a_sentence(tmp_path: Path) -> None:
         fit(small(), stripes(), SHORT, objective=exploding, checkpoint=tmp_path / "run.pt")
 
 
-def wrong_data(what: str) -> tuple[Tensor, Tensor]:
-    x, y = stripes()
-    return {
-        "lengths": (x[:-1], y),
-        "empty": (x[:0], y[:0]),
-        "bytes": ((x * 255).byte(), y),
-        "floats": (x, y.float()),
-        "labels": (x, y + 1),
-        "negative": (x, y - 1),
-        "column": (x, y[:, None]),
-        "scalar": (x, y[0]),
-        "nan": (x / 0, y),
-    }[what]
-
-
-@pytest.mark.parametrize(
-    ("what", "says"),
-    [
-        ("lengths", r"x \(59, 1, 6, 6\) .* and y \(60,\)"),
-        ("empty", r"x \(0, 1, 6, 6\)"),
-        ("bytes", "torch.uint8"),
-        ("floats", "y .60,. torch.float32"),
-        ("labels", "run from 1 to 3 and the model has 3 classes"),
-        ("negative", "run from -1"),
-        ("column", r"y \(60, 1\)"),
-        ("scalar", r"y \(\) torch.int64"),
-        ("nan", "values that are NaN or infinite"),
-    ],
-)
-@pytest.mark.parametrize("name", ["training", "validation"])
-def test_data_that_cannot_be_trained_on_is_said(what: str, says: str, name: str) -> None:
-    right, wrong = stripes(), wrong_data(what)
-    with pytest.raises(InputError, match=f"the .*{name} set.*{says}"):
-        fit(small(), wrong if name == "training" else right, SHORT, validation=wrong)
-
-
-def test_one_class_teaches_nothing() -> None:
-    x, y = stripes()
-    with pytest.raises(InputError, match="all 20 labels of the training set are 1"):
-        fit(small(), (x[y == 1], y[y == 1]), SHORT)
-
-
-class BrokenOutsideOfTraining(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.net = small()
-        self.passes = 0
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.passes += self.training
-        answer: Tensor = self.net(x)
-        return answer if self.training or not self.passes else answer * torch.nan
-
-
-@pytest.mark.parametrize("validated", [True, False])
-def test_answers_that_are_not_finite_are_no_guesses(*, validated: bool) -> None:
-    with pytest.raises(ModelError, match="answers 60 of 60 images with NaN in evaluation mode"):
-        fit(BrokenOutsideOfTraining(), stripes(), SHORT, validation=stripes() if validated else None)
-
-
 def test_a_model_without_parameters_is_said() -> None:
     frozen = small().requires_grad_(requires_grad=False)
     for model in (eb.wrap(lambda x: x.flatten(1)), frozen):

@@ -24,8 +24,10 @@ from epsball.training.objectives import OBJECTIVES, Objective
 from epsball.training.recipe import Recipe
 
 Weights = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the weights are written, as safetensors.")]
-TrainNorm = Annotated[str, typer.Option(help="linf, l2, l1 or l0; for the objectives fgsm and pgd.")]
-DEFAULT_EPS = "0.1"
+TrainNorm = Annotated[
+    str | None, typer.Option(show_default="linf", help="linf, l2, l1 or l0; for the objectives fgsm and pgd.")
+]
+DEFAULT_NORM, DEFAULT_EPS, STEPS = "linf", "0.1", 10
 
 
 def train(
@@ -38,9 +40,11 @@ def train(
     objective: Annotated[
         str, typer.Option(help="standard, fgsm or pgd (adversarial training on that attack).")
     ] = "standard",
-    norm: TrainNorm = "linf",
+    norm: TrainNorm = None,
     eps: Eps = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the objective pgd.")] = 10,
+    steps: Annotated[
+        int | None, typer.Option(min=1, show_default=str(STEPS), help="Steps of the objective pgd.")
+    ] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the data.")] = 10,
     batch_size: Annotated[int, typer.Option(help="Images of a batch.")] = 128,
     rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 3e-3,
@@ -74,7 +78,7 @@ def train(
     if any(finding.severity == "FAIL" for finding in trained.findings):
         note("Error: there is nothing to evaluate, see the findings above.")
         raise typer.Exit(ExitCode.NO_NUMBER)
-    weakest = norm, eps or DEFAULT_EPS
+    weakest = norm or DEFAULT_NORM, eps or DEFAULT_EPS
     note(f"Next:    {held_out.proposal(f'{model.source}@{out}', *weakest)}")
 
 
@@ -144,17 +148,18 @@ def _hold_the_same(file: Path, kept: Path) -> bool:
     return new.keys() == old.keys() and all(torch.equal(value, old[name]) for name, value in new.items())
 
 
-def _objective(name: str, norm: str, eps: str | None, steps: int) -> Objective:
+def _objective(name: str, norm: str | None, eps: str | None, steps: int | None) -> Objective:
     chosen = OBJECTIVES[name]
-    if not chosen.needs_threat and eps is not None:
-        raise InputError(
-            f"--eps {eps} was given to the {name} objective, which takes none; add --objective pgd, or leave it out"
-        )
+    for option, value in {"--eps": eps, "--norm": norm, "--steps": steps}.items():
+        if not chosen.needs_threat and value is not None:
+            raise InputError(
+                f"{option} {value} was given to the {name} objective, which takes none; add --objective pgd, or leave it out"
+            )
     if chosen.needs_threat and eps is None:
         raise InputError(
             f"the objective {name} has no --eps; give a budget in data units, such as --eps 0.1 or --eps 8/255"
         )
-    return chosen.make(None if eps is None else threat(norm, eps), steps)
+    return chosen.make(None if eps is None else threat(norm or DEFAULT_NORM, eps), steps or STEPS)
 
 
 def _prepare(arch: str, data: str, n: int | None, seed: int, device: str) -> tuple[Model, HeldOut]:

@@ -28,6 +28,7 @@ from epsball.training.recipe import Recipe
 from epsball.training.samples import checked_labels, checked_samples, checked_variety
 from epsball.training.step import Gradients, memory_format
 from epsball.training.validation import Measured, Validation, checked_answers, classes_of, device_of, predicted
+from epsball.validation import checked_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from epsball.models.model import Model
     from epsball.record import Finding
 
+_SEEDS = 2**64
+"""As many as a generator tells apart; a negative one counts from the end."""
 _TRIED = 512
 """Samples of the training set on which the last weights are tried where none are held out."""
 
@@ -133,6 +136,7 @@ def fit(
         KeyboardInterrupt: as it comes; the checkpoint holds the last complete epoch.
     """
     recipe = Recipe() if recipe is None else recipe
+    seed = checked_seed(seed) % _SEEDS
     data = checked_samples(data, "training")
     validation = None if validation is None else checked_samples(validation, "validation")
     model = wrap(model)

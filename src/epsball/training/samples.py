@@ -61,10 +61,10 @@ def checked_variety(y: Tensor) -> None:
     """Check that there is something to tell apart.
 
     Raises:
-        InputError: many labels, all the same.
+        InputError: all labels are the same.
     """
-    if len(y) > 1 and int(y.min()) == int(y.max()):
+    if int(y.min()) == int(y.max()):
         raise InputError(
-            f"all {len(y)} labels of the training set are {int(y[0])}; expected several classes: a network that always answers "
-            f"{int(y[0])} would be right, so take samples of every class, such as more with --n, or in another order"
+            f"the training set has the label {int(y[0])} alone ({len(y)} times); expected several classes: a network that "
+            f"always answers {int(y[0])} would be right, so take samples of every class, such as more with --n, or in another order"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -48,7 +49,7 @@ def build(name: str, *, shape: Shape | None = None, classes: int | None = None, 
             f"{entry.shape} ({entry.data}): use larger images or an mlp"
         )
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(operator.index(seed) % 2**64)  # as many as a generator tells apart
         return Network(name, shape, classes, entry.factory(shape, classes))
 
 
