@@ -17,11 +17,11 @@ def test_the_quick_suite_is_the_attacks_at_their_defaults() -> None:
     }
 
 
-def test_runs_of_version_four_were_made_with_these_settings() -> None:
-    assert SUITE_VERSION == 4
+def test_runs_of_version_five_were_made_with_these_settings() -> None:
+    assert SUITE_VERSION == 5
     made = suite("standard")
     assert list(made) == ["noise", "fgsm", "fmn", "cascade", "doubled"]
-    assert made["noise"] == eb.AdditiveNoise()
+    assert made["noise"] == eb.AdditiveNoise(draws=3)
     assert (made["fgsm"], made["fmn"]) == (eb.FGSM(), eb.FMN(steps=20))
     assert made["doubled"] == eb.attacks.Sampled(made["cascade"], share=0.05)
 
@@ -29,19 +29,20 @@ def test_runs_of_version_four_were_made_with_these_settings() -> None:
 def test_the_cascade_begins_on_all_rows_and_goes_on_with_ever_nearer_ones() -> None:
     cascade = suite("standard")["cascade"]
     assert isinstance(cascade, eb.attacks.Cascade)
-    everyone = [stage for stage in cascade.stages if stage.near > 1 and not stage.searched]
-    assert [type(stage.attack).__name__ for stage in everyone] == [
-        "PGD",
-        "PGD",
-        "MultiTargeted",
-        "Square",
-        "SparseRS",
-        "PGD",
-    ]
+    everyone = [stage for stage in cascade.stages if stage.near > 1 and not stage.paid]
+    assert [type(stage.attack).__name__ for stage in everyone] == ["PGD", "PGD", "Square", "SparseRS"]
     assert cascade.stages[: len(everyone)] == tuple(everyone)
-    nearer = [stage.near for stage in cascade.stages if stage.near < 1]
-    assert nearer == sorted(nearer, reverse=True)
-    assert cascade.stages[-1].attack == eb.PGD(100, 1.0, 0.01, random_start=False, loss=losses.margin, diversify=4)
+    rounds = [stage.near for stage in cascade.stages if isinstance(stage.attack, eb.attacks.Within) and not stage.paid]
+    assert rounds == [0.15, 0.1, 0.1, 0.1]
+    assert max(stage.near for stage in cascade.stages[-3:]) == 0.05
+
+
+def test_scattered_starts_and_the_walk_behind_them_are_for_round_balls() -> None:
+    stages = suite("standard")["cascade"].stages  # type: ignore[attr-defined] # a cascade, see above
+    scattered = [stage for stage in stages if stage.scattered or stage.paid == "scatter"]
+    assert len(scattered) == 23
+    assert {stage.norms for stage in scattered} == {("l2", "l1")}
+    assert all(stage.attack.scatter == 0.05 for stage in scattered if stage.scattered)
 
 
 def test_every_norm_has_a_suite_for_figures_and_one_for_distances() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -22,14 +22,12 @@ if TYPE_CHECKING:
 
 _NEAR = 0.1
 """Share of the clean margin below which a row that stands is noted as near: nearly all that fall later come from there."""
-_WORTH = 0.02
-"""Share of the clean margin by which search must have lowered a row's to be worth going on with."""
+_WORTH = {"search": 0.01, "scatter": 0.05}
+"""Shares of the clean margin by which search, or ascents from scattered starts, must have lowered a row's to be worth going on with."""
 _FEW, _VERY_FEW = 0.08, 0.005
-"""Shares of the standing rows that stages for near ones, and those where search pays, are usually run on."""
-_STILL_WORTH = 0.001
-"""The same for what search has brought lately."""
-_FADES = 0.5
-"""What a gain still counts after each further stage of search."""
+"""Shares of the standing rows that stages for near ones, and those where something has paid, are usually run on."""
+_LESS, _PATIENCE, _CLOSE = 0.95, 300, 0.02
+"""A row moves while its margin falls to this share of what it was in so many passes, or is at most this share of the clean one."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +39,20 @@ class Stage:
         near: it is run on the rows of which at most this share of the clean margin, z_y - max_{k != y} z_k at the input, is left at the
             nearest point known.
         onward: whether it begins at that point.
-        searched: whether it is run only where stages that begin at the nearest point known have lowered the margin by more than
-            gradients from elsewhere; such a stage itself, only as long as that goes on.
+        scattered: whether what it brings counts as that of scattered starts.
+        paid: "search", to run it only where stages that begin at the nearest point known have lowered the margin by more than gradients
+            from elsewhere; "scatter", only where scattered starts have lowered it.
+        moving: whether it is run only on rows whose margin still falls.
+        norms: those in which it is run, as far as the attack is defined for them.
     """
 
     attack: Attack
     near: float = positive(math.inf, infinite=True)
     onward: bool = False
-    searched: bool = False
+    scattered: bool = False
+    paid: Literal["", "search", "scatter"] = ""
+    moving: bool = False
+    norms: tuple[str, ...] = tuple(NORMS)
 
 
 @dataclass(frozen=True, init=False)
@@ -99,7 +103,9 @@ class Cascade(Wrapper):
     @property
     def expected_passes(self) -> float:
         # stages of other norms only stand for one of these there
-        usual = [stage for stage in self.stages if linf.name in stage.attack.norms] or self.stages
+        usual = [
+            each for each in self.stages if linf.name in each.attack.norms and linf.name in each.norms
+        ] or self.stages
         return sum(_usual_share(stage) * stage.attack.expected_passes for stage in usual)
 
     def run(self, ask: Oracle) -> Tensor:
@@ -108,14 +114,14 @@ class Cascade(Wrapper):
         x = ask.x0
         if not bool(ask.live.any()):
             return x
-        gains = _Gains(ask.watch().near)
+        course = _Course(ask.watch().near)
         stages = self._usable(ask)
         for stage, before in zip(stages, (None, *stages), strict=False):
             ask.restart()
             known = ask.watch()
-            gains.note(before, known.near)
-            chosen = gains.calls_for(stage)
-            if stage.searched:
+            course.note(before, known.near, ask.passes)
+            chosen = course.calls_for(stage)
+            if stage.paid == "search":
                 ask.note("searched", chosen)
             with ask.among(chosen, known.x if stage.onward else None):
                 x = ask.finish(stage.attack.run(ask))
@@ -134,46 +140,53 @@ class Cascade(Wrapper):
     def _usable(self, ask: Oracle) -> tuple[Stage, ...]:
         norm, images = ask.threat.norm.name, ask.x0.ndim == IMAGE_DIMENSIONS
         return tuple(
-            each for each in self.stages if norm in each.attack.norms and (images or not each.attack.images_only)
+            each
+            for each in self.stages
+            if norm in each.attack.norms and norm in each.norms and (images or not each.attack.images_only)
         )
 
 
 def _usual_share(stage: Stage) -> float:
-    if stage.searched:
+    if stage.paid:
         return _VERY_FEW
     return _FEW if stage.near < 1 else 1.0
 
 
-class _Gains:
-    """By how much of its clean margin each row came nearer by search and, since the first search, by gradients from elsewhere."""
+class _Course:
+    """What each row has been through: by how much of its clean margin it came nearer by what, and when it last did."""
 
     def __init__(self, near: Tensor) -> None:
         self.near: Tensor = near
-        self.search: Tensor = torch.zeros_like(near)
-        self.slope: Tensor = torch.zeros_like(near)
-        self.lately: Tensor = torch.ones_like(near)
+        self.gains = {name: torch.zeros_like(near) for name in ("search", "scatter", "slope")}
         self.searching = False
+        self.mark: Tensor = near
+        self.since: Tensor = torch.zeros(near.shape, dtype=torch.int64, device=near.device)
+        self.idle: Tensor = self.since
 
-    def note(self, stage: Stage | None, near: Tensor) -> None:
-        """Take note of what a stage left, `(N,)`."""
+    def note(self, stage: Stage | None, near: Tensor, passes: Tensor) -> None:
+        """Take note of what a stage left, `(N,)`, and of the passes in all; gradients count from the first search on."""
         gain, self.near = self.near - near, near
+        fell = near < _LESS * self.mark
+        self.mark, self.since = torch.where(fell, near, self.mark), torch.where(fell, passes, self.since)
+        self.idle = passes - self.since
         if stage is None:
             return
-        if stage.searched and stage.onward:
-            self.lately = _FADES * self.lately + gain
         self.searching |= stage.attack.access <= Access.SCORES
-        if self.searching and stage.onward:
-            self.search = self.search + gain
+        if stage.scattered:
+            self.gains["scatter"] = self.gains["scatter"] + gain
         elif self.searching:
-            self.slope = self.slope + gain
+            name = "search" if stage.onward else "slope"
+            self.gains[name] = self.gains[name] + gain
 
     def calls_for(self, stage: Stage) -> Tensor:
         """The rows that a stage is run on, `(N,)`."""
         chosen = self.near <= stage.near
-        if stage.searched:
-            chosen = chosen & (self.search > self.slope) & (self.search > _WORTH)
-        if stage.searched and stage.onward:
-            chosen = chosen & (self.lately > _STILL_WORTH)
+        if stage.paid:
+            chosen = chosen & (self.gains[stage.paid] > _WORTH[stage.paid])
+        if stage.paid == "search":
+            chosen = chosen & (self.gains["search"] > self.gains["slope"])
+        if stage.moving:
+            chosen = chosen & ((self.idle <= _PATIENCE) | (self.near <= _CLOSE))
         return chosen
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from epsball.attacks.base import Attack
 from epsball.attacks.parts.schedules import geometric
 from epsball.attacks.parts.slopes import Slope, ahead, here, resized, scaled
-from epsball.attacks.parts.starts import diversified
+from epsball.attacks.parts.starts import diversified, scattered
 from epsball.attacks.parts.step_rules import StepRule, momentum, smoothed, steepest
 from epsball.losses import Loss, cross_entropy, sharpened_cross_entropy
 from epsball.validation import nonnegative, positive
@@ -37,6 +37,7 @@ class PGD(Attack):
         rule: what is done with a gradient before the step; see `epsball.attacks.parts.step_rules`.
         slope: where the gradient is taken; see `epsball.attacks.parts.slopes`.
         diversify: gradients spent on a start that is diverse in the outputs; see `epsball.attacks.parts.starts`.
+        scatter: share of the features that a random start moves, by much; 0 for all of them, at a random point of the ball.
     """
 
     steps: int = positive(40)
@@ -47,6 +48,7 @@ class PGD(Attack):
     rule: StepRule = steepest
     slope: Slope = here
     diversify: int = nonnegative(0)
+    scatter: float = nonnegative(0.0)
 
     @property
     def images_only(self) -> bool:  # type: ignore[override] # where its rule or slope needs them
@@ -58,7 +60,7 @@ class PGD(Attack):
 
     @property
     def accepts_start(self) -> bool:  # type: ignore[override] # as above: a starting point is not asked about itself
-        return not self.may_fail
+        return not self.may_fail and not self.scatter
 
     @property
     def single_step(self) -> bool:  # type: ignore[override] # with one step it is FGSM from another start
@@ -81,7 +83,8 @@ class PGD(Attack):
         return 2 * (self.steps + self.diversify)
 
     def run(self, ask: Oracle) -> Tensor:
-        start = diversified(ask, ask.start(random=self.random_start), self.diversify)
+        start = scattered(ask, self.scatter) if self.scatter else ask.start(random=self.random_start)
+        start = diversified(ask, start, self.diversify)
         s = ask.keep(x=start, memory=None)
         for step in ask.steps(self.steps):
             g = self.slope(ask, s.x, self.loss, s.memory, self._length(step) * ask.threat.eps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from epsball import attacks, losses
 from epsball.attacks.cascade import Stage
@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     from epsball.attacks.base import Attack
     from epsball.losses import Loss
 
+_Paid: TypeAlias = Literal["", "search", "scatter"]
+_ROUND = ("l2", "l1")
+"""Norms whose balls reach farther along few features than along all."""
+
 SUITES = ("quick", "standard", "minimal", "autoattack", "autoattack-rand", "blackbox", "labels")
 
-SUITE_VERSION = 4
+SUITE_VERSION = 5
 """Written into every run; goes up whenever a suite's attacks or their settings change."""
 
 
@@ -51,7 +55,7 @@ def _quick() -> dict[str, Attack]:
 
 def _standard() -> dict[str, Attack]:
     return {
-        "noise": attacks.AdditiveNoise(),
+        "noise": attacks.AdditiveNoise(draws=3),
         "fgsm": attacks.FGSM(),
         "fmn": attacks.FMN(steps=20),
         "cascade": _cascade(),
@@ -60,55 +64,99 @@ def _standard() -> dict[str, Attack]:
 
 
 def _cascade() -> Attack:
-    """Ascents from the input and search from the nearest point, then rounds on rows that have come near."""
-    base = (
+    """Ascents from the input, search from the nearest point, then rounds on rows that have come near; last, much on the nearest."""
+    return attacks.Cascade(
         Stage(_ascent(8, losses.cross_entropy)),
         Stage(_ascent(12)),
-        Stage(attacks.MultiTargeted(steps=8, classes=1)),
-        *_searched(30),
-    )
-    rounds = [stage for near in (0.15, 0.1, 0.1, 0.05, 0.05, 0.05) for stage in (*_round(near), *_masked())]
-    return attacks.Cascade(*base, *_long(0.3), *rounds, Stage(_ascent(100, diversify=4), 0.05))
-
-
-def _round(near: float) -> tuple[Stage, ...]:
-    """What breaks rows that are near: each technique breaks others."""
-    return (
-        Stage(_ascent(12, diversify=4), near),
-        *_searched(40, near),
-        Stage(attacks.MultiTargeted(steps=10, classes=2), near),
-        Stage(attacks.Within(attacks.FMN(steps=20)), near),
-        Stage(_ascent(20, random_start=True), near),
+        *_searched(20),
+        _onward(0.5),
+        Stage(attacks.MultiTargeted(steps=8, classes=1), 0.5),
+        *_long(),
+        *_scattered(),
+        *_round(0.15),
+        *_masked(),
+        *(stage for _ in range(3) for stage in (*_round(0.1, moving=True), *_masked())),
+        *_last(),
     )
 
 
-def _long(near: float) -> tuple[Stage, ...]:
+def _long() -> tuple[Stage, ...]:
     """Ascents whose steps shorten only when they stop paying, towards three classes too."""
     return (
-        Stage(attacks.APGD(steps=40), near),
-        Stage(attacks.L1APGD(steps=40), near),
-        Stage(attacks.TargetedAPGD(steps=25, classes=3), near),
-        Stage(attacks.TargetedL1APGD(steps=25, targets=3), near),
+        Stage(attacks.APGD(steps=40), 0.3),
+        Stage(attacks.L1APGD(steps=40), 0.3),
+        Stage(attacks.TargetedAPGD(steps=30, classes=3), 0.25),
+        Stage(attacks.TargetedL1APGD(steps=30, targets=3), 0.25),
     )
 
 
-def _searched(steps: int, near: float = math.inf, *, searched: bool = False) -> tuple[Stage, ...]:
-    """Small squares, or a few features, on the nearest point known, and a few small steps from there."""
+def _scattered() -> tuple[Stage, ...]:
+    """What breaks networks that ignore small changes of many features, as those trained in linf do."""
+    walk = attacks.Within(attacks.TargetedFAB(steps=50, targets=1))
     return (
-        Stage(attacks.Square(steps=steps, share=0.05), near, onward=True, searched=searched),
-        Stage(attacks.SparseRS(steps=steps), near, onward=True, searched=searched),
-        Stage(_ascent(6, first=0.1, rate=0.02), near, onward=True, searched=searched),
+        *[_scatter(0.8)] * 3,
+        Stage(walk, 0.7, paid="scatter", norms=_ROUND),
+        *[_scatter(0.7, paid="scatter", moving=True)] * 14,
+        Stage(walk, 0.4, paid="scatter", norms=_ROUND),
+    )
+
+
+def _round(near: float, *, moving: bool = False) -> tuple[Stage, ...]:
+    """What breaks rows that are near: each technique breaks others."""
+    return (
+        Stage(_ascent(12, diversify=4), near, moving=moving),
+        *_searched(40, near, moving=moving),
+        _onward(near, moving=moving),
+        Stage(attacks.MultiTargeted(steps=10, classes=2), near, moving=moving),
+        Stage(attacks.Within(attacks.FMN(steps=20)), near, moving=moving),
+        Stage(attacks.APGD(steps=20), near, moving=moving),
+        Stage(attacks.L1APGD(steps=20), near, moving=moving),
+        _scatter(near),
     )
 
 
 def _masked() -> tuple[Stage, ...]:
-    """More search where it pays, and long ascents by large steps, which masked gradients stop less."""
+    """More search where it pays, and an ascent by large steps, which masked gradients stop less."""
     return (
-        *_searched(100, searched=True) * 5,
-        Stage(attacks.APGD(steps=50), searched=True),
-        Stage(attacks.L1APGD(steps=50), searched=True),
-        Stage(_ascent(50, first=2.0, random_start=True), searched=True),
+        *(*_searched(100, paid="search", moving=True), _onward(paid="search", moving=True)) * 5,
+        Stage(attacks.APGD(steps=50), paid="search"),
+        Stage(attacks.L1APGD(steps=50), paid="search"),
     )
+
+
+def _last() -> tuple[Stage, ...]:
+    """Long courses on the rows that nearly fell."""
+    return (
+        Stage(attacks.Square(steps=2500), 0.2, paid="search"),
+        Stage(attacks.Square(steps=1000, share=0.05), 0.15, onward=True, paid="search"),
+        Stage(attacks.SparseRS(steps=1500), 0.15, onward=True, paid="search"),
+        _onward(0.15, paid="search"),
+        Stage(_ascent(100, diversify=4), 0.05),
+        Stage(_ascent(100, first=2.0, random_start=True), 0.05),
+        Stage(attacks.TargetedAPGD(steps=25), 0.07),
+        Stage(attacks.TargetedL1APGD(steps=25), 0.07),
+        *_searched(300, 0.05, moving=True),
+        _onward(0.05, moving=True),
+    )
+
+
+def _searched(steps: int, near: float = math.inf, *, paid: _Paid = "", moving: bool = False) -> tuple[Stage, ...]:
+    """Small squares, or a few features, on the nearest point known."""
+    return (
+        Stage(attacks.Square(steps=steps, share=0.05), near, onward=True, paid=paid, moving=moving),
+        Stage(attacks.SparseRS(steps=steps), near, onward=True, paid=paid, moving=moving),
+    )
+
+
+def _onward(near: float = math.inf, *, paid: _Paid = "", moving: bool = False) -> Stage:
+    """A few small steps from the nearest point known."""
+    return Stage(_ascent(6, first=0.1, rate=0.02), near, onward=True, paid=paid, moving=moving)
+
+
+def _scatter(near: float, *, paid: _Paid = "", moving: bool = False) -> Stage:
+    """An ascent from a start at which a few features have changed by much."""
+    attack = attacks.PGD(20, 1.0, 0.02, loss=losses.margin, scatter=0.05)
+    return Stage(attack, near, scattered=True, paid=paid, moving=moving, norms=_ROUND)
 
 
 def _ascent(

@@ -101,6 +101,12 @@ class Oracle(Scopes):
         return self._queries.best.distance[self._held]
 
     @property
+    def passes(self) -> Tensor:
+        """Queries and gradients that the rows held have cost so far, `(n,)`."""
+        counts = self._queries.counts
+        return (counts.queries + counts.gradients)[self._held]
+
+    @property
     def known(self) -> Known | None:
         """What is known of the rows held from earlier questions; None before `watch`."""
         known = self._queries.known

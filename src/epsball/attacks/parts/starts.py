@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from epsball.geometry import rows
+from epsball.geometry.base import TINY
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -34,6 +37,23 @@ def diversified(ask: Oracle, x: Tensor, steps: int) -> Tensor:
         (g,) = ask.local(s.x, partial(_along, draw), s.ids, into=(torch.zeros_like(s.x),))
         s.x = ask.threat.ascend(s.x, g, ask.threat.eps, ask.x0)
     return s.x
+
+
+def scattered(ask: Oracle, share: float) -> Tensor:
+    """Return starting points in which a few random features lie as far from the input as the ball allows, all by the same amount.
+
+    Each goes towards the farther limit of its box. Where a network has learnt to ignore small changes of many features, its gradients
+    say something only where a few have changed by much: docs/decisions/standard-suite.md. Source: none.
+
+    Args:
+        ask: the oracle.
+        share: of the features that are moved, each by its own draw.
+    """
+    low, high = (torch.as_tensor(bound).to(ask.x0) for bound in (ask.threat.low, ask.threat.high))
+    moved = ask.draw().uniform(ask.x0[0].numel()).reshape(ask.x0.shape) < share
+    towards = torch.where(2 * ask.x0 > low + high, -1.0, 1.0) * moved
+    length = ask.eps / ask.threat.norm(towards).to(ask.eps).clamp_min(TINY)
+    return ask.threat.project(ask.x0 + (rows(length, towards) * towards).to(ask.x0), ask.x0)
 
 
 def _along(draw: Stream, local: Local, ids: Tensor) -> tuple[Tensor, ...]:
