@@ -90,7 +90,8 @@ class Band(nn.Module):
 def test_a_training_whose_network_resists_one_step_only_is_alarmed() -> None:
     x, y = torch.full((20, 1, 1, 1), 0.5), torch.zeros(20, dtype=torch.int64)
     objective = adversarial(eb.FGSM(), eb.Threat(eb.linf, 0.3))
-    trained = fit(Band(), (x, y), eb.Recipe(epochs=2, rate=1e-9), objective=objective, validation=(x, y))
+    both = torch.cat((x, torch.full((1, 1, 1, 1), 0.65))), torch.cat((y, torch.ones(1, dtype=torch.int64)))
+    trained = fit(Band(), both, eb.Recipe(epochs=2, rate=1e-9), objective=objective, validation=(x, y))
     assert [(epoch.accuracy, epoch.fgsm, epoch.robust) for epoch in trained.history] == [(1, 1, 0)] * 2
     assert [one.id for one in trained.findings] == ["D28"]
     assert trained.best_epoch == 1

@@ -48,6 +48,7 @@ def test_the_plan_says_it_all(run: Evaluation) -> None:
             "rule": "steepest",
             "slope": "here",
             "diversify": 0,
+            "scatter": 0.0,
         },
     )
     assert [name for name, attack in plan.attacks.items() if attack.single_step] == ["fgsm"]

@@ -75,7 +75,8 @@ def evaluate(
         data: inputs x (N, …) in the threat's box, and labels y (N,).
         threat: norm, budget ε in data units (one for all samples) and box.
         suite: a name of `epsball.attacks.suites.SUITES`, of which the attacks that fit norm, budget and inputs are run, with an
-            infinite ε "minimal" for "standard"; or attacks, by name or in a row, cheap to strong.
+            infinite ε "minimal" for "standard", without gradients "blackbox" or "labels"; or attacks, by name or in a
+            row, cheap to strong.
         certifiers: functions (model, x, y, threat) -> (N,) radii within which no error exists, or names of registered ones.
         out: a run folder; what is finished is stored there, and the same call continues a run that was killed. A run that is
             finished is read instead of computed, and has `reused` set.
@@ -99,10 +100,12 @@ def evaluate(
     """
     threat, seed = _checked(threat, chunk_size), checked_seed(seed)
     images = not isinstance(data, tuple) or getattr(data[0], "ndim", _IMAGES) == _IMAGES
+    model = wrap(model)
+    suite = selection.stand_in(suite, model, data, threat)
     attacks, proofs = selection.chosen(suite, threat, images=images), certification.chosen(certifiers)
     with shown(progress) as moved:
         meter = Meter(moved, attacks)
-        samples = prepare(wrap(model), data, threat, ids, batching, selection.targets(attacks), meter)
+        samples = prepare(model, data, threat, ids, batching, selection.targets(attacks), meter)
         plan = make_plan(
             samples,
             threat,

@@ -4,19 +4,46 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
 
 from epsball.attacks.base import Attack
 from epsball.attacks.suites import SUITES
 from epsball.attacks.suites import suite as named_suite
 from epsball.errors import InputError
+from epsball.oracle.batching import IMAGE_DIMENSIONS
 
 if TYPE_CHECKING:
+    from epsball.models.model import Model
     from epsball.threat import Threat
 
 _FIGURE, _DISTANCES = "standard", "minimal"
 """The suite for a figure at ε, and the one that stands in for it where ε is infinite and only distances can be asked for."""
+_FIRST = 8
+"""Inputs that are asked about for what a model gives."""
 _EXPECTED = f"expected a suite, {', '.join(SUITES)}, or attacks such as [eb.PGD(steps=40)]"
+
+
+def stand_in(suite: Any, model: Model, data: Any, threat: Threat) -> Any:
+    """What is run for the suite "standard" where a model gives no gradients: "blackbox", or "labels" where there are only labels.
+
+    Also "labels" where its attack by scores does not fit: without a finite ε, and on inputs that are no images. Whatever cannot be
+    found out here is met, and told, by the clean pass.
+    """
+    x = data[0] if isinstance(data, tuple | list) and data else None
+    if suite != _FIGURE or not isinstance(x, Tensor) or not len(x):
+        return suite
+    try:
+        with torch.enable_grad():
+            logits = model(x[:_FIRST].detach().clone().requires_grad_())
+    except (InputError, RuntimeError):
+        return suite
+    if logits.requires_grad:
+        return suite
+    only_labels = len(set(logits.flatten().tolist())) <= 2  # noqa: PLR2004 (one number for the class, another for the rest)
+    return "labels" if only_labels or not threat.bounded or x.ndim != IMAGE_DIMENSIONS else "blackbox"
 
 
 def chosen(
