@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PATIENCE = 30
 """Seconds after which one input counts as a hang."""
 HOUR = os.environ.get("EPSBALL_FUZZ") == "hour"
-FEW, MANY = 1, 90 if HOUR else 7
+FEW, MANY = 1, 200 if HOUR else 7
 """How many times a law's number of inputs: a minute for all in `make test`; five in `make test-all`, an hour in `make fuzz`."""
 
 LENGTHS = pytest.mark.parametrize("times", [FEW, pytest.param(MANY, marks=pytest.mark.thorough)])
