@@ -41,3 +41,8 @@ def test_a_row_begins_at_its_own_features_whatever_stands_beside_it() -> None:
     whole = attack.maximise(watching, x, y, eb.Threat("l2", 0.3), seed=5)
     alone = attack.maximise(watching, x[2:3], y[2:3], eb.Threat("l2", 0.3), seed=5, ids=[2])
     assert torch.equal(whole[2:3], alone)
+
+
+def test_another_starting_point_is_not_taken() -> None:
+    assert eb.PGD().accepts_start
+    assert not eb.PGD(scatter=0.1).accepts_start

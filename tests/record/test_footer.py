@@ -50,6 +50,12 @@ def test_what_is_no_footer_is_refused(content: bytes) -> None:
         compressions(content)
 
 
+def test_a_field_that_stands_twice_is_refused() -> None:
+    twice = b"\x15\x02\x05\x02\x04\x00"
+    with pytest.raises(ValueError, match="field 1 twice"):
+        compressions(twice + len(twice).to_bytes(4, "little") + b"PAR1")
+
+
 def test_no_changed_footer_ends_the_process(tmp_path: Path) -> None:
     (tmp_path / "whole.parquet").write_bytes(table_bytes(TABLE))
     done = subprocess.run(

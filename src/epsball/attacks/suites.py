@@ -30,11 +30,11 @@ def suite(name: str) -> dict[str, Attack]:
 
     "quick" is for a first look: noise, FGSM, PGD with 40 steps, DeepFool. "standard" is for a figure to report: a walk to the boundary,
     ascents, and rounds of complementary attacks on the samples that come near; a second course on one in twenty of those that stand
-    says what is left. "minimal" is for distances: complementary minimum-norm attacks. "autoattack" is that of Croce and Hein 2020,
-    arXiv:2003.01690, for comparison with the literature: its four attacks in its order and with its settings, in l1 those of
-    Croce and Hein 2021, arXiv:2103.01208; samples that have fallen cost nothing more. "autoattack-rand" is its version for random
-    models: APGD on two losses, each of its questions the mean of 20 passes. "blackbox" asks for scores only, "labels" for the predicted
-    label only.
+    says what is left. An evaluation runs "blackbox" or "labels" in its place where a model gives no gradients. "minimal" is for
+    distances: complementary minimum-norm attacks. "autoattack" is that of Croce and Hein 2020, arXiv:2003.01690, for comparison with
+    the literature: its four attacks in its order and with its settings, in l1 those of Croce and Hein 2021, arXiv:2103.01208; samples
+    that have fallen cost nothing more. "autoattack-rand" is its version for random models: APGD on two losses, each of its questions
+    the mean of 20 passes. "blackbox" asks for scores only, "labels" for the predicted label only.
 
     Raises:
         InputError: an unknown suite.
