@@ -24,8 +24,8 @@ _NEAR = 0.1
 """Share of the clean margin below which a row that stands is noted as near: nearly all that fall later come from there."""
 _WORTH = {"search": 0.01, "scatter": 0.05}
 """Shares of the clean margin by which search, or ascents from scattered starts, must have lowered a row's to be worth going on with."""
-_FEW, _VERY_FEW = 0.08, 0.005
-"""Shares of the standing rows that stages for near ones, and those where something has paid, are usually run on."""
+_HARDLY_ANY = 0.005
+"""Share of the standing rows that stages where something has paid are usually run on."""
 _LESS, _PATIENCE, _CLOSE = 0.95, 300, 0.02
 """A row moves while its margin falls to this share of what it was in so many passes, or is at most this share of the clean one."""
 
@@ -148,8 +148,8 @@ class Cascade(Wrapper):
 
 def _usual_share(stage: Stage) -> float:
     if stage.paid:
-        return _VERY_FEW
-    return _FEW if stage.near < 1 else 1.0
+        return _HARDLY_ANY
+    return min(1.0, stage.near / (8 if stage.moving else 2))
 
 
 class _Course:
