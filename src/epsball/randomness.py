@@ -25,6 +25,11 @@ _CACHED = 2**15
 """Words that are mixed together on a processor: as many as its cache holds while a dozen operations pass over them."""
 
 
+def generator_seed(seed: int) -> int:
+    """Return the seed for one of PyTorch's generators, which tell 2**64 apart: a negative one counts from the end."""
+    return seed % 2**64
+
+
 def _signed(value: int) -> int:
     value &= 2**64 - 1
     return value - 2**64 if value >= 2**63 else value

@@ -244,6 +244,11 @@ def test_points_outside_the_threat_say_nothing_of_what_is_near() -> None:
 def test_settings_that_mean_nothing_are_refused() -> None:
     with pytest.raises(eb.InputError, match="near"):
         Cascade(Stage(small(), near=-1))
+    with pytest.raises(eb.InputError, match="Stage was given paid='searches'; expected '', 'scatter', 'search'"):
+        Cascade(Stage(small(), paid="searches"))  # type: ignore[arg-type] # as a typing error of the user's
+    for norms in ((), ("l3",)):
+        with pytest.raises(eb.InputError, match="Stage was given norms="):
+            Cascade(Stage(small(), norms=norms))
     with pytest.raises(eb.InputError, match="one kind"):
         Cascade(Stage(small()), Stage(eb.DeepFool()))
     with pytest.raises(eb.InputError, match="share"):

@@ -223,37 +223,6 @@ def test_an_opset_that_nobody_here_knows_is_refused(tmp_path: Path, opset: int) 
         load_model(write(tmp_path / "net.onnx", opset=opset))
 
 
-def training(where: str) -> list[Any]:
-    """A node that trains: dropout whose mode is a constant or the input's, batch normalisation, dropout within a branch."""
-    node, flag = helper.make_node, helper.make_tensor("yes", TensorProto.BOOL, [], [True])
-    constant = node("Constant", [], ["mode"], value=flag)
-    drop = [node("Constant", [], ["ratio"], value=helper.make_tensor("half", TensorProto.FLOAT, [], [0.5])), constant]
-    if where == "constant":
-        return [*drop, node("Dropout", ["images", "ratio", "mode"], ["y"])]
-    if where == "computed":
-        return [*drop, node("Not", ["mode"], ["other"]), node("Dropout", ["images", "ratio", "other"], ["y"])]
-    if where == "branch":
-        value = helper.make_tensor_value_info("inner", TensorProto.FLOAT, None)
-        body = helper.make_graph([node("Dropout", ["images", "ratio", "mode"], ["inner"])], "body", [], [value])
-        return [*drop, node("If", ["mode"], ["y"], then_branch=body, else_branch=body)]
-    ones = [
-        node("Constant", [], [name], value=helper.make_tensor(name, TensorProto.FLOAT, [3], [1.0, 1.0, 1.0]))
-        for name in ("s", "b", "m", "v")
-    ]
-    return [*ones, node("BatchNormalization", ["images", "s", "b", "m", "v"], ["y", "m2", "v2"], training_mode=1)]
-
-
-@pytest.mark.parametrize("where", ["constant", "computed", "branch", "statistics"])
-def test_a_graph_under_training_is_refused(tmp_path: Path, where: str) -> None:
-    sides = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3]) for name in ("images", "y")]
-    graph = helper.make_graph(training(where), "net", sides[:1], sides[1:])
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)]), str(tmp_path / "net.onnx"))
-    with pytest.raises(
-        eb.InputError, match=r"in training mode: .* export the network as it is used, after net.eval\(\)"
-    ):
-        load_model(f"onnx:{tmp_path / 'net.onnx'}")
-
-
 def test_a_graph_of_another_kind_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "small.onnx"
     write(path)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import io
 import itertools
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 import epsball as eb
 from epsball.errors import InputError, ModelError
 from epsball.models.networks.catalogue import build
+from epsball.record.files import sha256
 from epsball.training.augment import Shift
 from epsball.training.fit import fit
 from epsball.training.objectives import adversarial, standard
@@ -171,6 +174,20 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path, changed: str, sa
     data = stripes(seed=5) if changed == "data" else stripes()
     with pytest.raises(InputError, match=rf"belongs to another run: {says}"):
         fit(net, data, recipe, seed=int(changed == "seed"), checkpoint=tmp_path / "run.pt")
+
+
+def test_a_checkpoint_of_an_earlier_form_is_said_to_be_one(tmp_path: Path) -> None:
+    path = tmp_path / "run.pt"
+    fit(small(), stripes(), SHORT, checkpoint=path)
+    stored = torch.load(io.BytesIO(path.read_bytes().rpartition(b"\n")[0]), weights_only=True)
+    stored["spec"] = json.dumps(
+        {name: text for name, text in json.loads(stored["spec"]).items() if name != "structure"}
+    )
+    stream = io.BytesIO()
+    torch.save(stored, stream)
+    path.write_bytes(stream.getvalue() + b"\n" + sha256(stream.getvalue()).encode())
+    with pytest.raises(InputError, match="is of an earlier form, which did not record the structure of its run"):
+        fit(small(), stripes(), SHORT, checkpoint=path)
 
 
 @pytest.mark.parametrize("fraction", [0, 0.5, 0.99])

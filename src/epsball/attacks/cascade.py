@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from epsball.attacks.combine import Wrapper
+from epsball.errors import InputError
 from epsball.geometry import NORMS, linf
 from epsball.oracle.access import Access
 from epsball.oracle.batching import IMAGE_DIMENSIONS
@@ -79,6 +80,7 @@ class Cascade(Wrapper):
         self.__post_init__()
         for stage in stages:
             checked_settings(stage)
+            _refuse_unknown(stage)
 
     @property
     def members(self) -> tuple[Attack, ...]:
@@ -144,6 +146,14 @@ class Cascade(Wrapper):
             for each in self.stages
             if norm in each.attack.norms and norm in each.norms and (images or not each.attack.images_only)
         )
+
+
+def _refuse_unknown(stage: Stage) -> None:
+    for name, given, known in (("paid", {stage.paid}, {"", *_WORTH}), ("norms", set(stage.norms), set(NORMS))):
+        if not given or given - known:
+            raise InputError(
+                f"Stage was given {name}={getattr(stage, name)!r}; expected {', '.join(map(repr, sorted(known)))}"
+            )
 
 
 def _usual_share(stage: Stage) -> float:

@@ -37,7 +37,7 @@ class PGD(Attack):
         rule: what is done with a gradient before the step; see `epsball.attacks.parts.step_rules`.
         slope: where the gradient is taken; see `epsball.attacks.parts.slopes`.
         diversify: gradients spent on a start that is diverse in the outputs; see `epsball.attacks.parts.starts`.
-        scatter: share of the features that a random start moves, by much; 0 for all of them, at a random point of the ball.
+        scatter: share of the features that a start moves by much, whatever `random_start` says; 0 for no such start.
     """
 
     steps: int = positive(40)

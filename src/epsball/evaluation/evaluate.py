@@ -18,8 +18,8 @@ from epsball.evaluation.reuse import read_again
 from epsball.evaluation.runner import Run
 from epsball.evaluation.samples import prepare
 from epsball.models.forward import numpy_of
-from epsball.models.model import Model
 from epsball.models.wrap import wrap
+from epsball.oracle.batching import IMAGE_DIMENSIONS
 from epsball.progress import Progress, shown
 from epsball.record import RunFolder
 from epsball.record.in_memory import InMemory
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from epsball.models.model import Model
     from epsball.oracle.batching import Batching
     from epsball.record import Evaluation, Store
-
-_IMAGES = 4
-"""Dimensions of a batch of them."""
 
 
 def evaluate(
@@ -99,7 +96,7 @@ def evaluate(
         UntrustworthyError: an attack found an error where a certificate excludes one.
     """
     threat, seed = _checked(threat, chunk_size), checked_seed(seed)
-    images = not isinstance(data, tuple) or getattr(data[0], "ndim", _IMAGES) == _IMAGES
+    images = not isinstance(data, tuple) or getattr(data[0], "ndim", IMAGE_DIMENSIONS) == IMAGE_DIMENSIONS
     model = wrap(model)
     suite = selection.stand_in(suite, model, data, threat)
     attacks, proofs = selection.chosen(suite, threat, images=images), certification.chosen(certifiers)

@@ -83,9 +83,13 @@ class Checkpoint:
                 f"{self.path} is no checkpoint, or a damaged one; name another file, or delete it"
             ) from error
         for name in self.spec:
-            if spec.get(name) != self.spec[name]:
+            if name not in spec:
                 raise OtherConfigurationError(
-                    f"{self.path} belongs to another run: its {name} is {spec.get(name)}, now {self.spec[name]}; "
+                    f"{self.path} is of an earlier form, which did not record the {name} of its run; name another file, or delete it"
+                )
+            if spec[name] != self.spec[name]:
+                raise OtherConfigurationError(
+                    f"{self.path} belongs to another run: its {name} is {spec[name]}, now {self.spec[name]}; "
                     "name another file, or delete it"
                 )
         try:

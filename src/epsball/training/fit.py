@@ -20,6 +20,7 @@ from epsball.models import freezing
 from epsball.models.wrap import wrap
 from epsball.oracle.forward import precision
 from epsball.progress import Progress, shown
+from epsball.randomness import generator_seed
 from epsball.training.batch_norm import fold, insert
 from epsball.training.checkpoint import Checkpoint, State, describe, details
 from epsball.training.objectives import Objective, standard
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from epsball.models.model import Model
     from epsball.record import Finding
 
-_SEEDS = 2**64
-"""As many as a generator tells apart; a negative one counts from the end."""
 _TRIED = 512
 """Samples of the training set on which the last weights are tried where none are held out."""
 
@@ -136,7 +135,7 @@ def fit(
         KeyboardInterrupt: as it comes; the checkpoint holds the last complete epoch.
     """
     recipe = Recipe() if recipe is None else recipe
-    seed = checked_seed(seed) % _SEEDS
+    seed = generator_seed(checked_seed(seed))
     data = checked_samples(data, "training")
     validation = None if validation is None else checked_samples(validation, "validation")
     model = wrap(model)

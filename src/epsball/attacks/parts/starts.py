@@ -40,14 +40,14 @@ def diversified(ask: Oracle, x: Tensor, steps: int) -> Tensor:
 
 
 def scattered(ask: Oracle, share: float) -> Tensor:
-    """Return starting points in which a few random features lie as far from the input as the ball allows, all by the same amount.
+    """Return starting points `(n, …)` whose few moved features lie at the edge of the ball, all as far from the input.
 
     Each goes towards the farther limit of its box. Where a network has learnt to ignore small changes of many features, its gradients
     say something only where a few have changed by much: docs/decisions/standard-suite.md. Source: none.
 
     Args:
         ask: the oracle.
-        share: of the features that are moved, each by its own draw.
+        share: of the features that are moved, in (0, 1], each by its own draw.
     """
     low, high = (torch.as_tensor(bound).to(ask.x0) for bound in (ask.threat.low, ask.threat.high))
     moved = ask.draw().uniform(ask.x0[0].numel()).reshape(ask.x0.shape) < share

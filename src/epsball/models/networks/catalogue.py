@@ -11,6 +11,7 @@ from torch import nn
 from epsball.errors import InputError
 from epsball.models.networks import digits, photographs
 from epsball.models.networks.network import Network, Shape
+from epsball.randomness import generator_seed
 from epsball.registry import Registry
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def build(name: str, *, shape: Shape | None = None, classes: int | None = None, 
             f"{entry.shape} ({entry.data}): use larger images or an mlp"
         )
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(operator.index(seed) % 2**64)  # as many as a generator tells apart
+        torch.default_generator.manual_seed(generator_seed(operator.index(seed)))
         return Network(name, shape, classes, entry.factory(shape, classes))
 
 
