@@ -54,6 +54,12 @@ def test_a_logit_is_no_probability(net: Callable[[Tensor], Tensor]) -> None:
         eb.FGSM()(eb.wrap(net, outputs="probs"), X, Y, eb.Threat("linf", EPS))
 
 
+def test_logarithms_of_probabilities_are_no_probabilities() -> None:
+    model = eb.wrap(lambda x: torch.stack((-logit(x), logit(x)), 1).log_softmax(1), outputs="probs")
+    with pytest.raises(eb.InputError, match="no number above 0 for an input, as logarithms of probabilities are"):
+        eb.FGSM()(model, X, Y, eb.Threat("linf", EPS))
+
+
 def test_a_single_logit_between_0_and_1_is_one() -> None:
     row = X[((logit(X) > 0) & (logit(X) < 1)).nonzero()[:1, 0]]
     assert bool(eb.FGSM()(eb.wrap(logit, outputs="binary"), row, torch.tensor([1]), eb.Threat("linf", 0.4)).success)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from epsball.errors import InputError, ModelError
 from epsball.models.load import load_model
 from epsball.training.fit import fit
+from epsball.training.recipe import Recipe
 from training.test_fit import SHORT, small, stripes
 
 
@@ -67,6 +68,21 @@ def test_one_class_teaches_nothing() -> None:
     x, y = stripes()
     with pytest.raises(InputError, match=r"the training set has the label 1 alone \(20 times\)"):
         fit(small(), (x[y == 1], y[y == 1]), SHORT)
+
+
+def test_one_class_validates_nothing() -> None:
+    x, y = stripes()
+    with pytest.raises(InputError, match=r"the validation set has the label 1 alone \(20 times\)"):
+        fit(small(), (x, y), SHORT, validation=(x[y == 1], y[y == 1]))
+
+
+def test_batch_normalisation_of_a_single_sample_names_the_batch_size() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.LazyLinear(4), nn.BatchNorm1d(4), nn.Linear(4, 3))
+    net(stripes()[0])
+    with pytest.raises(
+        ModelError, match="batch normalisation needs two samples at least while it trains: take a larger batch_size"
+    ):
+        fit(net, stripes(), Recipe(epochs=1, batch_size=1))
 
 
 class BrokenOutsideOfTraining(nn.Module):

@@ -49,16 +49,22 @@ def train(
     batch_size: Annotated[int, typer.Option(help="Images of a batch.")] = 128,
     rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 3e-3,
     warm_up: Annotated[
-        float, typer.Option(help="First part of the steps, in which ε rises from 0 to --eps; 0 for all of it at once.")
-    ] = Recipe.warm_up,
+        float | None,
+        typer.Option(
+            show_default=str(Recipe.warm_up),
+            help="First part of the steps, in which ε rises from 0 to --eps; 0 for all of it at once.",
+        ),
+    ] = None,
     n: Count = None,
     seed: Seed = 0,
     device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
     """Train a network, standard or adversarially; an interrupted run goes on where it stopped."""
-    goal, files = _objective(objective, norm, eps, steps), Files.beside(out)
-    recipe = Recipe(epochs=epochs, batch_size=batch_size, rate=rate, warm_up=warm_up)
+    goal, files = _objective(objective, norm, eps, steps, warm_up), Files.beside(out)
+    recipe = Recipe(
+        epochs=epochs, batch_size=batch_size, rate=rate, warm_up=Recipe.warm_up if warm_up is None else warm_up
+    )
     model, held_out = _prepare(arch, data, n, seed, device)
     try:
         trained = fit(
@@ -148,9 +154,13 @@ def _hold_the_same(file: Path, kept: Path) -> bool:
     return new.keys() == old.keys() and all(torch.equal(value, old[name]) for name, value in new.items())
 
 
-def _objective(name: str, norm: str | None, eps: str | None, steps: int | None) -> Objective:
+def _objective(name: str, norm: str | None, eps: str | None, steps: int | None, warm_up: float | None) -> Objective:
     chosen = OBJECTIVES[name]
-    for option, value in {"--eps": eps, "--norm": norm, "--steps": steps}.items():
+    if chosen.needs_threat and not chosen.needs_steps and steps is not None:
+        raise InputError(
+            f"--steps {steps} was given to the {name} objective, which takes one step; add --objective pgd, or leave it out"
+        )
+    for option, value in {"--eps": eps, "--norm": norm, "--steps": steps, "--warm-up": warm_up}.items():
         if not chosen.needs_threat and value is not None:
             raise InputError(
                 f"{option} {value} was given to the {name} objective, which takes none; add --objective pgd, or leave it out"

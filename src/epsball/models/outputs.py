@@ -10,6 +10,8 @@ from epsball.errors import ModelError
 OUTPUTS = ("logits", "probs", "binary")
 _TABLE = 2
 _FEWEST_CLASSES = 2
+_SINGLE = "more than 1 value per channel"
+"""What PyTorch's batch normalisation says of a single sample in training mode."""
 _OF_GRADIENTS = ("grad", "derivative", "backward")
 
 
@@ -97,6 +99,10 @@ def failure(error: BaseException, x: Tensor, module: nn.Module | None) -> ModelE
         return ModelError(
             f"{given}; it must be differentiable and run with gradients enabled: keep to PyTorch's operations, "
             "or use an attack that asks for labels only, such as eb.AdditiveNoise()"
+        )
+    if _SINGLE in said:
+        return ModelError(
+            f"{given}; batch normalisation needs two samples at least while it trains: take a larger batch_size, or call net.eval()"
         )
     alone = ", ".join(map(str, x.shape)) + ", requires_grad=True" * x.requires_grad
     return ModelError(

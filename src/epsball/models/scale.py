@@ -23,7 +23,7 @@ def check_scale(model: Model, x: Tensor) -> None:
     """Look at what the network returns for 64 of the inputs `x` `(N, …)` and 8 random ones, unless it is logits.
 
     Raises:
-        InputError: single logits that all lie in [0, 1], or probabilities that do not.
+        InputError: single logits that all lie in [0, 1], or probabilities that do not, or of which none is above 0.
         ModelError: the network failed.
     """
     if model.outputs == "logits" or model.decided.get("scale"):
@@ -50,4 +50,9 @@ def _refuse_logits(logits: Tensor) -> None:
         raise InputError(
             f"outputs was given as 'probs' and the model returned a number of {logits.exp().max().item():.3g}; expected probabilities "
             "in [0, 1]: leave outputs out for logits, or use outputs='binary' for one logit per sample"
+        )
+    if bool((logits.exp().sum(1) < _ROUNDING).any()):
+        raise InputError(
+            "outputs was given as 'probs' and the model returned no number above 0 for an input, as logarithms of probabilities are; "
+            "expected probabilities in [0, 1]: leave outputs out, for logarithms of probabilities are logits"
         )

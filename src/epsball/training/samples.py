@@ -57,14 +57,14 @@ def checked_labels(y: Tensor, classes: int, name: str) -> None:
         )
 
 
-def checked_variety(y: Tensor) -> None:
-    """Check that there is something to tell apart.
+def checked_variety(y: Tensor, name: str) -> None:
+    """Check that there is something to tell apart among the labels (N,).
 
     Raises:
         InputError: all labels are the same.
     """
     if int(y.min()) == int(y.max()):
         raise InputError(
-            f"the training set has the label {int(y[0])} alone ({len(y)} times); expected several classes: a network that "
+            f"the {name} set has the label {int(y[0])} alone ({len(y)} times); expected several classes: a network that "
             f"always answers {int(y[0])} would be right, so take samples of every class, such as more with --n, or in another order"
         )

@@ -85,4 +85,6 @@ def _pgd(threat: Threat | None, steps: int) -> Objective:
 
 
 OBJECTIVES.add("fgsm", Named("adversarial training on one step along the gradient", _fgsm, needs_threat=True))
-OBJECTIVES.add("pgd", Named("adversarial training on projected gradient descent", _pgd, needs_threat=True))
+OBJECTIVES.add(
+    "pgd", Named("adversarial training on projected gradient descent", _pgd, needs_threat=True, needs_steps=True)
+)

@@ -67,11 +67,13 @@ class Named:
         description: what it trains on, for lists.
         make: (threat, steps) -> the objective; an objective without a threat is given None and pays no heed to the steps.
         needs_threat: whether it trains against a threat.
+        needs_steps: whether the steps change it.
     """
 
     description: str
     make: Callable[[Threat | None, int], Objective]
     needs_threat: bool
+    needs_steps: bool = False
 
 
 def needed(threat: Threat | None, name: str) -> Threat:
