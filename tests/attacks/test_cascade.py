@@ -17,6 +17,8 @@ from epsball.oracle.batching import Batching
 from recording import Recorder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from epsball.oracle.oracle import Oracle
 
 THREAT = eb.Threat("linf", 0.05)
@@ -87,6 +89,12 @@ def stairs(x: Tensor) -> Tensor:
     return torch.stack((true, torch.zeros_like(true)), 1)
 
 
+def plain(x: Tensor) -> Tensor:
+    """Logits that are linear in the image."""
+    true = 4 * x.flatten(1).mean(1) - 1.2
+    return torch.stack((true, torch.zeros_like(true)), 1)
+
+
 SEARCH = (
     Stage(small(first=1.0)),
     Stage(eb.Square(steps=10), onward=True),
@@ -94,7 +102,7 @@ SEARCH = (
 )
 
 
-def test_search_goes_on_where_it_pays_more_than_gradients_and_that_is_noted() -> None:
+def test_search_goes_on_where_it_pays_and_that_is_noted() -> None:
     x, y = torch.full((6, 1, 8, 8), 0.5), torch.zeros(6).long()
     found = Cascade(*SEARCH)(stairs, x, y, eb.Threat("linf", 0.1))
     less = Cascade(*SEARCH[:2])(stairs, x, y, eb.Threat("linf", 0.1))
@@ -104,28 +112,28 @@ def test_search_goes_on_where_it_pays_more_than_gradients_and_that_is_noted() ->
 
 def test_search_does_not_go_on_where_gradients_lead() -> None:
     x, y = torch.full((6, 1, 8, 8), 0.5), torch.zeros(6).long()
-
-    def plain(x: Tensor) -> Tensor:
-        true = 4 * x.flatten(1).mean(1) - 1.2
-        return torch.stack((true, torch.zeros_like(true)), 1)
-
     found = Cascade(*SEARCH)(plain, x, y, eb.Threat("linf", 0.1))
     assert not bool(found.notes["searched"].any())
 
 
-def test_search_does_not_go_on_where_it_pays_less_than_gradients() -> None:
+def test_search_ends_once_it_pays_no_more() -> None:
     x, y = torch.full((6, 1, 8, 8), 0.5), torch.zeros(6).long()
-
-    def plain(x: Tensor) -> Tensor:
-        true = 4 * x.flatten(1).mean(1) - 1.2
-        return torch.stack((true, torch.zeros_like(true)), 1)
-
-    search = Stage(eb.Square(steps=10, share=0.1), onward=True)
-    paid = Stage(eb.Square(steps=10), onward=True, paid="search")
     threat = eb.Threat("linf", 0.1)
+    there = Stage(small(3, first=1.0))
+    search, paid = Stage(eb.Square(steps=10), onward=True), Stage(eb.Square(steps=10), onward=True, paid="search")
     assert bool(Cascade(search, paid)(plain, x, y, threat).notes["searched"].all())
-    found = Cascade(search, Stage(small(3, first=1.0)), paid)(plain, x, y, threat)
-    assert not bool(found.notes["searched"].any())
+    assert not bool(Cascade(search, there, search, paid)(plain, x, y, threat).notes["searched"].any())
+
+
+@pytest.mark.parametrize(("net", "goes_on"), [(stairs, True), (plain, False)])
+def test_much_search_follows_where_all_searches_took_much_of_the_margin(
+    net: Callable[[Tensor], Tensor], *, goes_on: bool
+) -> None:
+    x, y = torch.full((6, 1, 8, 8), 0.5), torch.zeros(6).long()
+    few = (Stage(small(first=1.0)), *[Stage(eb.Square(steps=20), onward=True)] * 2)
+    more = Stage(eb.Square(steps=10), paid="searches")
+    less, both = (Cascade(*stages)(net, x, y, eb.Threat("linf", 0.1)) for stages in (few, (*few, more)))
+    assert bool((both.queries > less.queries).all() if goes_on else torch.equal(both.queries, less.queries))
 
 
 def test_rows_that_stand_near_an_error_are_noted() -> None:
@@ -244,8 +252,10 @@ def test_points_outside_the_threat_say_nothing_of_what_is_near() -> None:
 def test_settings_that_mean_nothing_are_refused() -> None:
     with pytest.raises(eb.InputError, match="near"):
         Cascade(Stage(small(), near=-1))
-    with pytest.raises(eb.InputError, match="Stage was given paid='searches'; expected '', 'scatter', 'search'"):
-        Cascade(Stage(small(), paid="searches"))  # type: ignore[arg-type] # as a typing error of the user's
+    with pytest.raises(
+        eb.InputError, match="Stage was given paid='often'; expected '', 'scatter', 'search', 'searches'"
+    ):
+        Cascade(Stage(small(), paid="often"))  # type: ignore[arg-type] # as a typing error of the user's
     for norms in ((), ("l3",)):
         with pytest.raises(eb.InputError, match="Stage was given norms="):
             Cascade(Stage(small(), norms=norms))

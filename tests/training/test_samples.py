@@ -70,12 +70,6 @@ def test_one_class_teaches_nothing() -> None:
         fit(small(), (x[y == 1], y[y == 1]), SHORT)
 
 
-def test_one_class_validates_nothing() -> None:
-    x, y = stripes()
-    with pytest.raises(InputError, match=r"the validation set has the label 1 alone \(20 times\)"):
-        fit(small(), (x, y), SHORT, validation=(x[y == 1], y[y == 1]))
-
-
 def test_batch_normalisation_of_a_single_sample_names_the_batch_size() -> None:
     net = nn.Sequential(nn.Flatten(), nn.LazyLinear(4), nn.BatchNorm1d(4), nn.Linear(4, 3))
     net(stripes()[0])

@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 
 _NEAR = 0.1
 """Share of the clean margin below which a row that stands is noted as near: nearly all that fall later come from there."""
-_WORTH = {"search": 0.01, "scatter": 0.05}
-"""Shares of the clean margin by which search, or ascents from scattered starts, must have lowered a row's to be worth going on with."""
+_PAID_BY_SEARCH = 0.01
+"""Share of its margin that a row must have lost in its last search: rows whose gradients lead on lose hardly any."""
+_PAID_BY_SEARCHES = 0.2
+"""Share that all searches together must have taken, each of what the row had left."""
+_PAID_BY_SCATTER = 0.25
+"""Share of its margin that a row must have lost since the first ascent from a scattered start."""
 _HARDLY_ANY = 0.005
 """Share of the standing rows that stages where something has paid are usually run on."""
 _LESS, _PATIENCE, _CLOSE = 0.95, 300, 0.02
@@ -41,8 +45,8 @@ class Stage:
             nearest point known.
         onward: whether it begins at that point.
         scattered: whether what it brings counts as that of scattered starts.
-        paid: "search", to run it only where stages that begin at the nearest point known have lowered the margin by more than gradients
-            from elsewhere; "scatter", only where scattered starts have lowered it.
+        paid: "search", to run it only where the last stage that searched, from the nearest point known, has lowered the margin;
+            "searches", where they have lowered it by much in all; "scatter", where scattered starts have lowered it.
         moving: whether it is run only on rows whose margin still falls.
         norms: those in which it is run, as far as the attack is defined for them.
     """
@@ -51,7 +55,7 @@ class Stage:
     near: float = positive(math.inf, infinite=True)
     onward: bool = False
     scattered: bool = False
-    paid: Literal["", "search", "scatter"] = ""
+    paid: Literal["", "search", "searches", "scatter"] = ""
     moving: bool = False
     norms: tuple[str, ...] = tuple(NORMS)
 
@@ -149,7 +153,10 @@ class Cascade(Wrapper):
 
 
 def _refuse_unknown(stage: Stage) -> None:
-    for name, given, known in (("paid", {stage.paid}, {"", *_WORTH}), ("norms", set(stage.norms), set(NORMS))):
+    for name, given, known in (
+        ("paid", {stage.paid}, {"", "search", "searches", "scatter"}),
+        ("norms", set(stage.norms), set(NORMS)),
+    ):
         if not given or given - known:
             raise InputError(
                 f"Stage was given {name}={getattr(stage, name)!r}; expected {', '.join(map(repr, sorted(known)))}"
@@ -163,40 +170,39 @@ def _usual_share(stage: Stage) -> float:
 
 
 class _Course:
-    """What each row has been through: by how much of its clean margin it came nearer by what, and when it last did."""
+    """What each row has been through: what brought it nearer, by how much, and when it last came nearer."""
 
     def __init__(self, near: Tensor) -> None:
         self.near: Tensor = near
-        self.gains = {name: torch.zeros_like(near) for name in ("search", "scatter", "slope")}
-        self.searching = False
+        self.unsearched: Tensor = torch.ones_like(near)
+        self.unscattered: Tensor | None = None
+        self.paid = {name: torch.zeros_like(near, dtype=torch.bool) for name in ("search", "searches", "scatter")}
         self.mark: Tensor = near
         self.since: Tensor = torch.zeros(near.shape, dtype=torch.int64, device=near.device)
-        self.idle: Tensor = self.since
+        self.passes: Tensor = self.since
 
     def note(self, stage: Stage | None, near: Tensor, passes: Tensor) -> None:
-        """Take note of what a stage left, `(N,)`, and of the passes in all; gradients count from the first search on."""
-        gain, self.near = self.near - near, near
+        """Take note of what a stage left, `(N,)`, and of the passes in all."""
+        asked = passes > self.passes
+        if stage is not None and stage.onward and stage.attack.access <= Access.SCORES:
+            left = torch.where(asked & (self.near > 0), near / self.near, 1.0)
+            self.unsearched = self.unsearched * left
+            self.paid["search"] = torch.where(asked, left < 1 - _PAID_BY_SEARCH, self.paid["search"])
+            self.paid["searches"] = self.unsearched < 1 - _PAID_BY_SEARCHES
+        if stage is not None and stage.scattered:
+            self.unscattered = self.near if self.unscattered is None else self.unscattered
+            self.paid["scatter"] = near < (1 - _PAID_BY_SCATTER) * self.unscattered
         fell = near < _LESS * self.mark
         self.mark, self.since = torch.where(fell, near, self.mark), torch.where(fell, passes, self.since)
-        self.idle = passes - self.since
-        if stage is None:
-            return
-        self.searching |= stage.attack.access <= Access.SCORES
-        if stage.scattered:
-            self.gains["scatter"] = self.gains["scatter"] + gain
-        elif self.searching:
-            name = "search" if stage.onward else "slope"
-            self.gains[name] = self.gains[name] + gain
+        self.near, self.passes = near, passes
 
     def calls_for(self, stage: Stage) -> Tensor:
         """The rows that a stage is run on, `(N,)`."""
         chosen = self.near <= stage.near
         if stage.paid:
-            chosen = chosen & (self.gains[stage.paid] > _WORTH[stage.paid])
-        if stage.paid == "search":
-            chosen = chosen & (self.gains["search"] > self.gains["slope"])
+            chosen = chosen & self.paid[stage.paid]
         if stage.moving:
-            chosen = chosen & ((self.idle <= _PATIENCE) | (self.near <= _CLOSE))
+            chosen = chosen & ((self.passes - self.since <= _PATIENCE) | (self.near <= _CLOSE))
         return chosen
 
 

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from epsball.attacks.base import Attack
     from epsball.losses import Loss
 
-_Paid: TypeAlias = Literal["", "search", "scatter"]
+_Paid: TypeAlias = Literal["", "search", "searches", "scatter"]
 _ROUND = ("l2", "l1")
 """Norms whose balls reach farther along few features than along all."""
 
 SUITES = ("quick", "standard", "minimal", "autoattack", "autoattack-rand", "blackbox", "labels")
 
-SUITE_VERSION = 5
+SUITE_VERSION = 6
 """Written into every run; goes up whenever a suite's attacks or their settings change."""
 
 
@@ -57,7 +57,7 @@ def _standard() -> dict[str, Attack]:
     return {
         "noise": attacks.AdditiveNoise(draws=3),
         "fgsm": attacks.FGSM(),
-        "fmn": attacks.FMN(steps=20),
+        "fmn": attacks.FMN(steps=12),
         "cascade": _cascade(),
         "doubled": attacks.Sampled(_cascade()),
     }
@@ -68,14 +68,15 @@ def _cascade() -> Attack:
     return attacks.Cascade(
         Stage(_ascent(8, losses.cross_entropy)),
         Stage(_ascent(12)),
-        *_searched(20),
-        _onward(0.5),
-        Stage(attacks.MultiTargeted(steps=8, classes=1), 0.5),
+        *_searched(15),
+        _onward(0.25),
+        Stage(attacks.MultiTargeted(steps=8, classes=1), 0.1),
         *_long(),
         *_scattered(),
-        *_round(0.15),
         *_masked(),
-        *(stage for _ in range(3) for stage in (*_round(0.1, moving=True), *_masked())),
+        *_round(0.1),
+        *_masked(),
+        *(stage for _ in range(3) for stage in (*_again(0.05), *_masked())),
         *_last(),
     )
 
@@ -83,8 +84,8 @@ def _cascade() -> Attack:
 def _long() -> tuple[Stage, ...]:
     """Ascents whose steps shorten only when they stop paying, towards three classes too."""
     return (
-        Stage(attacks.APGD(steps=40), 0.3),
-        Stage(attacks.L1APGD(steps=40), 0.3),
+        Stage(attacks.APGD(steps=40), 0.4),
+        Stage(attacks.L1APGD(steps=40), 0.4),
         Stage(attacks.TargetedAPGD(steps=30, classes=3), 0.25),
         Stage(attacks.TargetedL1APGD(steps=30, targets=3), 0.25),
     )
@@ -92,51 +93,62 @@ def _long() -> tuple[Stage, ...]:
 
 def _scattered() -> tuple[Stage, ...]:
     """What breaks networks that ignore small changes of many features, as those trained in linf do."""
-    walk = attacks.Within(attacks.TargetedFAB(steps=50, targets=1))
     return (
-        *[_scatter(0.8)] * 3,
-        Stage(walk, 0.7, paid="scatter", norms=_ROUND),
-        *[_scatter(0.7, paid="scatter", moving=True)] * 14,
-        Stage(walk, 0.4, paid="scatter", norms=_ROUND),
+        *[_scatter(0.8)] * 2,
+        _walk(1, 0.6),
+        *[_scatter(0.7, paid="scatter", moving=True)] * 8,
+        _walk(4, 0.3, paid="scatter"),
     )
 
 
-def _round(near: float, *, moving: bool = False) -> tuple[Stage, ...]:
+def _walk(targets: int, near: float, *, paid: _Paid = "") -> Stage:
+    """A walk along the boundary towards some classes."""
+    attack = attacks.Within(attacks.TargetedFAB(steps=50, targets=targets))
+    return Stage(attack, near, paid=paid, norms=_ROUND)
+
+
+def _round(near: float) -> tuple[Stage, ...]:
     """What breaks rows that are near: each technique breaks others."""
     return (
-        Stage(_ascent(12, diversify=4), near, moving=moving),
-        *_searched(40, near, moving=moving),
-        _onward(near, moving=moving),
-        Stage(attacks.MultiTargeted(steps=10, classes=2), near, moving=moving),
-        Stage(attacks.Within(attacks.FMN(steps=20)), near, moving=moving),
-        Stage(attacks.APGD(steps=20), near, moving=moving),
-        Stage(attacks.L1APGD(steps=20), near, moving=moving),
-        _scatter(near),
+        Stage(_ascent(12, diversify=4), near),
+        *_searched(40, near),
+        _onward(near),
+        Stage(attacks.MultiTargeted(steps=10, classes=2), near),
+        Stage(attacks.Within(attacks.FMN(steps=20)), near),
+        _scatter(2 * near),
+    )
+
+
+def _again(near: float) -> tuple[Stage, ...]:
+    """What goes on breaking rows whose margin still falls."""
+    return (
+        Stage(_ascent(12, diversify=4), near, moving=True),
+        *_searched(40, near, moving=True),
+        _onward(near, moving=True),
+        Stage(attacks.APGD(steps=20), near, moving=True),
+        Stage(attacks.L1APGD(steps=20), near, moving=True),
+        _scatter(2 * near, moving=True),
     )
 
 
 def _masked() -> tuple[Stage, ...]:
-    """More search where it pays, and an ascent by large steps, which masked gradients stop less."""
-    return (
-        *(*_searched(100, paid="search", moving=True), _onward(paid="search", moving=True)) * 5,
-        Stage(attacks.APGD(steps=50), paid="search"),
-        Stage(attacks.L1APGD(steps=50), paid="search"),
-    )
+    """More search for as long as it pays."""
+    return (*_searched(200, paid="search"), _onward(paid="search")) * 5
 
 
 def _last() -> tuple[Stage, ...]:
     """Long courses on the rows that nearly fell."""
     return (
-        Stage(attacks.Square(steps=2500), 0.2, paid="search"),
-        Stage(attacks.Square(steps=1000, share=0.05), 0.15, onward=True, paid="search"),
-        Stage(attacks.SparseRS(steps=1500), 0.15, onward=True, paid="search"),
-        _onward(0.15, paid="search"),
-        Stage(_ascent(100, diversify=4), 0.05),
-        Stage(_ascent(100, first=2.0, random_start=True), 0.05),
-        Stage(attacks.TargetedAPGD(steps=25), 0.07),
-        Stage(attacks.TargetedL1APGD(steps=25), 0.07),
-        *_searched(300, 0.05, moving=True),
-        _onward(0.05, moving=True),
+        *[Stage(attacks.APGD(steps=40), 0.05)] * 2,
+        *[Stage(attacks.L1APGD(steps=40), 0.05)] * 2,
+        Stage(_ascent(40, first=2.0, random_start=True), 0.05),
+        Stage(attacks.TargetedAPGD(steps=15), 0.07),
+        Stage(attacks.TargetedL1APGD(steps=15), 0.07),
+        *_searched(300, 0.03),
+        _onward(0.03),
+        *_masked(),
+        Stage(attacks.Square(steps=4000), 0.15, paid="searches"),
+        *_masked(),
     )
 
 

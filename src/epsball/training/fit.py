@@ -276,10 +276,9 @@ def _trainable(model: Model, x: Tensor, y: Tensor, validation: tuple[Tensor, Ten
         raise InputError("the model has no parameters to train; give an nn.Module whose parameters require gradients")
     classes = checked_answers(model, x)
     checked_labels(y, classes, "training")
-    checked_variety(y, "training")
+    checked_variety(y)
     if validation is not None:
         checked_labels(validation[1], classes, "validation")
-        checked_variety(validation[1], "validation")
     return model.module
 
 

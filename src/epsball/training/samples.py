@@ -57,7 +57,7 @@ def checked_labels(y: Tensor, classes: int, name: str) -> None:
         )
 
 
-def checked_variety(y: Tensor, name: str) -> None:
+def checked_variety(y: Tensor) -> None:
     """Check that there is something to tell apart among the labels (N,).
 
     Raises:
@@ -65,6 +65,6 @@ def checked_variety(y: Tensor, name: str) -> None:
     """
     if int(y.min()) == int(y.max()):
         raise InputError(
-            f"the {name} set has the label {int(y[0])} alone ({len(y)} times); expected several classes: a network that "
+            f"the training set has the label {int(y[0])} alone ({len(y)} times); expected several classes: a network that "
             f"always answers {int(y[0])} would be right, so take samples of every class, such as more with --n, or in another order"
         )
