@@ -109,7 +109,7 @@ class Outcome:
         undefined: of every sample whose gradients held NaN or infinite entries, how many, by attack.
         blind: ids of samples for which more than 1 % of the entries of some attack's gradients were.
         near: ids of samples that stand after an attack which came near an error of theirs, by attack.
-        searched: ids of samples that stand and of which search lowered the margin more than gradients did, by attack.
+        searched: ids of samples that stand and of which search lowered the margin where gradients had ended, by attack.
         eight_bits: of every success 1 if it is one when the image is rounded to 8 bits, else 0, by attack.
     """
 

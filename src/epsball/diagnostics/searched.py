@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MANY = 0.1
-"""Of honest networks about one row in twenty is lowered more by search, since gradients have lowered the others all the way."""
+"""Of honest networks search lowers at most one standing row in twenty-five; where gradients are masked, one in ten and more."""
 
 
 @check(
@@ -21,12 +21,12 @@ MANY = 0.1
     remedy="read the figure as an upper bound that more search would lower, and attack a smooth stand-in of the model: `eb.bpda`",
 )
 def searched(run: Outcome) -> Iterator[Observation]:
-    """Of the samples that stand, at most one in ten may be lowered more by random search than by gradients: they lead nowhere then."""
+    """Of the samples that stand, random search may lower at most one in ten where gradients have ended: those led nowhere."""
     for name, ids in run.searched.items():
         rows = run.attacks[name]
         standing = int((~rows.success).sum())
         if len(ids) > max(1, MANY * standing):
             yield Observation(
-                f"Random search brought many samples nearer to an error than the gradients that {name} follows",
+                f"Random search brought many samples nearer to an error where the gradients that {name} follows had ended",
                 f"{len(ids)} of the {standing} samples that stand; search went on there",
             )
