@@ -24,6 +24,7 @@ class Meter:
     def __init__(self, progress: Progress, attacks: Mapping[str, Attack]) -> None:
         self._progress = progress
         self._attacks = dict(attacks)
+        self._expected = {name: attack.expected_passes for name, attack in attacks.items()}
         self._waiting = dict.fromkeys(attacks, 0)
         self._stage = ""
         self._done = self._before = self._through = self._left = 0
@@ -47,7 +48,7 @@ class Meter:
     def chunk(self, samples: int) -> None:
         """So many samples of the stage are begun."""
         self._left -= samples
-        self._coming = samples * self._expected(self._stage)
+        self._coming = samples * self._expected.get(self._stage, 1.0)
 
     def ended(self, samples: int) -> None:
         """Those samples are through."""
@@ -67,9 +68,6 @@ class Meter:
 
     def _report(self) -> None:
         spent = self._done - self._before
-        each = spent / self._through if self._through else self._expected(self._stage)
-        later = sum(samples * self._expected(name) for name, samples in self._waiting.items())
+        each = spent / self._through if self._through else self._expected.get(self._stage, 1.0)
+        later = sum(samples * self._expected[name] for name, samples in self._waiting.items())
         self._progress(self._stage, self._done, max(1, self._done + round(self._coming + self._left * each + later)))
-
-    def _expected(self, stage: str) -> float:
-        return self._attacks[stage].expected_passes if stage in self._attacks else 1.0
