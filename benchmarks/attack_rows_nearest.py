@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import epsball as eb
 from attack_rows import Contest
 from peer_calls import NAMES, ORDERS, adv_lib_call, art, foolbox, pyautoattack, secml, torchattack, torchattacks
@@ -156,6 +158,17 @@ def fast() -> list[Contest]:
                 settings=f"{steps} steps",
             )
             for norm, length in alma.items()
+            for steps in (100, 500)
+        ),
+        *(
+            Contest(
+                f"PDPGD {norm} {steps}",
+                lambda steps=steps: eb.PDPGD(steps=steps),  # type: ignore[misc] # the loop's own
+                norm,
+                {"adv-lib": adv_lib_call("primal_dual_gradient_descent.pdpgd", norm=order, num_steps=steps)},
+                settings=f"{steps} steps",
+            )
+            for norm, order in (("linf", math.inf), ("l2", 2.0), ("l1", 1.0), ("l0", 0.0))
             for steps in (100, 500)
         ),
         *(

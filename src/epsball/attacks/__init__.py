@@ -42,6 +42,7 @@ from epsball.attacks.multi_targeted import MultiTargeted as MultiTargeted
 from epsball.attacks.nes import NES as NES
 from epsball.attacks.one_pixel import OnePixel as OnePixel
 from epsball.attacks.patch import Patch as Patch
+from epsball.attacks.pdpgd import PDPGD as PDPGD
 from epsball.attacks.pgd import BIM as BIM
 from epsball.attacks.pgd import DIFGSM as DIFGSM
 from epsball.attacks.pgd import NIFGSM as NIFGSM
