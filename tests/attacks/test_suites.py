@@ -22,7 +22,7 @@ def test_runs_of_version_six_were_made_with_these_settings() -> None:
     made = suite("standard")
     assert list(made) == ["noise", "fgsm", "fmn", "cascade", "doubled"]
     assert made["noise"] == eb.AdditiveNoise(draws=3)
-    assert (made["fgsm"], made["fmn"]) == (eb.FGSM(), eb.FMN(steps=12))
+    assert (made["fgsm"], made["fmn"]) == (eb.FGSM(), eb.FMN(steps=20))
     assert made["doubled"] == eb.attacks.Sampled(made["cascade"], share=0.05)
 
 

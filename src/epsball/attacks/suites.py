@@ -57,7 +57,7 @@ def _standard() -> dict[str, Attack]:
     return {
         "noise": attacks.AdditiveNoise(draws=3),
         "fgsm": attacks.FGSM(),
-        "fmn": attacks.FMN(steps=12),
+        "fmn": attacks.FMN(steps=20),
         "cascade": _cascade(),
         "doubled": attacks.Sampled(_cascade()),
     }
