@@ -56,7 +56,7 @@ def test_a_logit_is_no_probability(net: Callable[[Tensor], Tensor]) -> None:
 
 def test_logarithms_of_probabilities_are_no_probabilities() -> None:
     model = eb.wrap(lambda x: torch.stack((-logit(x), logit(x)), 1).log_softmax(1), outputs="probs")
-    with pytest.raises(eb.InputError, match="no number above 0 for an input, as logarithms of probabilities are"):
+    with pytest.raises(eb.InputError, match="no number above 0, as with logarithms of probabilities"):
         eb.FGSM()(model, X, Y, eb.Threat("linf", EPS))
 
 

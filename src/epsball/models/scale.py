@@ -51,8 +51,8 @@ def _refuse_logits(logits: Tensor) -> None:
             f"outputs was given as 'probs' and the model returned a number of {logits.exp().max().item():.3g}; expected probabilities "
             "in [0, 1]: leave outputs out for logits, or use outputs='binary' for one logit per sample"
         )
-    if bool((logits.exp().sum(1) < _ROUNDING).any()):
+    if bool((logits.exp() < _ROUNDING).all()):
         raise InputError(
-            "outputs was given as 'probs' and the model returned no number above 0 for an input, as logarithms of probabilities are; "
+            "outputs was given as 'probs' and the model returned no number above 0, as with logarithms of probabilities; "
             "expected probabilities in [0, 1]: leave outputs out, for logarithms of probabilities are logits"
         )

@@ -84,7 +84,7 @@ def _pgd(threat: Threat | None, steps: int) -> Objective:
     return adversarial(PGD(steps=steps, first=length, rate=length, loss=cross_entropy), needed(threat, "pgd"))
 
 
-OBJECTIVES.add("fgsm", Named("adversarial training on one step along the gradient", _fgsm, needs_threat=True))
 OBJECTIVES.add(
-    "pgd", Named("adversarial training on projected gradient descent", _pgd, needs_threat=True, needs_steps=True)
+    "fgsm", Named("adversarial training on one step along the gradient", _fgsm, needs_threat=True, needs_steps=False)
 )
+OBJECTIVES.add("pgd", Named("adversarial training on projected gradient descent", _pgd, needs_threat=True))

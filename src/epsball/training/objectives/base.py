@@ -73,7 +73,7 @@ class Named:
     description: str
     make: Callable[[Threat | None, int], Objective]
     needs_threat: bool
-    needs_steps: bool = False
+    needs_steps: bool = True
 
 
 def needed(threat: Threat | None, name: str) -> Threat:
