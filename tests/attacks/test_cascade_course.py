@@ -88,3 +88,13 @@ def test_stages_behind_scattered_starts_are_run_where_those_lowered_the_margin()
     plain = Stage(eb.PGD(steps=3, loss=losses.margin), scattered=True)
     one, both = (Cascade(*stages)(flat_but_for_few, x, y, threat, seed=2) for stages in ((plain,), (plain, more)))
     assert torch.equal(one.queries, both.queries)
+
+
+@pytest.mark.parametrize("near", [0.5, 0.999])
+def test_passes_are_expected_of_stages_that_rows_are_near_enough_for(near: float) -> None:
+    net, x, y = problem(8)
+    said: list[tuple[str, int, int]] = []
+    attack = Cascade(Stage(small(2)), Stage(small(2)), Stage(small(200), near=near))
+    eb.evaluate(net, (x, y), eb.Threat("linf", 1e-3), {"cascade": attack}, progress=lambda *each: said.append(each))
+    begun = [total for stage, _, total in said if stage == "cascade"][8]
+    assert 0.8 <= begun / said[-1][2] <= 1.25

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -31,6 +32,8 @@ _PAID_BY_SCATTER = 0.25
 """Share of its margin that a row must have lost since the first ascent from a scattered start."""
 _HARDLY_ANY = 0.005
 """Share of the standing rows that stages where something has paid are usually run on."""
+_GOES_ON = 0.3
+"""Of the rows that something has paid on, or that move, the share of which that is still true at a later stage."""
 _LESS, _PATIENCE, _CLOSE = 0.95, 300, 0.02
 """A row moves while its margin falls to this share of what it was in so many passes, or is at most this share of the clean one."""
 
@@ -122,10 +125,11 @@ class Cascade(Wrapper):
             return x
         course = _Course(ask.watch().near)
         stages = self._usable(ask)
-        for stage, before in zip(stages, (None, *stages), strict=False):
+        for number, (stage, before) in enumerate(zip(stages, (None, *stages), strict=False), start=1):
             ask.restart()
             known = ask.watch()
             course.note(before, known.near, ask.passes)
+            ask.foresee(stage.attack.expected_passes, course.foreseen(stages[number:]))
             chosen = course.calls_for(stage)
             if stage.paid == "search":
                 ask.note("searched", chosen)
@@ -166,7 +170,11 @@ def _refuse_unknown(stage: Stage) -> None:
 def _usual_share(stage: Stage) -> float:
     if stage.paid:
         return _HARDLY_ANY
-    return min(1.0, stage.near / (8 if stage.moving else 2))
+    return min(1.0, stage.near / (8 if stage.moving else 3))
+
+
+def _kind(stage: Stage) -> tuple[float, str, bool]:
+    return stage.near, stage.paid, stage.moving
 
 
 class _Course:
@@ -195,6 +203,18 @@ class _Course:
         fell = near < _LESS * self.mark
         self.mark, self.since = torch.where(fell, near, self.mark), torch.where(fell, passes, self.since)
         self.near, self.passes = near, passes
+
+    def foreseen(self, stages: tuple[Stage, ...]) -> float:
+        """The passes that later stages will take, as far as the rows' margins tell now."""
+        if not bool((self.near < 1).any()):  # nothing is known yet
+            return len(self.near) * sum(_usual_share(stage) * stage.attack.expected_passes for stage in stages)
+        standing, passes = (self.near > 0) & self.near.isfinite(), 0.0
+        # stages of a kind are run on the same rows, which are counted once
+        for (_, paid, moving), group in itertools.groupby(sorted(stages, key=_kind), key=_kind):
+            alike = list(group)
+            rows = float((self.calls_for(alike[0]) & standing).sum()) * (_GOES_ON if paid or moving else 1.0)
+            passes += rows * sum(stage.attack.expected_passes for stage in alike)
+        return passes
 
     def calls_for(self, stage: Stage) -> Tensor:
         """The rows that a stage is run on, `(N,)`."""

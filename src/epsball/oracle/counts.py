@@ -27,6 +27,18 @@ class Counts:
         self.queries: Tensor = torch.zeros(n, dtype=torch.int64, device=device)
         self.gradients: Tensor = torch.zeros_like(self.queries)
         self.undefined: Tensor = torch.zeros_like(self.queries)
+        self.expected: Tensor = torch.full((n,), terms.expected_passes, device=device)
+        self.later = 0.0
+
+    @property
+    def passes(self) -> Tensor:
+        """Queries and gradients, `(N,)`."""
+        return self.queries + self.gradients
+
+    def foresee(self, samples: Tensor, each: float, later: float) -> None:
+        """Expect `each` more passes for every one of some samples, and `later` ones in all after that."""
+        self.expected[samples] = (self.passes[samples] + each).to(self.expected)
+        self.later = later
 
     def add(
         self, samples: Tensor | slice, n: int, local: Local, cost: Cost, alive: Tensor, *, differentiate: bool
@@ -48,8 +60,7 @@ class Counts:
         if local.undefined is not None:
             _add(self.undefined, samples, cost.backward * local.undefined)
         if self._terms.tick is not None:
-            spent = (self.queries + self.gradients)[alive]
-            coming = (self._terms.expected_passes - spent).clamp_min(0).sum().item()
+            coming = self.later + (self.expected - self.passes)[alive].clamp_min(0).sum().item()
             taken = int(gradients.sum()) if isinstance(gradients, Tensor) else gradients * n
             self._terms.tick(forwarded * n + taken, coming)
 

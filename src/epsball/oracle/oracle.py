@@ -103,8 +103,11 @@ class Oracle(Scopes):
     @property
     def passes(self) -> Tensor:
         """Queries and gradients that the rows held have cost so far, `(n,)`."""
-        counts = self._queries.counts
-        return (counts.queries + counts.gradients)[self._held]
+        return self._queries.counts.passes[self._held]
+
+    def foresee(self, each: float, later: float) -> None:
+        """Say, for the estimate of the time left, what a row held usually costs from here on, and what comes after that in all."""
+        self._queries.counts.foresee(self._held, each, later)
 
     @property
     def known(self) -> Known | None:
