@@ -88,6 +88,9 @@ def test_stages_behind_scattered_starts_are_run_where_those_lowered_the_margin()
     plain = Stage(eb.PGD(steps=3, loss=losses.margin), scattered=True)
     one, both = (Cascade(*stages)(flat_but_for_few, x, y, threat, seed=2) for stages in ((plain,), (plain, more)))
     assert torch.equal(one.queries, both.queries)
+    begun = scatter, plain
+    one, both = (Cascade(*stages)(flat_but_for_few, x, y, threat, seed=2) for stages in (begun, (*begun, more)))
+    assert 2 in (both.queries - one.queries).tolist(), "what the first one took counts"
 
 
 @pytest.mark.parametrize("near", [0.5, 0.999])
