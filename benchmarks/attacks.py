@@ -21,6 +21,7 @@ import epsball as eb
 from attack_table import lines, table
 from epsball.geometry import NORMS
 from harness import add_options, options_of, publish
+from judge import median, reached
 from peer_calls import seeded
 from subjects import subject
 from watched import BudgetSpentError, Watched
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from subjects import Subject
 
 NETWORK, UNSEEN = "cnn-mnist", "lenet-mnist"
-ROUNDING = 1e-6
-"""Pixels that differ by less are counted as unchanged."""
 BRIEF = 2.0
 """Seconds: what takes longer is timed once."""
 
@@ -164,20 +163,16 @@ def verdict(
     """How many rows are fooled and how far away, by the benchmark's own forward pass."""
     x, queries = answer
     norm = NORMS[contest.norm]
-    difference = x.double() - rows.x.double()
-    distance = norm(torch.where(difference.abs() < ROUNDING, 0, difference) if contest.norm == "l0" else difference)
-    with torch.no_grad():
-        fooled = (rows.net(x).argmax(1) != rows.y) & ((x >= 0) & (x <= 1)).flatten(1).all(1)
+    distance = reached(rows.net, rows.x, rows.y, x, norm)
     if contest.eps is not None:
-        fooled &= distance <= contest.eps * (1 + 1e-5) + 1e-6
-    reached = torch.where(fooled, distance, torch.inf)
+        distance = torch.where(distance <= contest.eps * (1 + 1e-5) + 1e-6, distance, torch.inf)
     result: dict[str, Any] = {
         "seconds": seconds,
-        "fooled": int(fooled.sum()),
-        "median": reached.sort().values[(len(reached) - 1) // 2].item(),
+        "fooled": int(distance.isfinite().sum()),
+        "median": median(distance),
     }
     if contest.queries is not None and contest.eps is not None and queries is not None:
-        result["queries"] = queries.sort().values[(len(queries) - 1) // 2].item()
+        result["queries"] = median(queries)
     if "FGSM" in contest.key and contest.eps is not None:
         threat = eb.Threat(norm, eps=contest.eps)
         whole = contest.own().maximise(rows.model, rows.x, rows.y, threat, seed=0) if own else x

@@ -18,19 +18,16 @@ import attack_rows_nearest
 import epsball as eb
 from epsball.geometry import NORMS
 from harness import Line, add_options, options_of, publish
+from judge import median, reached
 from peer_calls import seeded
 from subjects import Subject, correct
 from suite_networks import COURSES
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from peers import Peer
 
 NETWORKS = ("mnist-standard", "mnist-pgd", "mnist-l2")
 WANTED = 1.01
-ROUNDING = 1e-6
-"""Pixels that differ by less are counted as unchanged."""
 
 HEAD = """# `minimal` beside the peers' attacks
 
@@ -104,17 +101,10 @@ def peer(call: Peer, rows: Subject, norm: str) -> dict[str, Any]:
         x = seeded(call)(rows.net, rows.x, rows.y)
     except Exception as error:  # noqa: BLE001 (a peer may raise anything, and the table says so)
         return {"failed": f"{type(error).__name__}: {error}"[:100]}
-    difference = x.detach().double() - rows.x.double()
-    distance = NORMS[norm](torch.where(difference.abs() < ROUNDING, 0, difference) if norm == "l0" else difference)
-    with torch.no_grad():
-        fooled = (rows.net(x).argmax(1) != rows.y) & ((x >= 0) & (x <= 1)).flatten(1).all(1)
-    reached = torch.where(fooled, distance, torch.inf)
-    return {"median": median(reached), "seconds": time.process_time() - started}
-
-
-def median(distance: Tensor) -> float:
-    """The lower median, which an attack that fails on less than half of the rows has too."""
-    return float(distance.sort().values[(len(distance) - 1) // 2])
+    return {
+        "median": median(reached(rows.net, rows.x, rows.y, x, NORMS[norm])),
+        "seconds": time.process_time() - started,
+    }
 
 
 def best(found: dict[str, Any]) -> tuple[str, float]:

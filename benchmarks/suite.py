@@ -11,6 +11,7 @@ import argparse
 import itertools
 import json
 import math
+import os
 import statistics
 import time
 from datetime import datetime, timezone
@@ -52,7 +53,7 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="do not use what is stored of these networks and suites")
     given = parser.parse_args()
     options = options_of(vars(given))
-    results, run = kept_results(options), datetime.now(timezone.utc).isoformat(timespec="seconds")
+    results, run = kept_results(options), f"{datetime.now(timezone.utc).isoformat(timespec='seconds')} {os.getpid()}"
     for network in rated(options.rows, tuple(given.only)):
         for suite, seed in itertools.product(given.suites, range(given.seeds)):
             key = f"{network.name} {suite} {seed}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import torch
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from epsball.attacks.base import Attack
     from epsball.oracle.oracle import Oracle
+
+Paid: TypeAlias = Literal["", "search", "searches", "scatter"]
+"""What must have lowered a row's margin for a stage to be run on it; nothing where it is empty."""
 
 _NEAR = 0.1
 """Share of the clean margin below which a row that stands is noted as near: nearly all that fall later come from there."""
@@ -58,7 +61,7 @@ class Stage:
     near: float = positive(math.inf, infinite=True)
     onward: bool = False
     scattered: bool = False
-    paid: Literal["", "search", "searches", "scatter"] = ""
+    paid: Paid = ""
     moving: bool = False
     norms: tuple[str, ...] = tuple(NORMS)
 
@@ -158,7 +161,7 @@ class Cascade(Wrapper):
 
 def _refuse_unknown(stage: Stage) -> None:
     for name, given, known in (
-        ("paid", {stage.paid}, {"", "search", "searches", "scatter"}),
+        ("paid", {stage.paid}, set(get_args(Paid))),
         ("norms", set(stage.norms), set(NORMS)),
     ):
         if not given or given - known:
@@ -184,7 +187,7 @@ class _Course:
         self.near: Tensor = near
         self.unsearched: Tensor = torch.ones_like(near)
         self.unscattered: Tensor | None = None
-        self.paid = {name: torch.zeros_like(near, dtype=torch.bool) for name in ("search", "searches", "scatter")}
+        self.paid = {name: torch.zeros_like(near, dtype=torch.bool) for name in get_args(Paid)}
         self.mark: Tensor = near
         self.since: Tensor = torch.zeros(near.shape, dtype=torch.int64, device=near.device)
         self.passes: Tensor = self.since

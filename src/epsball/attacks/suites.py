@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from epsball import attacks, losses
 from epsball.attacks.cascade import Stage
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from epsball.attacks.base import Attack
+    from epsball.attacks.cascade import Paid
     from epsball.losses import Loss
 
-_Paid: TypeAlias = Literal["", "search", "searches", "scatter"]
 _ROUND = ("l2", "l1")
 """Norms whose balls reach farther along few features than along all."""
 
@@ -101,7 +101,7 @@ def _scattered() -> tuple[Stage, ...]:
     )
 
 
-def _walk(targets: int, near: float, *, paid: _Paid = "") -> Stage:
+def _walk(targets: int, near: float, *, paid: Paid = "") -> Stage:
     """A walk along the boundary towards some classes."""
     attack = attacks.Within(attacks.TargetedFAB(steps=50, targets=targets))
     return Stage(attack, near, paid=paid, norms=_ROUND)
@@ -152,7 +152,7 @@ def _last() -> tuple[Stage, ...]:
     )
 
 
-def _searched(steps: int, near: float = math.inf, *, paid: _Paid = "", moving: bool = False) -> tuple[Stage, ...]:
+def _searched(steps: int, near: float = math.inf, *, paid: Paid = "", moving: bool = False) -> tuple[Stage, ...]:
     """Small squares, or a few features, on the nearest point known."""
     return (
         Stage(attacks.Square(steps=steps, share=0.05), near, onward=True, paid=paid, moving=moving),
@@ -160,12 +160,12 @@ def _searched(steps: int, near: float = math.inf, *, paid: _Paid = "", moving: b
     )
 
 
-def _onward(near: float = math.inf, *, paid: _Paid = "", moving: bool = False) -> Stage:
+def _onward(near: float = math.inf, *, paid: Paid = "", moving: bool = False) -> Stage:
     """A few small steps from the nearest point known."""
     return Stage(_ascent(6, first=0.1, rate=0.02), near, onward=True, paid=paid, moving=moving)
 
 
-def _scatter(near: float, *, paid: _Paid = "", moving: bool = False) -> Stage:
+def _scatter(near: float, *, paid: Paid = "", moving: bool = False) -> Stage:
     """An ascent from a start at which a few features have changed by much."""
     attack = attacks.PGD(20, 1.0, 0.02, loss=losses.margin, scatter=0.05)
     return Stage(attack, near, scattered=True, paid=paid, moving=moving, norms=_ROUND)
