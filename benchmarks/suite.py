@@ -35,7 +35,7 @@ BUDGETS = tuple(round(10 * 2 ** (step / 2)) for step in range(21))
 HEAD = """# `standard` beside `autoattack`
 
 Written by `make bench ARGS=suite`. Robust accuracy over {rows} test images, passes and seconds of whole evaluations, medians over the
-seeds; seconds only where one run measured both. *Above*: by how many samples a seed of ours lies above the median of theirs.
+seeds; seconds of those seeds that one run measured of both. *Above*: by how many samples a seed of ours lies above the median of theirs.
 
 | network | ours | AutoAttack | above | passes, ours | theirs | ratio | seconds, ours | theirs | ratio |
 | --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"""
@@ -118,10 +118,13 @@ class Pair(NamedTuple):
     ours: list[dict[str, Any]]
     theirs: list[dict[str, Any]]
 
-    @property
-    def of_one_run(self) -> bool:
-        """Whether their seconds can be compared."""
-        return len({one["run"] for one in (*self.ours, *self.theirs)}) == 1
+    def timed(self) -> Pair | None:
+        """What the last run that measured both has measured: only such seconds can be compared."""
+        runs = {one["run"] for one in self.ours} & {one["run"] for one in self.theirs}
+        if not runs:
+            return None
+        ours, theirs = ([one for one in some if one["run"] == max(runs)] for some in (self.ours, self.theirs))
+        return Pair(self.network, ours, theirs)
 
     def median(self, measure: str) -> tuple[float, float]:
         """Of ours and of theirs."""
@@ -179,16 +182,16 @@ def table(results: dict[str, Any], rows: int) -> str:
     for pair in compared:
         accuracies = [", ".join(f"{one['accuracy']:.3f}" for one in some) for some in (pair.ours, pair.theirs)]
         over = ", ".join(f"{more:+d}" for more in pair.above(rows) if more > 0) or "none"
-        passes, seconds = pair.median("passes"), pair.median("seconds")
-        costs = [f"{one:,.0f}" for one in passes] + [f"{pair.ratio('passes'):.1f}"]
+        costs = [f"{one:,.0f}" for one in pair.median("passes")] + [f"{pair.ratio('passes'):.1f}"]
+        timed = pair.timed()
         costs += (
-            [*(f"{one:.1f}" for one in seconds), f"{pair.ratio('seconds'):.1f}"] if pair.of_one_run else ["", "", ""]
+            [*(f"{one:.1f}" for one in timed.median("seconds")), f"{timed.ratio('seconds'):.1f}"] if timed else [""] * 3
         )
         body.append(f"| {' | '.join((pair.network, *accuracies, over, *costs))} |")
-    timed = [pair for pair in compared if pair.of_one_run]
+    together = [timed for pair in compared if (timed := pair.timed())]
     means = [
         f"{mean_ratio(some, measure):.1f} times fewer {measure}"
-        for measure, some in (("passes", compared), ("seconds", timed))
+        for measure, some in (("passes", compared), ("seconds", together))
         if some
     ]
     return "\n".join([HEAD.format(rows=rows), *body, "", f"Geometric means: {', '.join(means) or 'none yet'}.", ""])
