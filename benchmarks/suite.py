@@ -35,7 +35,7 @@ BUDGETS = tuple(round(10 * 2 ** (step / 2)) for step in range(21))
 HEAD = """# `standard` beside `autoattack`
 
 Written by `make bench ARGS=suite`. Robust accuracy over {rows} test images, passes and seconds of whole evaluations, medians over the
-seeds; seconds of those seeds that one run measured of both. *Above*: by how many samples a seed of ours lies above the median of theirs.
+seeds; seconds of the seeds that one run measured of both. *Above*: by how many samples a seed of ours lies above the median of theirs.
 
 | network | ours | AutoAttack | above | passes, ours | theirs | ratio | seconds, ours | theirs | ratio |
 | --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"""
