@@ -11,6 +11,7 @@ import torch
 from epsball.attacks.call import Call
 from epsball.errors import InputError, ModelError
 from epsball.oracle.access import Access
+from epsball.progress import Work
 from epsball.rho import Rho
 
 if TYPE_CHECKING:
@@ -130,6 +131,11 @@ class Attack(ABC):
         """How many passes a sample that resists usually costs, for estimates of time; a forward pass is one, a gradient another."""
         return _EXPECTED_PASSES
 
+    def expected_work(self, samples: float) -> Work:
+        """What so many samples that resist usually cost together, for estimates of time; less than one is the chance of one."""
+        of_a_call = 2 if self.access is Access.GRADIENT else 1
+        return Work(samples * self.expected_passes, min(1.0, samples) * self.expected_passes / of_a_call)
+
     @property
     def reach(self) -> float | None:
         """How far its steps can carry it together, in units of ε; None where that is not known beforehand."""
@@ -162,7 +168,7 @@ class Attack(ABC):
         queries: int | None = None,
         start: Tensor | None = None,
         batching: Batching | None = None,
-        tick: Callable[[int, float], object] | None = None,
+        tick: Callable[[int, Work], object] | None = None,
     ) -> Found:
         """Attack every sample.
 

@@ -16,6 +16,7 @@ from epsball.models.wrap import wrap
 from epsball.oracle.batching import Batching, choose_batching
 from epsball.oracle.oracle import Oracle
 from epsball.oracle.terms import Terms
+from epsball.progress import Work
 from epsball.validation import (
     checked_count,
     checked_goal,
@@ -81,7 +82,7 @@ class Call:
         queries: int | None,
         start: Tensor | None,
         batching: Batching | None,
-        tick: Callable[[int, float], object] | None = None,
+        tick: Callable[[int, Work], object] | None = None,
     ) -> Call:
         """Check what a user handed to an attack; arguments and errors are those of `Attack.__call__`."""
         name = type(attack).__name__
@@ -131,7 +132,7 @@ class Call:
                 self.model, self.x[block], self.goal[block], self.threat[block], batching=self.batching, terms=terms
             )
 
-    def _with_later(self, rows: int) -> Callable[[int, float], object] | None:
+    def _with_later(self, rows: int) -> Callable[[int, Work], object] | None:
         """The caller's tick, with the passes expected for the rows of later blocks added."""
-        tick, later = self.terms.tick, rows * self.terms.expected_passes
+        tick, later = self.terms.tick, Work(rows * self.terms.expected_passes)
         return None if tick is None else lambda passes, coming: tick(passes, coming + later)

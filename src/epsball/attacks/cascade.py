@@ -14,9 +14,12 @@ from epsball.errors import InputError
 from epsball.geometry import NORMS, linf
 from epsball.oracle.access import Access
 from epsball.oracle.batching import IMAGE_DIMENSIONS
+from epsball.progress import Work
 from epsball.validation import checked_settings, positive
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import Tensor
 
     from epsball.attacks.base import Attack
@@ -35,8 +38,8 @@ _PAID_BY_SCATTER = 0.25
 """Share of its margin that a row must have lost since the first ascent from a scattered start."""
 _HARDLY_ANY = 0.005
 """Share of the standing rows that stages where something has paid are usually run on."""
-_GOES_ON = 0.3
-"""Of the rows that something has paid on, or that move, the share of which that is still true at a later stage."""
+_GOES_ON = 0.93
+"""Of the rows that something has paid on, or that move, the share of which that is still true one such stage later."""
 _LESS, _PATIENCE, _CLOSE = 0.95, 300, 0.02
 """A row moves while its margin falls to this share of what it was in so many passes, or is at most this share of the clean one."""
 
@@ -114,11 +117,14 @@ class Cascade(Wrapper):
 
     @property
     def expected_passes(self) -> float:
+        return self.expected_work(1).passes
+
+    def expected_work(self, samples: float) -> Work:
         # stages of other norms only stand for one of these there
         usual = [
             each for each in self.stages if linf.name in each.attack.norms and linf.name in each.norms
         ] or self.stages
-        return sum(_usual_share(stage) * stage.attack.expected_passes for stage in usual)
+        return _usual_work(usual, samples)
 
     def run(self, ask: Oracle) -> Tensor:
         if self.minimum_norm:
@@ -126,6 +132,7 @@ class Cascade(Wrapper):
         x = ask.x0
         if not bool(ask.live.any()):
             return x
+        ask.foresee(0, self.expected_work(int(ask.live.sum())))
         course = _Course(ask.watch().near)
         stages = self._usable(ask)
         for number, (stage, before) in enumerate(zip(stages, (None, *stages), strict=False), start=1):
@@ -176,6 +183,10 @@ def _usual_share(stage: Stage) -> float:
     return min(1.0, stage.near / (8 if stage.moving else 3))
 
 
+def _usual_work(stages: Iterable[Stage], samples: float) -> Work:
+    return sum((stage.attack.expected_work(samples * _usual_share(stage)) for stage in stages), Work())
+
+
 def _kind(stage: Stage) -> tuple[float, str, bool]:
     return stage.near, stage.paid, stage.moving
 
@@ -207,17 +218,18 @@ class _Course:
         self.mark, self.since = torch.where(fell, near, self.mark), torch.where(fell, passes, self.since)
         self.near, self.passes = near, passes
 
-    def foreseen(self, stages: tuple[Stage, ...]) -> float:
-        """The passes that later stages will take, as far as the rows' margins tell now."""
+    def foreseen(self, stages: tuple[Stage, ...]) -> Work:
+        """What later stages will take, as far as the rows' margins tell now."""
+        standing, work = (self.near > 0) & self.near.isfinite(), Work()
         if not bool((self.near < 1).any()):  # nothing is known yet
-            return len(self.near) * sum(_usual_share(stage) * stage.attack.expected_passes for stage in stages)
-        standing, passes = (self.near > 0) & self.near.isfinite(), 0.0
+            return _usual_work(stages, int(standing.sum()))
         # stages of a kind are run on the same rows, which are counted once
         for (_, paid, moving), group in itertools.groupby(sorted(stages, key=_kind), key=_kind):
             alike = list(group)
-            rows = float((self.calls_for(alike[0]) & standing).sum()) * (_GOES_ON if paid or moving else 1.0)
-            passes += rows * sum(stage.attack.expected_passes for stage in alike)
-        return passes
+            rows, goes_on = float((self.calls_for(alike[0]) & standing).sum()), _GOES_ON if paid or moving else 1.0
+            for number, stage in enumerate(alike, start=1):
+                work += stage.attack.expected_work(rows * goes_on**number)
+        return work
 
     def calls_for(self, stage: Stage) -> Tensor:
         """The rows that a stage is run on, `(N,)`."""
@@ -256,7 +268,10 @@ class Sampled(Wrapper):
 
     @property
     def expected_passes(self) -> float:
-        return self.share * self.attack.expected_passes
+        return self.expected_work(1).passes
+
+    def expected_work(self, samples: float) -> Work:
+        return self.attack.expected_work(samples * self.share)
 
     def run(self, ask: Oracle) -> Tensor:
         drawn = ask.draw().uniform(1).squeeze(1) < self.share

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING
+
+from epsball.progress import Work
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -10,11 +13,17 @@ if TYPE_CHECKING:
     from epsball.attacks.base import Attack
     from epsball.progress import Progress
 
+_USUAL = 2e-3
+"""Seconds that a step takes besides its passes, until calls of few rows have shown it: loops of Python and small operations."""
+_SURE = 2.0
+"""How many calls without a row this is worth."""
+
 
 class Meter:
     """Adds up the passes that are done and those that are expected, over all stages of a run.
 
-    A sample costs what its attack says until the first samples of the stage are through, and from then on what those cost.
+    A sample costs what its attack says until the first samples of the stage are through, and from then on what those cost. Passes to
+    come are counted at the time that a pass has taken so far, so those of few rows, which take longer, count for more.
 
     Args:
         progress: called with the stage, the passes done and those that there will be, after every micro-batch.
@@ -24,11 +33,12 @@ class Meter:
     def __init__(self, progress: Progress, attacks: Mapping[str, Attack]) -> None:
         self._progress = progress
         self._attacks = dict(attacks)
-        self._expected = {name: attack.expected_passes for name, attack in attacks.items()}
-        self._waiting = dict.fromkeys(attacks, 0)
+        self._waiting = dict(attacks)
         self._stage = ""
-        self._done = self._before = self._through = self._left = 0
-        self._coming = 0.0
+        self._done, self._spent = 0, Work()
+        self._through = self._left = 0
+        self._coming = self._rest = self._later = Work()
+        self._pace = _Pace()
 
     def begin(self, stage: str, samples: int, *, right: int, robust: int) -> None:
         """A stage begins that is about so many samples.
@@ -40,26 +50,31 @@ class Meter:
             robust: how many of them are robust so far, which is what other attacks take.
         """
         self._waiting.pop(stage, None)
-        for name in self._waiting:
-            self._waiting[name] = right if self._attacks[name].minimum_norm else robust
-        self._stage, self._left, self._through, self._before, self._coming = stage, samples, 0, self._done, 0.0
+        waiting = (each.expected_work(right if each.minimum_norm else robust) for each in self._waiting.values())
+        self._later = sum(waiting, Work())
+        self._stage, self._left, self._through, self._spent, self._coming = stage, samples, 0, Work(), Work()
+        self._rest = self._expected(samples)
+        self._pace.rest()
         self._report()
 
     def chunk(self, samples: int) -> None:
         """So many samples of the stage are begun."""
         self._left -= samples
-        self._coming = samples * self._expected.get(self._stage, 1.0)
+        self._coming, self._rest = self._expected(samples), self._expected(self._left)
+        self._pace.rest()
 
     def ended(self, samples: int) -> None:
         """Those samples are through."""
         self._through += samples
-        self._coming = 0.0
+        self._coming = Work()
         self._report()
 
-    def tick(self, passes: int, coming: float) -> None:
-        """Passes were made, and so many more are expected for the samples that were begun."""
+    def tick(self, passes: int, coming: Work) -> None:
+        """Passes were made, and so much more is expected for the samples that were begun."""
         self._done += passes
+        self._spent += Work(passes, 1)
         self._coming = coming
+        self._pace.took(passes)
         self._report()
 
     def finish(self) -> None:
@@ -67,7 +82,44 @@ class Meter:
         self._progress(self._stage, max(self._done, 1), max(self._done, 1))
 
     def _report(self) -> None:
-        spent = self._done - self._before
-        each = spent / self._through if self._through else self._expected.get(self._stage, 1.0)
-        later = sum(samples * self._expected[name] for name, samples in self._waiting.items())
-        self._progress(self._stage, self._done, max(1, self._done + round(self._coming + self._left * each + later)))
+        rest = self._spent.times(self._left / self._through) if self._through else self._rest
+        left = self._coming + rest + self._later
+        self._progress(self._stage, self._done, max(1, self._done + round(self._pace.at_the_usual(left))))
+
+    def _expected(self, samples: int) -> Work:
+        attack = self._attacks.get(self._stage)
+        return Work(samples) if attack is None else attack.expected_work(samples)
+
+
+class _Pace:
+    """What a call of the model takes and what each of its passes, by least squares over the micro-batches."""
+
+    def __init__(self) -> None:
+        self._last = monotonic()
+        self._most, self._calls, self._passes = 1, 0, 0
+        # sums of weights, passes, seconds, passes squared and passes times seconds
+        self._sums = [_SURE, 0.0, _SURE * _USUAL, 0.0, 0.0]
+
+    def rest(self) -> None:
+        """The time until now was not spent on passes."""
+        self._last = monotonic()
+
+    def took(self, passes: int) -> None:
+        """A micro-batch took the time since then."""
+        now, weight = monotonic(), 1 / (1 + passes)
+        seconds, self._last = now - self._last, now
+        self._most, self._calls, self._passes = max(self._most, passes), self._calls + 1, self._passes + passes
+        for place, value in enumerate((1.0, passes, seconds, passes * passes, passes * seconds)):
+            self._sums[place] += weight * value
+
+    def at_the_usual(self, work: Work) -> float:
+        """The passes of the usual length so far that take as long as some work to come."""
+        if not self._passes:
+            return work.passes
+        weight, passes, seconds, squares, products = self._sums
+        spread = weight * squares - passes * passes
+        each = max(0.0, (weight * products - passes * seconds) / spread) if spread else 0.0
+        a_call = max(0.0, (seconds - each * passes) / weight)
+        usual = each + a_call * self._calls / self._passes
+        calls = max(work.calls, work.passes / self._most)
+        return (each * work.passes + a_call * calls) / usual if usual else work.passes

@@ -16,6 +16,7 @@ from epsball.evaluation.meter import Meter
 from epsball.goal import Goal
 from epsball.models.scale import check_scale
 from epsball.oracle.batching import Batching, choose_batching
+from epsball.progress import Work
 from epsball.validation import checked_goal, checked_ids, checked_inputs, checked_logits
 
 if TYPE_CHECKING:
@@ -120,4 +121,4 @@ def _others(
 
 def _inspect(y: Tensor, meter: Meter, logits: Tensor, rows: slice) -> None:
     checked_logits(logits, Goal(y[rows]))
-    meter.tick(len(logits), len(y) - rows.stop)
+    meter.tick(len(logits), Work(len(y) - rows.stop))

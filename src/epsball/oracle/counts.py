@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from epsball.progress import Work
+
 if TYPE_CHECKING:
     from epsball.models.cost import Cost
     from epsball.oracle.forward import Local
@@ -28,15 +30,15 @@ class Counts:
         self.gradients: Tensor = torch.zeros_like(self.queries)
         self.undefined: Tensor = torch.zeros_like(self.queries)
         self.expected: Tensor = torch.full((n,), terms.expected_passes, device=device)
-        self.later = 0.0
+        self.later = Work()
 
     @property
     def passes(self) -> Tensor:
         """Queries and gradients, `(N,)`."""
         return self.queries + self.gradients
 
-    def foresee(self, samples: Tensor, each: float, later: float) -> None:
-        """Expect `each` more passes for every one of some samples, and `later` ones in all after that."""
+    def foresee(self, samples: Tensor, each: float, later: Work) -> None:
+        """Expect `each` more passes for every one of some samples, and `later` after that in all."""
         self.expected[samples] = (self.passes[samples] + each).to(self.expected)
         self.later = later
 
@@ -60,9 +62,14 @@ class Counts:
         if local.undefined is not None:
             _add(self.undefined, samples, cost.backward * local.undefined)
         if self._terms.tick is not None:
-            coming = self.later + (self.expected - self.passes)[alive].clamp_min(0).sum().item()
             taken = int(gradients.sum()) if isinstance(gradients, Tensor) else gradients * n
-            self._terms.tick(forwarded * n + taken, coming)
+            self._terms.tick(forwarded * n + taken, self._coming(alive, forwarded * n + taken, n))
+
+    def _coming(self, alive: Tensor, passes: int, n: int) -> Work:
+        """What is expected, if a point is asked about at as many passes as those of the last `n` points."""
+        each = (self.expected - self.passes)[alive].clamp_min(0)
+        longest = each.max().item() if len(each) else 0.0
+        return Work(each.sum().item(), longest * n / passes) + self.later
 
 
 def _add(counts: Tensor, samples: Tensor | slice, more: Tensor | int) -> None:

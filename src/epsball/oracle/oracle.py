@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from epsball.oracle.batching import Batching
     from epsball.oracle.forward import Answer
     from epsball.oracle.terms import Terms
+    from epsball.progress import Work
     from epsball.threat import Threat
 
 _PACK_BELOW = 0.75
@@ -105,7 +106,7 @@ class Oracle(Scopes):
         """Queries and gradients that the rows held have cost so far, `(n,)`."""
         return self._queries.counts.passes[self._held]
 
-    def foresee(self, each: float, later: float) -> None:
+    def foresee(self, each: float, later: Work) -> None:
         """Say, for the estimate of the time left, what a row held usually costs from here on, and what comes after that in all."""
         self._queries.counts.foresee(self._held, each, later)
 
@@ -265,10 +266,7 @@ class Oracle(Scopes):
         return x
 
     def found(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Return of all samples the best points, their distances, queries, gradients and undefined entries of these.
-
-        Where nothing was found, these are the inputs and infinity.
-        """
+        """Of all samples the best points (inputs where there is none), distances, queries, gradients and undefined entries of these."""
         best, counts = self._queries.best, self._queries.counts
         return best.x, best.distance, counts.queries, counts.gradients, counts.undefined
 

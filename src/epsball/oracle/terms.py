@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.models.cost import Cost
+    from epsball.progress import Work
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Terms:
         start: starting points `(N, …)`, or None.
         minimise: whether rows stay live after a success, in search of a nearer one.
         remember: whether successes are looked for at all; an inner maximisation for training has no use for them.
-        tick: called after every micro-batch with the passes that it took and those that are expected from then on.
+        tick: called after every micro-batch with the passes that it took and the work that is expected from then on.
         expected_passes: what a sample that resists usually costs.
     """
 
@@ -38,7 +39,7 @@ class Terms:
     start: Tensor | None = None
     minimise: bool = False
     remember: bool = True
-    tick: Callable[[int, float], object] | None = None
+    tick: Callable[[int, Work], object] | None = None
     expected_passes: float = 0.0
 
     def price(self, cost: Cost) -> int:
