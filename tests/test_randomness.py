@@ -25,6 +25,13 @@ def test_a_sample_gets_its_own_numbers_in_any_company(seed: int, ids: list[int],
     assert not torch.equal(together, Stream(seed + 1, torch.tensor(ids), counter).uniform(5))
 
 
+def test_draws_ahead_are_those_that_come_one_by_one() -> None:
+    ids = torch.tensor([5, -3, 2**40])
+    ahead = Stream(3, ids, 7).ahead(4, 6)
+    for number in range(4):
+        assert torch.equal(ahead[:, number], Stream(3, ids, 7 + number).uniform(6))
+
+
 def test_a_longer_draw_begins_with_the_shorter_one() -> None:
     assert torch.equal(Stream(3, torch.arange(4), 1).uniform(9)[:, :5], Stream(3, torch.arange(4), 1).uniform(5))
 

@@ -37,6 +37,9 @@ class Work:
         return Work(factor * self.passes, factor * self.calls)
 
 
+Tick: TypeAlias = Callable[[int, Callable[[], Work]], object]
+"""Called after every micro-batch with the passes that it took, and with what tells the work that is expected from then on."""
+
 PATIENCE = 1.0
 """Seconds before a bar appears."""
 PATIENCE_OF_A_LOG = 2.0

@@ -71,20 +71,32 @@ class Stream:
 
     def bits(self, n: int) -> Tensor:
         """Return `(N, n)` random 64-bit words: the SplitMix64 stream whose start is a hash of (seed, id, counter)."""
-        start, place = self._counters(n)
+        return self._bits(n, 1)
+
+    def _bits(self, n: int, draws: int) -> Tensor:
+        start, place = self._counters(n, draws)
         return _mixed(start[:, None] + place)
 
-    def _counters(self, n: int) -> tuple[Tensor, Tensor]:
-        """Where each row's stream starts `(N,)`, and how far on its n words are."""
+    def ahead(self, draws: int, n: int) -> Tensor:
+        """Return `(N, draws, n)` numbers: what `uniform(n)` gives for this counter and for those after it."""
+        return self._uniform(n, draws).reshape(len(self.ids), draws, n)
+
+    def _counters(self, n: int, draws: int) -> tuple[Tensor, Tensor]:
+        """Where each row's streams start `(N draws,)`, and how far on their n words are."""
         seed = _mixed(torch.tensor(_signed(self.seed + _GOLDEN), device=self.ids.device))
-        start = _mixed(_mixed(self.ids * _signed(_GOLDEN) ^ seed) + _signed((self.counter + 1) * _SECOND))
-        return start, torch.arange(1, n + 1, device=self.ids.device) * _signed(_GOLDEN)
+        first, start = _signed((self.counter + 1) * _SECOND), _mixed(self.ids * _signed(_GOLDEN) ^ seed)
+        if draws > 1:
+            start = (start[:, None] + torch.arange(draws, device=start.device) * _signed(_SECOND)).flatten()
+        return _mixed(start + first), torch.arange(1, n + 1, device=self.ids.device) * _signed(_GOLDEN)
 
     def uniform(self, n: int) -> Tensor:
         """Return `(N, n)` numbers of the open interval (0, 1), in steps of 2**-23, as float64."""
+        return self._uniform(n, 1)
+
+    def _uniform(self, n: int, draws: int) -> Tensor:
         if self.ids.device.type != "cpu":
-            return _shifted(self.bits(n), 64 - _BITS).double().add_(0.5).div_(2.0**_BITS)
-        start, place = (t.numpy().view(np.uint64) for t in self._counters(n))
+            return _shifted(self._bits(n, draws), 64 - _BITS).double().add_(0.5).div_(2.0**_BITS)
+        start, place = (t.numpy().view(np.uint64) for t in self._counters(n, draws))
         numbers = np.empty((len(start), n))
         few = max(1, _CACHED // max(1, n))
         for first in range(0, len(start), few):

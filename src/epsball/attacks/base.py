@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from epsball.models.model import Model
     from epsball.oracle.batching import Batching
     from epsball.oracle.oracle import Oracle
+    from epsball.progress import Tick
     from epsball.threat import Threat
 
 _PROBABLY_LABELS = 0.8
@@ -168,7 +169,7 @@ class Attack(ABC):
         queries: int | None = None,
         start: Tensor | None = None,
         batching: Batching | None = None,
-        tick: Callable[[int, Work], object] | None = None,
+        tick: Tick | None = None,
     ) -> Found:
         """Attack every sample.
 
@@ -182,7 +183,7 @@ class Attack(ABC):
             queries: forward passes that a sample may cost; its search ends when they are spent. Any number when left out.
             start: starting points `(N, …)`, put into the threat; for attacks with the trait `accepts_start`.
             batching: how the model is queried; chosen by rule when left out.
-            tick: called after every micro-batch with the passes that it took and an estimate of those still to come.
+            tick: called after every micro-batch with the passes that it took and a function that estimates the work still to come.
 
         Raises:
             InputError: arguments that cannot be used; the sentence says what was expected and how to get there.

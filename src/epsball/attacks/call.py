@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from epsball.models.model import Model
     from epsball.oracle.access import Access
+    from epsball.progress import Tick
     from epsball.threat import Threat
 
 _IMAGE_DIMENSIONS = 4
@@ -82,7 +83,7 @@ class Call:
         queries: int | None,
         start: Tensor | None,
         batching: Batching | None,
-        tick: Callable[[int, Work], object] | None = None,
+        tick: Tick | None = None,
     ) -> Call:
         """Check what a user handed to an attack; arguments and errors are those of `Attack.__call__`."""
         name = type(attack).__name__
@@ -132,7 +133,7 @@ class Call:
                 self.model, self.x[block], self.goal[block], self.threat[block], batching=self.batching, terms=terms
             )
 
-    def _with_later(self, rows: int) -> Callable[[int, Work], object] | None:
+    def _with_later(self, rows: int) -> Tick | None:
         """The caller's tick, with the passes expected for the rows of later blocks added."""
         tick, later = self.terms.tick, Work(rows * self.terms.expected_passes)
-        return None if tick is None else lambda passes, coming: tick(passes, coming + later)
+        return None if tick is None else lambda passes, coming: tick(passes, lambda: coming() + later)

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.oracle.oracle import Oracle
+    from epsball.oracle.rows import State
 
 _HALVED_AFTER = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """Steps after which the area of the squares is halved, of 10,000."""
 _SCHEDULE = 10_000
 _COIN = 0.5
+_AHEAD = 32
+"""Steps whose random numbers are drawn together, which costs as much as those of one."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,20 @@ class Square(Attack):
 
     def run(self, ask: Oracle) -> Tensor:
         start, boxes = ask.start(), ask.threat.norm.separable
-        s = ask.keep(x=start if start is not ask.x0 else _stripes(ask) if boxes else _grid(ask), margin=None)
+        given = start is not ask.x0
+        s = ask.keep(x=start, margin=None, unit=None, low=None, high=None)
+        if boxes:
+            s.low, s.high = (ask.threat.project(ask.x0 + sign * rows(ask.eps, ask.x0), ask.x0) for sign in (-1, 1))
+        if not given:
+            s.x = _stripes(ask, s) if boxes else _grid(ask)
         s.margin = ask.margin(s.x)
         for step in ask.steps(self.steps):
             side = self.side(step, ask.x0.shape[2], ask.x0.shape[3], least=1 if boxes else 3)
-            x = _with_a_box(ask, s.x, side) if boxes else _with_a_bump(ask, s.x, side)
+            if step % _AHEAD == 0:
+                draws = min(_AHEAD, self.steps - step)
+                s.unit = ask.draw(draws).ahead(draws, (2 if boxes else 5) + ask.x0.shape[1])
+            unit = s.unit[:, step % _AHEAD]
+            x = _with_a_box(s, side, unit) if boxes else _with_a_bump(ask, s.x, side, unit)
             margin = ask.margin(x)
             better = margin < s.margin
             s.x = torch.where(rows(better, x).bool(), x, s.x)
@@ -76,20 +88,18 @@ class Square(Attack):
         return min(side + (least > 1 and side % 2 == 0), height, width)
 
 
-def _stripes(ask: Oracle) -> Tensor:
-    """Vertical stripes of one pixel, each channel +ε or -ε."""
+def _stripes(ask: Oracle, s: State) -> Tensor:
+    """Vertical stripes of one pixel, each channel at one limit of the ball or the other."""
     n, channels, _, width = ask.x0.shape
-    sign = _signs(ask.draw().uniform(channels * width), ask.x0).reshape(n, channels, 1, width)
-    return ask.threat.project(ask.x0 + rows(ask.eps, ask.x0) * sign, ask.x0)
+    up = ask.draw().uniform(channels * width).reshape(n, channels, 1, width) > _COIN
+    return torch.where(up, s.high, s.low)
 
 
-def _with_a_box(ask: Oracle, x: Tensor, side: int) -> Tensor:
-    """Set a square of every image to the limit of the ball, up or down in each channel."""
-    channels, height, width = x.shape[1:]
-    unit = ask.draw().uniform(2 + channels)
-    sign = _signs(unit[:, 2:], x)[..., None, None]
-    square = inside(x, *corners(unit[:, :2], height, width, side), side)
-    return ask.threat.project(torch.where(square, ask.x0 + rows(ask.eps, x) * sign, x), ask.x0)
+def _with_a_box(s: State, side: int, unit: Tensor) -> Tensor:
+    """Set a square of every image to a limit of the ball, up or down in each channel, by random numbers `(n, 2 + C)`."""
+    height, width = s.x.shape[2:]
+    square = inside(s.x, *corners(unit[:, :2], height, width, side), side)
+    return torch.where(square, torch.where((unit[:, 2:] > _COIN)[..., None, None], s.high, s.low), s.x)
 
 
 def _grid(ask: Oracle) -> Tensor:
@@ -105,15 +115,14 @@ def _grid(ask: Oracle) -> Tensor:
     return _put(ask, tiled(tile * sign, down, right, height, width))
 
 
-def _with_a_bump(ask: Oracle, x: Tensor, side: int) -> Tensor:
-    """Move the length of one window of every image into another, which is turned towards a new bump.
+def _with_a_bump(ask: Oracle, x: Tensor, side: int, unit: Tensor) -> Tensor:
+    """Move the length of one window of every image into another, which is turned towards a new bump, by random numbers `(n, 5 + C)`.
 
     The length that the pixel box has cut away is shared out among the channels and added.
     """
     q, x0 = _exponent(ask), ask.x0.to(ask.eps.dtype)
     channels, height, width = x0.shape[1:]
     delta = (x.to(x0) - x0).flatten(2)
-    unit = ask.draw().uniform(5 + channels)
     here, there = (places(x0, *corners(unit[:, at : at + 2], height, width, side), side) for at in (0, 2))
     both = torch.zeros_like(delta).scatter(2, here, 1).scatter(2, there, 1)
     spare = (rows(ask.eps, delta) ** q - delta.abs().pow(q).sum((1, 2), keepdim=True)).clamp_min(0)

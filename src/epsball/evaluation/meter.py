@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from epsball.progress import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from epsball.attacks.base import Attack
     from epsball.progress import Progress
@@ -17,6 +18,8 @@ _USUAL = 2e-3
 """Seconds that a step takes besides its passes, until calls of few rows have shown it: loops of Python and small operations."""
 _SURE = 2.0
 """How many calls without a row this is worth."""
+_EVERY = 0.05
+"""Seconds from one estimate to the next."""
 
 
 class Meter:
@@ -35,8 +38,9 @@ class Meter:
         self._attacks = dict(attacks)
         self._waiting = dict(attacks)
         self._stage = ""
-        self._done, self._spent = 0, Work()
+        self._done = self._calls = self._total = 0
         self._through = self._left = 0
+        self._before, self._due = Work(), -math.inf
         self._coming = self._rest = self._later = Work()
         self._pace = _Pace()
 
@@ -52,10 +56,12 @@ class Meter:
         self._waiting.pop(stage, None)
         waiting = (each.expected_work(right if each.minimum_norm else robust) for each in self._waiting.values())
         self._later = sum(waiting, Work())
-        self._stage, self._left, self._through, self._spent, self._coming = stage, samples, 0, Work(), Work()
+        self._stage, self._left, self._through, self._coming = stage, samples, 0, Work()
+        self._before = Work(self._done, self._calls)
         self._rest = self._expected(samples)
         self._pace.rest()
-        self._report()
+        self._estimate()
+        self._tell()
 
     def chunk(self, samples: int) -> None:
         """So many samples of the stage are begun."""
@@ -67,24 +73,30 @@ class Meter:
         """Those samples are through."""
         self._through += samples
         self._coming = Work()
-        self._report()
+        self._estimate()
+        self._tell()
 
-    def tick(self, passes: int, coming: Work) -> None:
-        """Passes were made, and so much more is expected for the samples that were begun."""
+    def tick(self, passes: int, coming: Callable[[], Work]) -> None:
+        """Passes were made, and so much more is expected for the samples that were begun; asked for at times only."""
         self._done += passes
-        self._spent += Work(passes, 1)
-        self._coming = coming
-        self._pace.took(passes)
-        self._report()
+        self._calls += 1
+        now = self._pace.took(passes)
+        if now >= self._due:
+            self._coming, self._due = coming(), now + _EVERY
+            self._estimate()
+        self._tell()
 
     def finish(self) -> None:
         """Nothing is left."""
         self._progress(self._stage, max(self._done, 1), max(self._done, 1))
 
-    def _report(self) -> None:
-        rest = self._spent.times(self._left / self._through) if self._through else self._rest
-        left = self._coming + rest + self._later
-        self._progress(self._stage, self._done, max(1, self._done + round(self._pace.at_the_usual(left))))
+    def _estimate(self) -> None:
+        spent = Work(self._done - self._before.passes, self._calls - self._before.calls)
+        rest = spent.times(self._left / self._through) if self._through else self._rest
+        self._total = self._done + round(self._pace.at_the_usual(self._coming + rest + self._later))
+
+    def _tell(self) -> None:
+        self._progress(self._stage, self._done, max(1, self._done, self._total))
 
     def _expected(self, samples: int) -> Work:
         attack = self._attacks.get(self._stage)
@@ -104,13 +116,14 @@ class _Pace:
         """The time until now was not spent on passes."""
         self._last = monotonic()
 
-    def took(self, passes: int) -> None:
-        """A micro-batch took the time since then."""
+    def took(self, passes: int) -> float:
+        """A micro-batch took the time since then; return when it ended."""
         now, weight = monotonic(), 1 / (1 + passes)
         seconds, self._last = now - self._last, now
         self._most, self._calls, self._passes = max(self._most, passes), self._calls + 1, self._passes + passes
         for place, value in enumerate((1.0, passes, seconds, passes * passes, passes * seconds)):
             self._sums[place] += weight * value
+        return now
 
     def at_the_usual(self, work: Work) -> float:
         """The passes of the usual length so far that take as long as some work to come."""

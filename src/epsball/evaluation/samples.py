@@ -121,4 +121,4 @@ def _others(
 
 def _inspect(y: Tensor, meter: Meter, logits: Tensor, rows: slice) -> None:
     checked_logits(logits, Goal(y[rows]))
-    meter.tick(len(logits), Work(len(y) - rows.stop))
+    meter.tick(len(logits), lambda: Work(len(y) - rows.stop))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -63,7 +64,8 @@ class Counts:
             _add(self.undefined, samples, cost.backward * local.undefined)
         if self._terms.tick is not None:
             taken = int(gradients.sum()) if isinstance(gradients, Tensor) else gradients * n
-            self._terms.tick(forwarded * n + taken, self._coming(alive, forwarded * n + taken, n))
+            passes = forwarded * n + taken
+            self._terms.tick(passes, partial(self._coming, alive, passes, n))
 
     def _coming(self, alive: Tensor, passes: int, n: int) -> Work:
         """What is expected, if a point is asked about at as many passes as those of the last `n` points."""

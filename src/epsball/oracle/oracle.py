@@ -154,10 +154,10 @@ class Oracle(Scopes):
         if self._terms.remember:
             self._queries.best.alive[self._held[done]] = False
 
-    def draw(self) -> Stream:
-        """Return the next draw of random numbers, one row of them for each row held."""
-        self._counter += 1
-        return Stream(self._terms.seed, self._terms.ids[self._held], self._counter - 1)
+    def draw(self, draws: int = 1) -> Stream:
+        """Return the next draw of random numbers, or the first of so many; one row of them for each row held."""
+        self._counter += draws
+        return Stream(self._terms.seed, self._terms.ids[self._held], self._counter - draws)
 
     def start(self, *, random: bool = False) -> Tensor:
         """Return where to begin, `(n, …)`: the caller's starting points, else random points of the threat, else the inputs."""

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 from epsball.oracle.access import Access
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from torch import Tensor
 
     from epsball.models.cost import Cost
-    from epsball.progress import Work
+    from epsball.progress import Tick
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class Terms:
         start: starting points `(N, …)`, or None.
         minimise: whether rows stay live after a success, in search of a nearer one.
         remember: whether successes are looked for at all; an inner maximisation for training has no use for them.
-        tick: called after every micro-batch with the passes that it took and the work that is expected from then on.
+        tick: called after every micro-batch.
         expected_passes: what a sample that resists usually costs.
     """
 
@@ -39,7 +37,7 @@ class Terms:
     start: Tensor | None = None
     minimise: bool = False
     remember: bool = True
-    tick: Callable[[int, Work], object] | None = None
+    tick: Tick | None = None
     expected_passes: float = 0.0
 
     def price(self, cost: Cost) -> int:
