@@ -84,8 +84,10 @@ def fares_alike_in_any_company(attack: Attack, norm: str, at: torch.device = CPU
         _demand(same, attack, norm, "gives a sample another result in another batch")
         _demand(torch.equal(part.queries, whole.queries[rows]), attack, norm, "spends other queries in another batch")
     wrong = torch.tensor([another(label, attack) for label in y.tolist()], device=at)
-    among = attack(model, x, torch.where(every == every[3], y, wrong), threat_for(attack, norm), ids=ids)
-    same = torch.allclose(among.x[3], whole.x[3], rtol=0, atol=1e-9) and bool(among.queries[3] == whole.queries[3])
+    fooled = int(whole.success.int().argmax())
+    among = attack(model, x, torch.where(every == fooled, y, wrong), threat_for(attack, norm), ids=ids)
+    same = torch.allclose(among.x[fooled], whole.x[fooled], rtol=0, atol=1e-9)
+    same = same and bool(among.queries[fooled] == whole.queries[fooled])
     _demand(same, attack, norm, "gives a sample another result among samples that are wrong already")
 
 
