@@ -17,8 +17,8 @@ def test_the_quick_suite_is_the_attacks_at_their_defaults() -> None:
     }
 
 
-def test_runs_of_version_six_were_made_with_these_settings() -> None:
-    assert SUITE_VERSION == 6
+def test_runs_of_version_seven_were_made_with_these_settings() -> None:
+    assert SUITE_VERSION == 7
     made = suite("standard")
     assert list(made) == ["noise", "fgsm", "fmn", "cascade", "doubled"]
     assert made["noise"] == eb.AdditiveNoise(draws=3)
@@ -50,6 +50,12 @@ def test_every_norm_has_a_suite_for_figures_and_one_for_distances() -> None:
     for norm in ("linf", "l2", "l1", "l0"):
         assert list(chosen("standard", eb.Threat(norm, {"linf": 0.1}.get(norm, 1)))) == list(suite("standard"))
         assert list(chosen("standard", eb.Threat(norm))) == ["minimal"]
+
+
+def test_the_least_number_of_features_is_what_is_left_when_some_are_set_back() -> None:
+    stages = suite("minimal")["minimal"].stages  # type: ignore[attr-defined] # a cascade, see above
+    assert eb.SigmaZero(steps=1000) in [stage.attack for stage in stages]
+    assert stages[-1] == eb.attacks.Stage(eb.Pointwise(rounds=2), onward=True)
 
 
 def test_every_suite_has_a_name_that_finds_it() -> None:

@@ -21,7 +21,7 @@ _ROUND = ("l2", "l1")
 
 SUITES = ("quick", "standard", "minimal", "autoattack", "autoattack-rand", "blackbox", "labels")
 
-SUITE_VERSION = 6
+SUITE_VERSION = 7
 """Written into every run; goes up whenever a suite's attacks or their settings change."""
 
 
@@ -199,13 +199,14 @@ def _minimal() -> dict[str, Attack]:
     return {
         "minimal": attacks.Cascade(
             Stage(attacks.FMN(steps=100)),
-            Stage(attacks.SigmaZero(steps=200)),
+            Stage(attacks.SigmaZero(steps=1000)),
             Stage(attacks.DDN(steps=100)),
             Stage(attacks.DeepFool()),
             Stage(attacks.EAD(searches=5, steps=200)),
             Stage(attacks.TargetedFAB(steps=50), onward=True),
             Stage(attacks.SparseFool()),
             Stage(attacks.FMN(steps=100, first=0.1), onward=True),
+            Stage(attacks.Pointwise(rounds=2), onward=True),
         )
     }
 
