@@ -54,6 +54,7 @@ CHEAP: dict[str, eb.Attack] = {
     "targeted-l1-apgd": eb.TargetedL1APGD(steps=12, balls=2, targets=2),
     "lbfgs": eb.LBFGS(steps=12, searches=6),
     "pdpgd": eb.PDPGD(steps=80, first=0.3, last=0.001),
+    "l1-pdpgd": eb.L1PDPGD(steps=80, last=0.0003),
     "sigma-zero": eb.SigmaZero(steps=30),
     "sparse-fool": eb.SparseFool(steps=20, halvings=5),
     "super-deepfool": eb.SuperDeepFool(steps=20, halvings=5),

@@ -35,6 +35,7 @@ from epsball.attacks.hop_skip_jump import HopSkipJump as HopSkipJump
 from epsball.attacks.jsma import JSMA as JSMA
 from epsball.attacks.l1_apgd import L1APGD as L1APGD
 from epsball.attacks.l1_apgd import TargetedL1APGD as TargetedL1APGD
+from epsball.attacks.l1_pdpgd import L1PDPGD as L1PDPGD
 from epsball.attacks.lbfgs import LBFGS as LBFGS
 from epsball.attacks.minimum_norm import MinimumNorm as MinimumNorm
 from epsball.attacks.minimum_norm import Within as Within

@@ -95,15 +95,15 @@ def _scattered() -> tuple[Stage, ...]:
     """What breaks networks that ignore small changes of many features, as those trained in linf do."""
     return (
         *[_scatter(0.8)] * 2,
-        _walk(1, 0.6),
+        _walk(50, 1, 0.6),
         *[_scatter(0.7, paid="scatter", moving=True)] * 8,
-        _walk(4, 0.3, paid="scatter"),
+        _walk(100, 9, 0.5, paid="scatter"),
     )
 
 
-def _walk(targets: int, near: float, *, paid: Paid = "") -> Stage:
+def _walk(steps: int, targets: int, near: float, *, paid: Paid = "") -> Stage:
     """A walk along the boundary towards some classes."""
-    attack = attacks.Within(attacks.TargetedFAB(steps=50, targets=targets))
+    attack = attacks.Within(attacks.TargetedFAB(steps=steps, targets=targets))
     return Stage(attack, near, paid=paid, norms=_ROUND)
 
 
@@ -199,6 +199,8 @@ def _minimal() -> dict[str, Attack]:
     return {
         "minimal": attacks.Cascade(
             Stage(attacks.FMN(steps=100)),
+            Stage(attacks.PDPGD(steps=500), norms=("linf", "l2")),
+            Stage(attacks.L1PDPGD(steps=500)),
             Stage(attacks.SigmaZero(steps=1000)),
             Stage(attacks.DDN(steps=100)),
             Stage(attacks.DeepFool()),

@@ -38,8 +38,12 @@ class Adam(NamedTuple):
         """Return the step for a gradient `(N, …)`, to be multiplied by the rate and subtracted, and what is remembered."""
         taken = self.taken + 1
         mean, square = _MEAN * self.mean + (1 - _MEAN) * g, _SQUARE * self.square + (1 - _SQUARE) * g.square()
-        unbiased, size = (value / rows(1 - decay**taken, value) for value, decay in ((mean, _MEAN), (square, _SQUARE)))
-        return unbiased / (size.sqrt() + _AWAY_FROM_0), Adam(mean, square, taken)
+        then = Adam(mean, square, taken)
+        return mean / rows(1 - _MEAN**taken, mean) / then.size(), then
+
+    def size(self) -> Tensor:
+        """√v' + 10⁻⁸, by which a step is divided, `(N, …)`."""
+        return (self.square / rows(1 - _SQUARE**self.taken, self.square)).sqrt() + _AWAY_FROM_0
 
     def again(self, anew: Tensor) -> Adam:
         """Begin again for some rows `(N,)`."""
