@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -15,30 +14,6 @@ from epsball.terminal import printable
 
 Progress: TypeAlias = Callable[[str, int, int], object]
 """Called with the name of a stage, what is done and what there is to do: passes, steps, images; the latter may be an estimate."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a computation is expected to take.
-
-    Args:
-        passes: through the model.
-        calls: of the model, one after the other, that these passes take at least, however many rows fit into one.
-    """
-
-    passes: float = 0.0
-    calls: float = 0.0
-
-    def __add__(self, more: Work) -> Work:
-        return Work(self.passes + more.passes, self.calls + more.calls)
-
-    def times(self, factor: float) -> Work:
-        """So many of these, one after the other."""
-        return Work(factor * self.passes, factor * self.calls)
-
-
-Tick: TypeAlias = Callable[[int, Callable[[], Work]], object]
-"""Called after every micro-batch with the passes that it took, and with what tells the work that is expected from then on."""
 
 PATIENCE = 1.0
 """Seconds before a bar appears."""

@@ -11,7 +11,7 @@ import torch
 from epsball.attacks.call import Call
 from epsball.errors import InputError, ModelError
 from epsball.oracle.access import Access
-from epsball.progress import Work
+from epsball.oracle.work import Work
 from epsball.rho import Rho
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from epsball.models.model import Model
     from epsball.oracle.batching import Batching
     from epsball.oracle.oracle import Oracle
-    from epsball.progress import Tick
+    from epsball.oracle.work import Tick
     from epsball.threat import Threat
 
 _PROBABLY_LABELS = 0.8

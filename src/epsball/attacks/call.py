@@ -16,7 +16,7 @@ from epsball.models.wrap import wrap
 from epsball.oracle.batching import Batching, choose_batching
 from epsball.oracle.oracle import Oracle
 from epsball.oracle.terms import Terms
-from epsball.progress import Work
+from epsball.oracle.work import Work
 from epsball.validation import (
     checked_count,
     checked_goal,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from epsball.models.model import Model
     from epsball.oracle.access import Access
-    from epsball.progress import Tick
+    from epsball.oracle.work import Tick
     from epsball.threat import Threat
 
 _IMAGE_DIMENSIONS = 4

@@ -14,7 +14,7 @@ from epsball.errors import InputError
 from epsball.geometry import NORMS, linf
 from epsball.oracle.access import Access
 from epsball.oracle.batching import IMAGE_DIMENSIONS
-from epsball.progress import Work
+from epsball.oracle.work import Work
 from epsball.validation import checked_settings, positive
 
 if TYPE_CHECKING:

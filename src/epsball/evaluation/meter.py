@@ -6,7 +6,7 @@ import math
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from epsball.progress import Work
+from epsball.oracle.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

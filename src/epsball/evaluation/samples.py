@@ -16,7 +16,7 @@ from epsball.evaluation.meter import Meter
 from epsball.goal import Goal
 from epsball.models.scale import check_scale
 from epsball.oracle.batching import Batching, choose_batching
-from epsball.progress import Work
+from epsball.oracle.work import Work
 from epsball.validation import checked_goal, checked_ids, checked_inputs, checked_logits
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from epsball.progress import Work
+from epsball.oracle.work import Work
 
 if TYPE_CHECKING:
     from epsball.models.cost import Cost

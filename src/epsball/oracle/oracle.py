@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from epsball.oracle.batching import Batching
     from epsball.oracle.forward import Answer
     from epsball.oracle.terms import Terms
-    from epsball.progress import Work
+    from epsball.oracle.work import Work
     from epsball.threat import Threat
 
 _PACK_BELOW = 0.75

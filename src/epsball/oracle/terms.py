@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.models.cost import Cost
-    from epsball.progress import Tick
+    from epsball.oracle.work import Tick
 
 
 @dataclass(frozen=True)
