@@ -163,7 +163,7 @@ def fast() -> list[Contest]:
         *(
             Contest(
                 f"PDPGD {norm} {steps}",
-                lambda steps=steps, ours=eb.L1PDPGD if norm == "l1" else eb.PDPGD: ours(steps=steps),  # type: ignore[misc] # as above
+                lambda steps=steps, ours=eb.L1PDPGD if norm == "l1" else eb.PDPGD: ours(steps=steps),  # type: ignore[misc] # the loop's own
                 norm,
                 {"adv-lib": adv_lib_call("primal_dual_gradient_descent.pdpgd", norm=order, num_steps=steps)},
                 settings=f"{steps} steps",

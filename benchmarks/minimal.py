@@ -32,8 +32,8 @@ WANTED = 1.01
 HEAD = """# `minimal` beside the peers' attacks
 
 Written by `make bench ARGS=minimal`. Median distance over {rows} test images that the network gets right, by a fresh forward pass, in
-float64; a row that is not fooled counts as infinitely far. Every attack of foolbox, torchattacks, adv-lib, secml-torch and pyautoattack
-that looks for the nearest error in this norm and takes all rows at once, with the settings in attack_rows_nearest.py.
+float64; a row that is not fooled counts as infinitely far. Every attack of foolbox, torchattacks, ART, adv-lib, secml-torch and
+pyautoattack that looks for the nearest error in this norm and takes all rows at once, with the settings in attack_rows_nearest.py.
 
 | network | norm | minimal | seconds | best single peer | its median | ratio | the others |
 | --- | --- | ---: | ---: | --- | ---: | ---: | --- |"""
@@ -46,10 +46,9 @@ def main() -> None:
     parser.set_defaults(rows=100, threads=1)
     parser.add_argument("--only", nargs="+", default=list(NETWORKS), choices=NETWORKS)
     parser.add_argument("--norms", nargs="+", default=list(NORMS), choices=list(NORMS))
-    parser.add_argument("--again", action="store_true", help="those that have a result too")
-    parser.add_argument(
-        "--own", action="store_true", help="the suite alone again, beside the peers' results that are stored"
-    )
+    anew = parser.add_mutually_exclusive_group()
+    anew.add_argument("--again", action="store_true", help="those that have a result too")
+    anew.add_argument("--own", action="store_true", help="of those that have one, the suite beside the peers' results")
     given = parser.parse_args()
     options = options_of(vars(given))
     path = options.out / "minimal.json"

@@ -71,15 +71,11 @@ class Stream:
 
     def bits(self, n: int) -> Tensor:
         """Return `(N, n)` random 64-bit words: the SplitMix64 stream whose start is a hash of (seed, id, counter)."""
-        return self._bits(n, 1)
+        return self._words(n, 1)
 
-    def _bits(self, n: int, draws: int) -> Tensor:
+    def _words(self, n: int, draws: int) -> Tensor:
         start, place = self._counters(n, draws)
         return _mixed(start[:, None] + place)
-
-    def ahead(self, draws: int, n: int) -> Tensor:
-        """Return `(N, draws, n)` numbers: what `uniform(n)` gives for this counter and for those after it."""
-        return self._uniform(n, draws).reshape(len(self.ids), draws, n)
 
     def _counters(self, n: int, draws: int) -> tuple[Tensor, Tensor]:
         """Where each row's streams start `(N draws,)`, and how far on their n words are."""
@@ -91,11 +87,13 @@ class Stream:
 
     def uniform(self, n: int) -> Tensor:
         """Return `(N, n)` numbers of the open interval (0, 1), in steps of 2**-23, as float64."""
-        return self._uniform(n, 1)
+        return self.ahead(1, n).squeeze(1)
 
-    def _uniform(self, n: int, draws: int) -> Tensor:
+    def ahead(self, draws: int, n: int) -> Tensor:
+        """Return `(N, draws, n)` numbers: what `uniform(n)` gives for this counter and for those after it."""
         if self.ids.device.type != "cpu":
-            return _shifted(self._bits(n, draws), 64 - _BITS).double().add_(0.5).div_(2.0**_BITS)
+            drawn = _shifted(self._words(n, draws), 64 - _BITS)
+            return drawn.double().add_(0.5).div_(2.0**_BITS).reshape(len(self.ids), draws, n)
         start, place = (t.numpy().view(np.uint64) for t in self._counters(n, draws))
         numbers = np.empty((len(start), n))
         few = max(1, _CACHED // max(1, n))
@@ -106,7 +104,7 @@ class Stream:
             part = numbers[first : first + few]
             np.add(words, 0.5, out=part)
             part /= 2.0**_BITS
-        return torch.from_numpy(numbers)
+        return torch.from_numpy(numbers).reshape(len(self.ids), draws, n)
 
     def normal(self, n: int) -> Tensor:
         """Return `(N, n)` standard normal numbers (Box and Muller 1958), as float64."""

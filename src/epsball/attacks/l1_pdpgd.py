@@ -28,8 +28,8 @@ class L1PDPGD(Attack):
     m and v are Adam's means of g and g²; S is the prox of |δ|_1 in the metric √v, so entries of small gradients are stepped and shrunk
     as far as others are. λ weighs the norm against the constraint that the label changes: log λ rises by `dual` after a success and
     falls by it else, which at first sends δ far to and fro. It finds the few large changes that networks ignore small ones for.
-    Matyasko and Chau 2021, arXiv:2106.01538; the metric is that of Melchior, Joseph and Moolekamp 2019, arXiv:1910.10094, algorithm 1.
-    Deviations: those of `PDPGD`; v is Adam's own, without a maximum.
+    Matyasko and Chau 2021, arXiv:2106.01538; the metric is that of AdaProx, Melchior, Joseph and Moolekamp 2019, arXiv:1910.10094.
+    Deviations: those of `PDPGD`.
 
     Args:
         steps: number of gradients.

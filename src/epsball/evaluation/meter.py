@@ -38,11 +38,10 @@ class Meter:
         self._attacks = dict(attacks)
         self._waiting = dict(attacks)
         self._stage = ""
-        self._done = self._calls = self._total = 0
-        self._through = self._left = 0
-        self._before, self._due = Work(), -math.inf
-        self._coming = self._rest = self._later = Work()
-        self._pace = _Pace()
+        self._total = self._through = self._left = 0
+        self._due = -math.inf
+        self._before = self._coming = self._rest = self._later = Work()
+        self._price = _Price()
 
     def begin(self, stage: str, samples: int, *, right: int, robust: int) -> None:
         """A stage begins that is about so many samples.
@@ -57,9 +56,9 @@ class Meter:
         waiting = (each.expected_work(right if each.minimum_norm else robust) for each in self._waiting.values())
         self._later = sum(waiting, Work())
         self._stage, self._left, self._through, self._coming = stage, samples, 0, Work()
-        self._before = Work(self._done, self._calls)
+        self._before = self._price.done
         self._rest = self._expected(samples)
-        self._pace.rest()
+        self._price.rest()
         self._estimate()
         self._tell()
 
@@ -67,7 +66,7 @@ class Meter:
         """So many samples of the stage are begun."""
         self._left -= samples
         self._coming, self._rest = self._expected(samples), self._expected(self._left)
-        self._pace.rest()
+        self._price.rest()
 
     def ended(self, samples: int) -> None:
         """Those samples are through."""
@@ -78,9 +77,7 @@ class Meter:
 
     def tick(self, passes: int, coming: Callable[[], Work]) -> None:
         """Passes were made, and so much more is expected for the samples that were begun; asked for at times only."""
-        self._done += passes
-        self._calls += 1
-        now = self._pace.took(passes)
+        now = self._price.took(passes)
         if now >= self._due:
             self._coming, self._due = coming(), now + _EVERY
             self._estimate()
@@ -88,27 +85,30 @@ class Meter:
 
     def finish(self) -> None:
         """Nothing is left."""
-        self._progress(self._stage, max(self._done, 1), max(self._done, 1))
+        done = max(1, round(self._price.done.passes))
+        self._progress(self._stage, done, done)
 
     def _estimate(self) -> None:
-        spent = Work(self._done - self._before.passes, self._calls - self._before.calls)
+        done = self._price.done
+        spent = done + self._before.times(-1)
         rest = spent.times(self._left / self._through) if self._through else self._rest
-        self._total = self._done + round(self._pace.at_the_usual(self._coming + rest + self._later))
+        self._total = round(done.passes + self._price.at_the_usual(self._coming + rest + self._later))
 
     def _tell(self) -> None:
-        self._progress(self._stage, self._done, max(1, self._done, self._total))
+        done = round(self._price.done.passes)
+        self._progress(self._stage, done, max(1, done, self._total))
 
     def _expected(self, samples: int) -> Work:
         attack = self._attacks.get(self._stage)
         return Work(samples) if attack is None else attack.expected_work(samples)
 
 
-class _Pace:
-    """What a call of the model takes and what each of its passes, by least squares over the micro-batches."""
+class _Price:
+    """What a call of the model takes and what each of its passes, by least squares over the micro-batches that are done."""
 
     def __init__(self) -> None:
-        self._last = monotonic()
-        self._most, self._calls, self._passes = 1, 0, 0
+        self.done = Work()
+        self._last, self._most = monotonic(), 1
         # sums of weights, passes, seconds, passes squared and passes times seconds
         self._sums = [_SURE, 0.0, _SURE * _USUAL, 0.0, 0.0]
 
@@ -120,19 +120,19 @@ class _Pace:
         """A micro-batch took the time since then; return when it ended."""
         now, weight = monotonic(), 1 / (1 + passes)
         seconds, self._last = now - self._last, now
-        self._most, self._calls, self._passes = max(self._most, passes), self._calls + 1, self._passes + passes
+        self._most, self.done = max(self._most, passes), self.done + Work(passes, 1)
         for place, value in enumerate((1.0, passes, seconds, passes * passes, passes * seconds)):
             self._sums[place] += weight * value
         return now
 
     def at_the_usual(self, work: Work) -> float:
         """The passes of the usual length so far that take as long as some work to come."""
-        if not self._passes:
+        if not self.done.passes:
             return work.passes
         weight, passes, seconds, squares, products = self._sums
         spread = weight * squares - passes * passes
         each = max(0.0, (weight * products - passes * seconds) / spread) if spread else 0.0
         a_call = max(0.0, (seconds - each * passes) / weight)
-        usual = each + a_call * self._calls / self._passes
+        usual = each + a_call * self.done.calls / self.done.passes
         calls = max(work.calls, work.passes / self._most)
         return (each * work.passes + a_call * calls) / usual if usual else work.passes
