@@ -26,7 +26,7 @@ class EAD(Attack):
     Chen, Sharma, Zhang, Yi, Hsieh 2017, arXiv:1709.04114, algorithm 1 and eqs. 7 and 8, with the decision rule of l1, f =
     max(z_y - max_{k != y} z_k, 0), the search over c of Carlini and Wagner and the step α √(1 - k / steps) of the authors' code.
     Deviations: distances are in widths of the box; y is clipped to the box and its decision counts as well; f counts until the label
-    has changed beyond rounding.
+    has changed beyond rounding; a c whose first step moves nothing beyond β is given up, for no later, shorter one would.
 
     Args:
         steps: gradients for each c.
@@ -62,14 +62,16 @@ class EAD(Attack):
     def _shrink(self, ask: Oracle, c: Tensor) -> tuple[Tensor, Tensor]:
         """The last point for the constants `c` `(n,)`, and whether any on the way was a success."""
         x0, width = wide(ask.x0), rows(wide(ask.threat.width(ask.x0)), wide(ask.x0))
-        x, y, won = x0, x0, torch.zeros_like(ask.live)
+        x, y, won, moves = x0, x0, torch.zeros_like(ask.live), ask.live
         for step in ask.steps(self.steps):
-            _, g = ask.gradient(y.to(ask.x0.dtype), margin)
-            met = ask.success
+            _, g = ask.gradient(y.to(ask.x0.dtype), margin, where=moves)
+            met = ask.success & moves
             length = self.rate * (1 - step / self.steps) ** 0.5
             pull = 2 * (y - x0) - width.square() * rows(torch.where(met, 0, c), y) * wide(g)
             r = y - length * pull - x0
             before, x = x, ask.threat.clip(x0 + r.sign() * (r.abs() - self.shrinkage * width).relu())
-            won = won | met | ask.met(x.to(ask.x0.dtype))
+            if not step:
+                moves = (x != x0).flatten(1).any(1)
+            won = won | met | ask.met(x.to(ask.x0.dtype), where=moves)
             y = ask.threat.clip(x + step / (step + 3) * (x - before))
         return x.to(ask.x0.dtype), won

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from epsball.geometry.base import TINY, Bound, Draw, Norm, Radius, clip, per_row, room, rows
+from epsball.geometry.base import TINY, Bound, Draw, Norm, Radius, clip, per_row, positive, room, rows
 
 
 @dataclass(frozen=True)
@@ -26,23 +26,21 @@ class L0(Norm):
         raise _no_dual()
 
     def lmo(self, g: Tensor, radius: Radius, low: Bound = -math.inf, high: Bound = math.inf) -> Tensor:
-        reach = room(g, low, high) * (g != 0)
+        reach = room(g, low, high)
         gain = (g.abs() * reach).flatten(1)
-        best = _rank(gain) <= per_row(radius, g)[:, None]
-        return (g.sign() * reach).flatten(1).mul(best).reshape(g.shape)
+        return (g.sign() * reach).flatten(1).mul(_largest(gain, per_row(radius, g))).reshape(g.shape)
 
     def project(self, v: Tensor, radius: Radius, low: Bound = -math.inf, high: Bound = math.inf) -> Tensor:
         kept = clip(v, low, high).flatten(1)
         saved = v.flatten(1) ** 2 - (v.flatten(1) - kept) ** 2
-        best = _rank(saved) <= per_row(radius, v)[:, None]
-        return (kept * best).reshape(v.shape)
+        return (kept * _largest(saved, per_row(radius, v))).reshape(v.shape)
 
     def sample(
         self, like: Tensor, radius: Radius, draw: Draw, low: Bound = -math.inf, high: Bound = math.inf
     ) -> Tensor:
         n = like[0].numel()
         u = draw.uniform(2 * n).to(like.dtype)
-        chosen = (_rank(u[:, n:]) <= per_row(radius, like)[:, None]).reshape(like.shape)
+        chosen = _largest(u[:, n:], per_row(radius, like)).to(like.dtype).reshape(like.shape)
         place = u[:, :n].reshape(like.shape)
         return (place * high + (1 - place) * low) * chosen
 
@@ -51,7 +49,7 @@ class L0(Norm):
 
     def onto_hyperplane(self, w: Tensor, b: Tensor, low: Bound, high: Bound) -> Tensor:
         g = -rows(b.sign(), w) * w
-        reach = (room(g, low, high) * (g != 0)).flatten(1)
+        reach = room(g, low, high).flatten(1)
         gain, order = (g.flatten(1).abs() * reach).sort(dim=1, descending=True, stable=True)
         missing = (b.abs()[:, None] - (gain.cumsum(1) - gain)).clamp_min(0)
         fraction = (missing / gain.clamp_min(TINY)).clamp_max(1) * (gain > 0)
@@ -62,11 +60,17 @@ class L0(Norm):
         return 0.0
 
 
-def _rank(values: Tensor) -> Tensor:
-    """Return the place of every entry in its row, 1 for the largest, `(N, n)`."""
-    order = values.argsort(dim=1, descending=True, stable=True)
-    places = torch.arange(1, values.shape[1] + 1, device=values.device).expand_as(order)
-    return torch.empty_like(order).scatter(1, order, places)
+def _largest(values: Tensor, count: Tensor) -> Tensor:
+    """Return 1 at the `count` `(N,)` largest entries of each row of `values` `(N, n)`, of equal ones the first, and 0 elsewhere."""
+    count = count.floor().clamp(0, values.shape[1]).long()[:, None]
+    top = values.topk(max(1, int(count.max()) if len(count) else 1), dim=1).values
+    least = top.gather(1, (count - 1).clamp_min(0))
+    chosen = (1 - positive(least - values)) * (count > 0)
+    if torch.equal(chosen.sum(1, keepdim=True).long(), count):
+        return chosen
+    above = positive(values - least) * (count > 0)
+    equal = chosen - above
+    return above + equal * (equal.cumsum(1) <= count - above.sum(1, keepdim=True))
 
 
 def _no_dual() -> TypeError:

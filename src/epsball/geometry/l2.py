@@ -69,14 +69,14 @@ def _unit(g: Tensor) -> Tensor:
 def _clipped_multiple(v: Tensor, radius: Tensor, space: Tensor, most: float) -> Tensor:
     """Return clip(t v) with the largest t <= most for which its length is at most the radius."""
     size, space = v.flatten(1).abs(), space.flatten(1)
-    plain = (size * most).minimum(space) if most < math.inf else filled(radius, size, space)
-    length = torch.linalg.vector_norm(plain, dim=1)
-    done = length <= radius if most < math.inf else (plain == radius[:, None] * size).all(1)
-    if bool(done.all()):
-        return (v.flatten(1).sign() * plain).reshape(v.shape)
-    level = water_level(size**2, space**2, radius**2).sqrt().clamp_max(most)
-    solved = torch.where(done[:, None], plain, filled(level, size, space))
-    return (v.flatten(1).sign() * solved).reshape(v.shape)
+    limited = most < math.inf
+    first = per_row(most, radius) if limited else radius
+    plain = filled(first, size, space)
+    done = torch.linalg.vector_norm(plain, dim=1) <= radius if limited else (first[:, None] * size <= space).all(1)
+    if not bool(done.all()):
+        level = water_level(size**2, space**2, radius**2).sqrt().clamp_max(most)
+        plain = filled(torch.where(done, first, level), size, space)
+    return (v.flatten(1).sign() * plain).reshape(v.shape)
 
 
 l2: L2 = L2()

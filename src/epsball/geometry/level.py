@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from epsball.geometry.base import positive
+
 
 def water_level(rate: Tensor, room: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
     """Solve sum_i weight_i min(t rate_i, room_i) = target for the smallest t >= 0.
@@ -23,24 +25,24 @@ def water_level(rate: Tensor, room: Tensor, target: Tensor, weight: Tensor | Non
     Returns:
         t `(N,)`; infinity where all room together is below the target.
     """
+    most = torch.finfo(rate.dtype).max
     slope = rate if weight is None else rate * weight
-    stock = room if weight is None else room * weight
-    full = torch.zeros_like(rate, dtype=torch.bool)
-    level = torch.zeros_like(target)
+    stock = (room if weight is None else room * weight).clamp_max(most)
+    full = 1 - positive(stock)
+    level, before = torch.zeros_like(target), None
     for _ in range(rate.shape[1] + 1):
-        free = slope.masked_fill(full, 0).sum(1)
-        left = target - stock.masked_fill(~full, 0).sum(1)
-        level = torch.where(free > 0, left / free, math.inf).maximum(level)
-        now_full = (level[:, None] * rate > room) & (rate > 0) | full
-        if torch.equal(now_full, full):
+        free = (slope * (1 - full)).sum(1)
+        if before is not None and torch.equal(free, before):
             break
-        full = now_full
+        left = target - (stock * full).sum(1)
+        level = torch.where(free > 0, left / free, math.inf).maximum(level)
+        full, before = positive(level.clamp_max(most)[:, None] * slope - stock), free
     return torch.where(target > 0, level, 0)
 
 
 def filled(level: Tensor, rate: Tensor, room: Tensor) -> Tensor:
     """Return min(level rate, room), and 0 where the rate is 0 even for an infinite level; `(N, n)`."""
-    return torch.where(rate > 0, (level[:, None] * rate).minimum(room), 0)
+    return (level.clamp_max(torch.finfo(rate.dtype).max)[:, None] * rate).minimum(room)
 
 
 def soft_threshold(size: Tensor, room: Tensor, target: Tensor) -> Tensor:
@@ -54,7 +56,7 @@ def soft_threshold(size: Tensor, room: Tensor, target: Tensor) -> Tensor:
     for _ in range(60):
         rest = size - at[:, None]
         amount = rest.clamp_min(0).minimum(room).sum(1)
-        moving = ((rest > 0) & (rest < room)).sum(1)
+        moving = (positive(rest) * positive(room - rest)).sum(1)
         over = amount > target
         low, high = torch.where(over, at, low), torch.where(over, high, at)
         newton = at + (amount - target) / moving.clamp_min(1)
