@@ -32,6 +32,7 @@ class Contest:
         queries: a row may cost; None where both take the same number of steps.
         single: peers that loop over single images and get a few rows.
         settings: what both were given.
+        seeds: runs of both, whose rows are judged together; several where chance decides more than the algorithm.
     """
 
     key: str
@@ -42,6 +43,7 @@ class Contest:
     queries: int | None = None
     single: dict[str, Peer] = field(default_factory=dict)
     settings: str = ""
+    seeds: int = 1
 
 
 def single_step() -> list[Contest]:
@@ -196,7 +198,8 @@ def transferable() -> list[Contest]:
             )
         if found:
             note = "10 steps of ε / 10" + (", 5 neighbours" if name == "VMIFGSM" else "")
-            contests.append(Contest(f"{name} linf", own, "linf", found, LINF, settings=note))
+            seeds = 5 if name in {"DIFGSM", "VMIFGSM"} else 1
+            contests.append(Contest(f"{name} linf", own, "linf", found, LINF, settings=note, seeds=seeds))
     return contests
 
 

@@ -40,7 +40,8 @@ def scores() -> list[Contest]:
             },
             FAR[norm],
             queries,
-            settings=f"{queries} queries",
+            settings=f"{queries} queries, five seeds",
+            seeds=5,
         )
         for norm in ("linf", "l2")
         for queries in (1000, 5000)
@@ -53,11 +54,12 @@ def scores() -> list[Contest]:
             "linf",
             {
                 "torchattacks": torchattacks(
-                    "SPSA", eps=LINF, delta=0.01, lr=0.01, nb_iter=20, nb_sample=128, max_batch_size=128
+                    "SPSA", eps=LINF, delta=0.01, lr=0.01, nb_iter=20, nb_sample=64, max_batch_size=64
                 )
             },
             LINF,
-            settings="20 steps of 128 queries",
+            settings="20 steps of 128 queries, three seeds",
+            seeds=3,
         ),
         Contest(
             "SimBA l2",
@@ -66,7 +68,7 @@ def scores() -> list[Contest]:
             {},
             L2,
             2000,
-            single={"ART": art("SimBA", attack="px", epsilon=0.2, max_iter=784, verbose=False)},
+            single={"ART": art("SimBA", probabilities=True, attack="px", epsilon=0.2, max_iter=784, verbose=False)},
             settings="2,000 queries, steps of 0.2",
         ),
         Contest(
@@ -76,7 +78,8 @@ def scores() -> list[Contest]:
             {"torchattacks": torchattacks("OnePixel", pixels=5, steps=20, popsize=100)},
             5,
             2100,
-            settings="5 pixels, 2,100 queries",
+            settings="5 pixels, 2,100 queries, three seeds",
+            seeds=3,
         ),
     ]
 
@@ -93,7 +96,8 @@ def labels() -> list[Contest]:
                 None,
                 queries,
                 single={"ART": art("HopSkipJump", norm=ORDERS[norm], max_iter=64, verbose=False)},
-                settings=f"{queries} queries",
+                settings=f"{queries} queries, three seeds",
+                seeds=3,
             )
             for norm in ("l2", "linf")
             for queries in (1000, 5000)
@@ -128,7 +132,8 @@ def labels() -> list[Contest]:
             None,
             5000,
             single={"ART": art("SignOPTAttack", targeted=False, query_limit=5000, max_iter=1000)},
-            settings="5,000 queries",
+            settings="5,000 queries, three seeds",
+            seeds=3,
         ),
         Contest(
             "Pointwise l0",
@@ -147,13 +152,18 @@ def without_search() -> list[Contest]:
     return [
         Contest(
             "SaltAndPepper l2",
-            eb.SaltAndPepper,
+            lambda: eb.SaltAndPepper(draws=75),
             "l2",
             {"foolbox": foolbox("SaltAndPepperNoiseAttack", steps=105)},
             None,
             105,
         ),
-        Contest("GaussianBlur l2", eb.GaussianBlur, "l2", {"foolbox": foolbox("GaussianBlurAttack", steps=20)}),
+        Contest(
+            "GaussianBlur l2",
+            lambda: eb.GaussianBlur(widest=1.0),
+            "l2",
+            {"foolbox": foolbox("GaussianBlurAttack", steps=20)},
+        ),
         Contest("Contrast l2", eb.Contrast, "l2", {"foolbox": foolbox("BinarySearchContrastReductionAttack")}),
         Contest(
             "AdditiveNoise linf",
@@ -161,6 +171,7 @@ def without_search() -> list[Contest]:
             "linf",
             {"foolbox": foolbox("LinfRepeatedAdditiveUniformNoiseAttack", 0.3, repeats=100)},
             0.3,
-            settings="100 draws",
+            settings="100 draws, five seeds",
+            seeds=5,
         ),
     ]

@@ -10,6 +10,7 @@ import gc
 import json
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from attack_rows import Contest
     from harness import Options
+    from peers import Peer
     from subjects import Subject
 
 NETWORK, UNSEEN = "cnn-mnist", "lenet-mnist"
@@ -85,18 +87,17 @@ def compare(contest: Contest, case: Subject, unseen: Subject, options: Options) 
     """Both sides of every pair on the same rows."""
     found: dict[str, Any] = {}
     for peers, rows in ((contest.peers, case), (contest.single, case.first(options.slow_rows))):
-        runs = {
-            name: peer_of(contest, rows, seeded(call), single=peers is contest.single) for name, call in peers.items()
-        }
+        runs = {name: peer_of(contest, rows, call, single=peers is contest.single) for name, call in peers.items()}
         if not runs:
             continue
         race = in_turns({"": ours(contest, rows)} | runs, options.rounds)
-        own = verdict(contest, rows, unseen, *race.pop(""), own=True)
+        judged = replace(rows, x=rows.x.repeat(contest.seeds, 1, 1, 1), y=rows.y.repeat(contest.seeds))
+        own = verdict(contest, judged, unseen, *race.pop(""), own=True)
         for name, result in race.items():
             theirs = (
-                {"failed": result} if isinstance(result, str) else {"theirs": verdict(contest, rows, unseen, *result)}
+                {"failed": result} if isinstance(result, str) else {"theirs": verdict(contest, judged, unseen, *result)}
             )
-            found[name] = {"rows": len(rows.x), "own": own} | theirs
+            found[name] = {"rows": len(judged.x), "own": own} | theirs
     given = {"norm": contest.norm, "eps": contest.eps, "queries": contest.queries, "settings": contest.settings}
     return given | {"peers": found}
 
@@ -108,31 +109,37 @@ def ours(contest: Contest, rows: Subject) -> Callable[[], Answer]:
     """Epsball's attack; queries to success where rows end at their first one."""
     threat = eb.Threat(NORMS[contest.norm]) if contest.eps is None else eb.Threat(NORMS[contest.norm], eps=contest.eps)
 
-    def run() -> Answer:
-        found = contest.own()(rows.model, rows.x, rows.y, threat, seed=0, queries=contest.queries)
+    def run(seed: int) -> Answer:
+        found = contest.own()(rows.model, rows.x, rows.y, threat, seed=seed, queries=contest.queries)
         return found.x, torch.where(found.success, found.queries, (contest.queries or 0) + 1)
 
-    return run
+    return lambda: together(run, contest.seeds)
 
 
-def peer_of(contest: Contest, rows: Subject, call: Callable[..., Tensor], *, single: bool) -> Callable[[], Answer]:
+def together(run: Callable[[int], Answer], seeds: int) -> Answer:
+    """The rows of several runs beneath each other."""
+    points, queries = zip(*map(run, range(seeds)), strict=True)
+    return torch.cat(points), None if queries[0] is None else torch.cat(queries)
+
+
+def peer_of(contest: Contest, rows: Subject, peer: Peer, *, single: bool) -> Callable[[], Answer]:
     """A peer's attack, watched where queries count."""
     if contest.queries is None:
-        return lambda: (call(rows.net, rows.x, rows.y), None)
+        return lambda: together(lambda seed: (seeded(peer, seed)(rows.net, rows.x, rows.y), None), contest.seeds)
     norm, eps, budget = contest.norm, contest.eps, contest.queries
 
-    def run() -> Answer:
+    def run(seed: int) -> Answer:
         best, first = [], []
         size = 1 if single else len(rows.x)
         for x, y in zip(torch.split(rows.x, size), torch.split(rows.y, size), strict=True):
             net = Watched(rows.net, x, y, norm, eps, budget).eval()
             with suppress(BudgetSpentError):
-                call(net, x, y)
+                seeded(peer, seed)(net, x, y)
             best.append(net.best)
             first.append(net.first)
         return torch.cat(best), torch.cat(first)
 
-    return run
+    return lambda: together(run, contest.seeds)
 
 
 def in_turns(runs: dict[str, Callable[[], Answer]], rounds: int) -> dict[str, tuple[Answer, float] | str]:
@@ -175,7 +182,14 @@ def verdict(
         result["queries"] = median(queries)
     if "FGSM" in contest.key and contest.eps is not None:
         threat = eb.Threat(norm, eps=contest.eps)
-        whole = contest.own().maximise(rows.model, rows.x, rows.y, threat, seed=0) if own else x
+        n = len(rows.x) // contest.seeds
+        whole = x
+        if own:
+            parts = [
+                contest.own().maximise(rows.model, rows.x[:n], rows.y[:n], threat, seed=seed)
+                for seed in range(contest.seeds)
+            ]
+            whole = torch.cat(parts)
         with torch.no_grad():
             result["carried"] = int((unseen.net(whole).argmax(1) != rows.y).sum())
     return result

@@ -56,7 +56,8 @@ def pyautoattack(name: str, module: str, **settings: Any) -> Peer:
     """One of the original AutoAttack's attacks."""
 
     def call(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        attack = getattr(peer(f"pyautoattack.{module}"), name)(net, device="cpu", seed=0, verbose=False, **settings)
+        seed = torch.initial_seed()
+        attack = getattr(peer(f"pyautoattack.{module}"), name)(net, device="cpu", seed=seed, verbose=False, **settings)
         return torch.as_tensor(attack.perturb(x, y))
 
     return call
@@ -73,14 +74,15 @@ def adv_lib_call(name: str, *places: Any, **settings: Any) -> Peer:
     return call
 
 
-def art(name: str, *, labels: bool = True, seed: bool = True, **settings: Any) -> Peer:
-    """An attack of ART."""
+def art(name: str, *, labels: bool = True, probabilities: bool = False, **settings: Any) -> Peer:
+    """An attack of ART; some want probabilities of the network."""
 
     def call(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        supply_missing()
         evasion = peer("art.attacks.evasion")
-        if seed:
-            peer("numpy.random").seed(0)
-        attack = getattr(evasion, name)(art_classifier(net, x), **settings)
+        peer("numpy.random").seed(torch.initial_seed() % 2**32)
+        model = nn.Sequential(net, nn.Softmax(1)) if probabilities else net
+        attack = getattr(evasion, name)(art_classifier(model, x), **settings)
         return torch.as_tensor(attack.generate(x.detach().numpy().copy(), y.numpy() if labels else None)).to(x)
 
     return call
@@ -123,7 +125,10 @@ def without_init(package: str, file: str) -> Any:
 
 @cache
 def supply_missing() -> Any:
-    """What peers import and no attack here calls: operators of torchvision, which its build for CUDA lacks here, and visdom."""
+    """What peers import and no attack here calls, operators of torchvision and visdom, and a name that NumPy 2 has no more."""
+    numpy = peer("numpy")
+    if not hasattr(numpy, "mat"):
+        numpy.mat = numpy.asmatrix
     if importlib.util.find_spec("visdom") is None:
         plots = ModuleType("visdom")
         plots.__spec__ = ModuleSpec("visdom", None)
@@ -135,11 +140,11 @@ def supply_missing() -> Any:
     return library
 
 
-def seeded(call: Peer) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
+def seeded(call: Peer, seed: int = 0) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
     """The call from the same random state every time."""
 
     def run(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         return call(net, x, y).detach()
 
     return run

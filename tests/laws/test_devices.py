@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import epsball as eb
-from epsball.geometry import Norm, l0, l1, linf, rows
+from epsball.geometry import Norm, l1, linf, rows
 from epsball.geometry.base import clip, per_row, room
 from epsball.oracle.best import Best
 

@@ -43,4 +43,4 @@ class Contrast(Attack):
     def run(self, ask: Oracle) -> Tensor:
         middle = (ask.threat.low + ask.threat.high) / 2
         fade = lambda t: ask.threat.clip(ask.x0 + rows(t, ask.x0) * (middle - ask.x0))  # noqa: E731 a formula
-        return first_success(ask, fade, self.steps, self.halvings)
+        return first_success(ask, fade, self.steps, self.halvings)[1]

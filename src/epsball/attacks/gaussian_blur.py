@@ -51,7 +51,7 @@ class GaussianBlur(Attack):
             down, across = (_weights(side, self.widest * side * t) for side in ask.x0.shape[-2:])
             return ask.threat.clip(torch.einsum("nih,nchw,njw->ncij", down, ask.x0, across))
 
-        return first_success(ask, blurred, self.steps, self.halvings)
+        return first_success(ask, blurred, self.steps, self.halvings)[1]
 
 
 def _weights(side: int, sigma: Tensor) -> Tensor:

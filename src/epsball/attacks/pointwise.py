@@ -9,6 +9,7 @@ import torch
 
 from epsball.attacks.base import Attack
 from epsball.attacks.parts.adversarial_start import adversarial_start
+from epsball.attacks.parts.salted import salted
 from epsball.geometry import rows
 from epsball.oracle.access import Access
 from epsball.validation import positive
@@ -19,15 +20,20 @@ if TYPE_CHECKING:
     from epsball.oracle.oracle import Oracle
 
 
+_STEPS, _HALVINGS = 20, 5
+"""Fractions of salt and pepper tried in a draw, and bisections after them."""
+
+
 @dataclass(frozen=True)
 class Pointwise(Attack):
     """x_i <- x0_i in a random order of i, kept if x is still an error; over and over until none can be set back.
 
-    Schott, Rauber, Bethge, Brendel 2019, arXiv:1805.09190, section 4.1. Deviations: begins at uniform noise instead of salt and pepper;
-    values that stay are not moved towards x0, which l0 does not see.
+    Schott, Rauber, Bethge, Brendel 2019, arXiv:1805.09190, section 4.1: begins at the least salt and pepper that is an error.
+    Deviations: at uniform noise where there is none; values that stay are not moved towards x0, which l0 does not see.
 
     Args:
         rounds: orders of all features, at most.
+        draws: of salt and pepper.
         tries: noise images tried to find a first error.
     """
 
@@ -38,10 +44,15 @@ class Pointwise(Attack):
     accepts_start = True
 
     rounds: int = positive(5)
+    draws: int = positive(200)
     tries: int = positive(200)
 
     def run(self, ask: Oracle) -> Tensor:
-        s = ask.keep(x=adversarial_start(ask, self.tries), changed=torch.ones_like(ask.live), order=None)
+        start = ask.start()
+        if start is ask.x0:
+            salted(ask, self.draws, _STEPS, _HALVINGS)
+            start = ask.best
+        s = ask.keep(x=adversarial_start(ask, self.tries, start), changed=torch.ones_like(ask.live), order=None)
         size = ask.x0[0].numel()
         for step in ask.steps(self.rounds * size):
             if step % size == 0:

@@ -20,7 +20,7 @@ _IMAGE_DIMENSIONS = 4
 _HALVINGS = 10
 
 
-def adversarial_start(ask: Oracle, tries: int) -> Tensor:
+def adversarial_start(ask: Oracle, tries: int, given: Tensor | None = None) -> Tensor:
     """Return an error for each row `(n, …)` and give up the rows that have none after so many tries.
 
     Uniform noise of the box is drawn until it is an error, and then blended with the input, (1 - t) x0 + t noise, as little as will do:
@@ -30,8 +30,9 @@ def adversarial_start(ask: Oracle, tries: int) -> Tensor:
     Args:
         ask: the oracle.
         tries: points of noise, at most.
+        given: the caller's starting point, `(n, …)`, if it is not the run's own.
     """
-    given = ask.start()
+    given = ask.start() if given is None else given
     found = ask.met(given) if given is not ask.x0 else torch.zeros_like(ask.live)
     x, own = given, ~found
     for number, draw in enumerate([ask.draw() for _ in range(tries)]):  # as many for all, whatever others need

@@ -14,25 +14,31 @@ if TYPE_CHECKING:
     from epsball.oracle.oracle import Oracle
 
 
-def first_success(ask: Oracle, path: Callable[[Tensor], Tensor], steps: int, halvings: int) -> Tensor:
+def first_success(
+    ask: Oracle, path: Callable[[Tensor], Tensor], steps: int, halvings: int, reach: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Ask about path(1 / steps), path(2 / steps), … up to the first success of each row, and halve the last interval.
+
+    Returns how far along the path the success lies, `(n,)`, 0 where there is none, and the last point asked about, `(n, …)`.
 
     Args:
         ask: the oracle.
         path: from how far to go, numbers in (0, 1] `(n,)`, to points `(n, …)`.
         steps: points on the path.
         halvings: bisections between the last failure and the first success.
+        reach: how far along the path the last of the points lies, `(n,)`; its end when left out.
     """
     far = ask.x0.new_zeros(len(ask.x0))
+    pace = (torch.ones_like(far) if reach is None else reach) / steps
     found, x = torch.zeros_like(far, dtype=torch.bool), ask.x0
     for step in range(steps):
-        x = path(torch.full_like(far, (step + 1) / steps))
+        x = path((step + 1) * pace)
         success = ask.met(x, where=~found)
-        far, found = torch.where(success, (step + 1) / steps, far), found | success
-    near = (far - 1 / steps).where(found, far)
+        far, found = torch.where(success, (step + 1) * pace, far), found | success
+    near, last = (far - pace).where(found, far), far
     for _ in range(halvings):
-        middle = (near + far) / 2
+        middle = (near + last) / 2
         x = path(middle)
         success = ask.met(x, where=found)
-        near, far = torch.where(success, near, middle), torch.where(success, middle, far)
-    return x
+        near, last = torch.where(success, near, middle), torch.where(success, middle, last)
+    return last, x
