@@ -127,7 +127,7 @@ def projected() -> list[Contest]:
         *(
             Contest(
                 f"APGD {norm}",
-                eb.APGD,
+                eb.L1APGD if norm == "l1" else eb.APGD,
                 norm,
                 {
                     **(
