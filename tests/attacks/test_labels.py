@@ -40,8 +40,10 @@ class Course:
         self.number += 1
         return Stream(SEED, torch.tensor([self.row]), self.number - 1)
 
-    def least(self, at: Callable[[float], Tensor], reach: float, halvings: int, shortest: float = 0.0) -> float:
-        low, high = 0.0, reach
+    def least(
+        self, at: Callable[[float], Tensor], reach: float, halvings: int, shortest: float = 0.0, low: float = 0.0
+    ) -> float:
+        high = reach
         for _ in range(halvings):
             if high - low <= shortest:
                 break
@@ -133,10 +135,10 @@ def test_surfree_turns_in_random_planes(row: int) -> None:
 @ROWS
 def test_rays_flips_blocks_and_keeps_what_is_an_error_as_near(row: int) -> None:
     course, signs, far = Course(row), torch.ones(10, dtype=torch.float64), 1.0
-    blocks = [slice(0, 0)]
-    for wide in (10, 5, 3, 2, 1, 1):
-        blocks += [slice(first, first + wide) for first in range(0, 10, wide)]
-    for block in blocks[:30]:
+    blocks = [(0, slice(0, 0))]
+    for level, wide in enumerate((10, 5, 3, 2, 1, 1)):
+        blocks += [(level, slice(first, first + wide)) for first in range(0, 10, wide)]
+    for level, block in blocks[:30]:
         tried = signs.clone()
         tried[block] *= -1
 
@@ -144,7 +146,10 @@ def test_rays_flips_blocks_and_keeps_what_is_an_error_as_near(row: int) -> None:
             return (course.x0 + far * tried).clamp(0, 1)
 
         if course.error(at(far)):
-            signs, far = tried, course.least(at, far, 30, 0.002)
+            usual = far * (1 - 2 / 2**level) if level > 1 else 0.0
+            nearer = level > 1 and course.error(at(usual))
+            low, high = (0.0, usual) if nearer else (usual, far)
+            signs, far = tried, course.least(at, high, 30, 0.002 / 2**level, low)
     check(eb.RayS(steps=30, tolerance=0.002), "linf", course, start=False)
 
 

@@ -79,7 +79,9 @@ def test_square_costs_one_query_a_step_and_moves_in_every_norm(norm: str) -> Non
 @pytest.mark.parametrize("steps", [1, 3, 9])
 def test_fewer_than_ten_steps_are_a_search_too(steps: int) -> None:
     carlini_wagner = eb.CarliniWagner(steps=steps, searches=2)
-    ead = eb.EAD(steps=steps, searches=2, constant=100.0)  # a smaller one moves nothing beyond β, and is given up for that
+    ead = eb.EAD(
+        steps=steps, searches=2, constant=100.0
+    )  # a smaller one moves nothing beyond β, and is given up for that
     for attack, norm in ((carlini_wagner, "l2"), (ead, "l1")):
         found = attack(net, X, Y, eb.Threat(norm))
         assert bool((found.gradients >= min(steps, 3)).all())

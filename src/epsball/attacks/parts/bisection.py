@@ -21,6 +21,7 @@ def bisect(
     *,
     where: Tensor | None = None,
     shortest: float | Tensor = 0.0,
+    low: Tensor | None = None,
 ) -> Tensor:
     """Return how far along each row's curve an error lies, `(n,)`: `reach` or less, an error itself.
 
@@ -31,8 +32,9 @@ def bisect(
         halvings: questions at most; each halves the interval.
         where: the rows `(n,)` to do so for; the others get their `reach`.
         shortest: an interval of this length or less is halved no more, one number or `(n,)`.
+        low: where it is known that there is none, `(n,)`; 0 when left out.
     """
-    low, high = torch.zeros_like(reach), reach
+    low, high = torch.zeros_like(reach) if low is None else low, reach
     for _ in range(halvings):
         wide = ask.live & (high - low > shortest)
         wide = wide if where is None else wide & where
