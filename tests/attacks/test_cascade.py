@@ -253,7 +253,8 @@ def test_settings_that_mean_nothing_are_refused() -> None:
     with pytest.raises(eb.InputError, match="near"):
         Cascade(Stage(small(), near=-1))
     with pytest.raises(
-        eb.InputError, match="Stage was given paid='often'; expected '', 'scatter', 'search', 'searches'"
+        eb.InputError,
+        match="Stage was given paid='often'; expected '', 'much scatter', 'scatter', 'search', 'searches'",
     ):
         Cascade(Stage(small(), paid="often"))  # type: ignore[arg-type] # as a typing error of the user's
     for norms in ((), ("l3",)):

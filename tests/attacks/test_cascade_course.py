@@ -12,6 +12,7 @@ import epsball as eb
 from attacks.test_cascade import problem, small
 from epsball import losses
 from epsball.attacks import Cascade, Stage
+from epsball.attacks.cascade import _Course
 from epsball.evaluation import meter
 
 if TYPE_CHECKING:
@@ -92,6 +93,61 @@ def test_stages_behind_scattered_starts_are_run_where_those_lowered_the_margin()
     begun = scatter, plain
     one, both = (Cascade(*stages)(flat_but_for_few, x, y, threat, seed=2) for stages in (begun, (*begun, more)))
     assert 2 in (both.queries - one.queries).tolist(), "what the first one took counts"
+
+
+def test_what_scattered_starts_must_have_taken_is_little_or_much() -> None:
+    course = _Course(torch.ones(4))
+    course.note(Stage(eb.PGD(scatter=0.1), scattered=True), torch.tensor([1.0, 0.96, 0.9, 0.7]), torch.ones(4))
+    little, much = (course.calls_for(Stage(eb.PGD(), paid=paid)).tolist() for paid in ("scatter", "much scatter"))
+    assert little == [False, False, True, True]
+    assert much == [False, False, False, True]
+
+
+def errors_beyond(x: Tensor) -> Tensor:
+    """Logits of a boundary at a distance of 0.3 along the first feature, which l1 and l2 measure alike."""
+    away = 0.3 - (x.flatten(1)[:, 0] - 0.5)
+    return torch.stack((away, torch.zeros_like(away)), 1)
+
+
+def test_a_stage_that_goes_back_begins_where_the_threat_is_nearest_to_the_nearest_error_outside() -> None:
+    x, y, threat = torch.full((1, 1, 2, 2), 0.5), torch.zeros(1).long(), eb.Threat("l2", 0.2)
+    asked: list[Tensor] = []
+
+    def model(points: Tensor) -> Tensor:
+        asked.append(points.detach().clone())
+        return errors_beyond(points)
+
+    plain = Stage(eb.PGD(steps=1))
+    walk = Stage(eb.attacks.Within(eb.SaltAndPepper(draws=3, halvings=0)))
+    back = Stage(eb.attacks.Within(eb.FMN(steps=1)), back=True)
+    Cascade(plain, walk)(model, x, y, threat, seed=0)
+    seen, count = torch.cat(asked), len(asked)
+    Cascade(plain, walk, back)(model, x, y, threat, seed=0)
+    errors = seen[errors_beyond(seen).argmax(1) == 1]
+    nearest = errors[(errors - x).flatten(1).norm(dim=1).argmin()][None]
+    assert (nearest - x).norm() > 0.5, "the walk ends outside the threat"
+    begun = torch.cat(asked[count:])[count:]
+    assert any(torch.allclose(point[None], threat.project(nearest, x)) for point in begun)
+
+
+def test_a_stage_that_goes_back_leaves_out_rows_without_an_error() -> None:
+    x, y = torch.full((2, 1, 2, 2), 0.5), torch.zeros(2).long()
+    plain = Stage(eb.PGD(steps=2))
+    back = Stage(eb.attacks.Within(eb.FMN(steps=5)), back=True)
+    one, both = (Cascade(*stages)(errors_beyond, x, y, eb.Threat("l2", 0.1)) for stages in ((plain,), (plain, back)))
+    assert torch.equal(one.queries, both.queries)
+
+
+def test_an_attack_made_for_another_norm_counts_by_the_threats() -> None:
+    x, y = torch.full((2, 1, 2, 2), 0.5), torch.zeros(2).long()
+    with pytest.raises(eb.InputError, match="l1"):
+        eb.attacks.Within(eb.L1PDPGD(steps=60))(errors_beyond, x, y, eb.Threat("l2", 0.4))
+    attack = eb.attacks.Within(eb.L1PDPGD(steps=60), also=("l2",))
+    assert attack.norms == ("l1", "l2")
+    assert attack(errors_beyond, x, y, eb.Threat("l2", 0.4)).success.all()
+    assert not attack(errors_beyond, x, y, eb.Threat("l2", 0.25)).success.any()
+    with pytest.raises(eb.InputError, match="l3"):
+        eb.attacks.Within(eb.L1PDPGD(), also=("l3",))
 
 
 @pytest.mark.parametrize("near", [0.5, 0.999])

@@ -187,10 +187,14 @@ def test_sign_opt_descends_by_signs(row: int) -> None:
         return (course.x0 + far * theta).clamp(0, 1)
 
     far = course.least(lambda t: at(theta, t), far, 12)
+    for _ in range(2):
+        other = unit(course.draw().uniform(10)[0] - course.x0)
+        if course.error(at(other, far)):
+            theta, far = other, course.least(partial(at, other), far, 12)
     for _ in range(5):
         u = course.draw().normal(70).reshape(7, 10)
         u = u / u.norm(dim=1, keepdim=True)
-        signs = [-1 if course.error(at(unit(theta + 0.05 * one), far)) else 1 for one in u]
+        signs = [-1 if course.error(at(unit(theta + 0.01 * one), far)) else 1 for one in u]
         slope = unit(sum((sign * one for sign, one in zip(signs, u, strict=True)), torch.zeros(10)))
         first, best = course.error(at(unit(theta - eta * slope), far)), 0.0
         best = eta if first else 0.0
@@ -203,7 +207,7 @@ def test_sign_opt_descends_by_signs(row: int) -> None:
         if best:
             theta, eta = unit(theta - best * slope), best
             far = course.least(partial(at, theta), far, 12)
-    check(eb.SignOPT(steps=5, directions=7, tries=TRIES), "l2", course, atol=1e-8)
+    check(eb.SignOPT(steps=5, directions=7, tries=TRIES, starts=2), "l2", course, atol=1e-8)
 
 
 @ROWS

@@ -64,7 +64,7 @@ CHEAP: dict[str, eb.Attack] = {
     "geoda": eb.GeoDA(steps=2, directions=6, tries=12),
     "pointwise": eb.Pointwise(rounds=1, draws=3, tries=8),
     "rays": eb.RayS(steps=8),
-    "sign-opt": eb.SignOPT(steps=2, directions=4, tries=8),
+    "sign-opt": eb.SignOPT(steps=2, directions=4, tries=8, starts=3),
     "surfree": eb.SurFree(steps=2, tries=8),
     "nes": eb.NES(steps=4, pairs=4),
     "one-pixel": eb.OnePixel(candidates=8, generations=3, pixels=2),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from epsball.attacks.base import Attack
     from epsball.oracle.oracle import Oracle
 
-Paid: TypeAlias = Literal["", "search", "searches", "scatter"]
+Paid: TypeAlias = Literal["", "search", "searches", "scatter", "much scatter"]
 """What must have lowered a row's margin for a stage to be run on it; nothing where it is empty."""
 
 _NEAR = 0.1
@@ -34,8 +34,10 @@ _PAID_BY_SEARCH = 0.01
 """Share of its margin that a row must have lost in its last search: rows whose gradients lead on lose hardly any."""
 _PAID_BY_SEARCHES = 0.2
 """Share that all searches together must have taken, each of what the row had left."""
-_PAID_BY_SCATTER = 0.25
-"""Share of its margin that a row must have lost since the first ascent from a scattered start."""
+_PAID_BY_SCATTER = 0.05
+"""Share of its margin that a row must have lost since the first ascent from a scattered start: with honest gradients few lose it."""
+_MUCH = 0.25
+"""The same where such starts are what it falls to."""
 _HARDLY_ANY = 0.005
 """Share of the standing rows that stages where something has paid are usually run on."""
 _GOES_ON = 0.93
@@ -53,9 +55,10 @@ class Stage:
         near: it is run on the rows of which at most this share of the clean margin, z_y - max_{k != y} z_k at the input, is left at the
             nearest point known.
         onward: whether it begins at that point.
+        back: whether it begins where the threat is nearest to the nearest error known outside; it is run on the rows that have one.
         scattered: whether what it brings counts as that of scattered starts.
         paid: "search", to run it only where the last stage that searched, from the nearest point known, has lowered the margin;
-            "searches", where they have lowered it by much in all; "scatter", where scattered starts have lowered it.
+            "searches", where they have lowered it by much in all; "scatter" or "much scatter", where scattered starts have lowered it.
         moving: whether it is run only on rows whose margin still falls.
         norms: those in which it is run, as far as the attack is defined for them.
     """
@@ -63,6 +66,7 @@ class Stage:
     attack: Attack
     near: float = positive(math.inf, infinite=True)
     onward: bool = False
+    back: bool = False
     scattered: bool = False
     paid: Paid = ""
     moving: bool = False
@@ -141,9 +145,12 @@ class Cascade(Wrapper):
             course.note(before, known.near, ask.passes)
             ask.foresee(stage.attack.expected_passes, course.foreseen(stages[number:]))
             chosen = course.calls_for(stage)
+            if stage.back:
+                chosen = chosen & known.distance.isfinite()
             if stage.paid == "search":
                 ask.note("searched", chosen)
-            with ask.among(chosen, known.x if stage.onward else None):
+            start = known.x if stage.onward else known.error if stage.back else None
+            with ask.among(chosen, start):
                 x = ask.finish(stage.attack.run(ask))
         ask.note("near", (ask.watch().near <= _NEAR) & ask.distance.isinf())
         return x
@@ -213,7 +220,8 @@ class _Course:
             self.paid["searches"] = self.unsearched < 1 - _PAID_BY_SEARCHES
         if stage is not None and stage.scattered:
             self.unscattered = self.near if self.unscattered is None else self.unscattered
-            self.paid["scatter"] = near < (1 - _PAID_BY_SCATTER) * self.unscattered
+            for name, share in (("scatter", _PAID_BY_SCATTER), ("much scatter", _MUCH)):
+                self.paid[name] = near < (1 - share) * self.unscattered
         fell = near < _LESS * self.mark
         self.mark, self.since = torch.where(fell, near, self.mark), torch.where(fell, passes, self.since)
         self.near, self.passes = near, passes

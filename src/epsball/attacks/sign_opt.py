@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 
 from epsball.attacks.base import Attack
-from epsball.attacks.parts.adversarial_start import adversarial_start
+from epsball.attacks.parts.adversarial_start import adversarial_start, noise
 from epsball.attacks.parts.bisection import bisect
 from epsball.geometry import rows
 from epsball.geometry.base import TINY
 from epsball.oracle.access import Access
-from epsball.validation import positive
+from epsball.validation import nonnegative, positive
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from epsball.oracle.oracle import Oracle
 
 _AT_ONCE = 2**14
-_HALVINGS, _LENGTHS = 12, 6
+_HALVINGS, _LENGTHS, _COARSENESS = 12, 6, 4
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class SignOPT(Attack):
         radius: ε |u|, of a θ of unit length.
         length: η of a ĝ of unit length, at first.
         tries: noise images tried to find a first error.
+        starts: further directions of noise tried for a nearer one, a query each and a bisection where it is.
     """
 
     access = Access.LABELS
@@ -48,10 +49,11 @@ class SignOPT(Attack):
     name = "sign-opt"
 
     steps: int = positive(100)
-    directions: int = positive(200)
-    radius: float = positive(0.05)
+    directions: int = positive(100)
+    radius: float = positive(0.01)
     length: float = positive(0.2)
     tries: int = positive(200)
+    starts: int = nonnegative(50)
 
     @property
     def expected_passes(self) -> float:
@@ -60,12 +62,22 @@ class SignOPT(Attack):
     def run(self, ask: Oracle) -> Tensor:
         away = adversarial_start(ask, self.tries).to(ask.eps.dtype) - ask.x0
         theta, far = _unit(away), away.flatten(1).norm(dim=1)
-        s = ask.keep(theta=theta, far=_least(ask, theta, far, ask.live), length=torch.full_like(far, self.length))
+        theta, far = self._nearer(ask, theta, _least(ask, theta, far, ask.live))
+        s = ask.keep(theta=theta, far=far, length=torch.full_like(far, self.length))
         for _ in ask.steps(self.steps):
             slope = _unit(self._slope(ask, s.theta, s.far))
             s.theta, s.length, moved = _moved(ask, s.theta, s.far, slope, s.length)
             s.far = _least(ask, s.theta, s.far, moved)
         return _along(ask, s.theta, s.far)
+
+    def _nearer(self, ask: Oracle, theta: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
+        """The best of several rays, and how far it goes."""
+        for number, draw in enumerate([ask.draw() for _ in range(self.starts)]):
+            other = _unit(noise(ask, draw, 2 ** (number % _COARSENESS)).to(theta) - ask.x0)
+            hit = ask.met(_along(ask, other, far))
+            theta = torch.where(rows(hit, theta).bool(), other, theta)
+            far = _least(ask, theta, far, hit)
+        return theta, far
 
     def _slope(self, ask: Oracle, theta: Tensor, far: Tensor) -> Tensor:
         """The sum of directions that lengthen the way, less those that shorten it."""

@@ -21,7 +21,7 @@ _ROUND = ("l2", "l1")
 
 SUITES = ("quick", "standard", "minimal", "autoattack", "autoattack-rand", "blackbox", "labels")
 
-SUITE_VERSION = 7
+SUITE_VERSION = 8
 """Written into every run; goes up whenever a suite's attacks or their settings change."""
 
 
@@ -96,8 +96,19 @@ def _scattered() -> tuple[Stage, ...]:
     return (
         *[_scatter(0.8)] * 2,
         _walk(50, 1, 0.6),
-        *[_scatter(0.7, paid="scatter", moving=True)] * 8,
-        _walk(100, 9, 0.5, paid="scatter"),
+        *[_scatter(0.7, paid="much scatter", moving=True)] * 8,
+        *_sparse(0.5),
+        _walk(50, 4, 0.3, paid="much scatter"),
+    )
+
+
+def _sparse(near: float) -> tuple[Stage, ...]:
+    """A descent in l1 where scattered starts have paid, and twice from the nearest error known back to the threat."""
+    descent = attacks.Within(attacks.L1PDPGD(steps=500), also=("l2",))
+    back = attacks.Within(attacks.FMN(steps=100, first=0.3))
+    return (
+        Stage(descent, near, paid="scatter", norms=_ROUND),
+        *[Stage(back, near, back=True, paid="scatter", norms=_ROUND)] * 2,
     )
 
 
