@@ -34,9 +34,9 @@ class Written:
         return float((x - self.x0).norm(p=self.p))
 
     def back(self, x: Tensor) -> Tensor:
-        """Algorithm 1: bisect until the interval is shorter than d^-1.5, or d^-2 of the distance."""
+        """Algorithm 1: bisect until the interval is shorter than γ / √d, or γ / d of the distance, γ = 0.01."""
         low, high = 0.0, 1.0 if self.p == 2 else self.far(x)
-        shortest = high * 10 ** (-1.5 if self.p == 2 else -2)
+        shortest = high * 0.01 * 10 ** (-0.5 if self.p == 2 else -1)
 
         def at(t: float) -> Tensor:
             return (1 - t) * self.x0 + t * x if self.p == 2 else self.x0 + (x - self.x0).clamp(-t, t)
@@ -68,7 +68,7 @@ class Written:
             while not self.error((x + length * v).clamp(0, 1)):
                 length /= 2
             jumped = (x + length * v).clamp(0, 1)
-            radius = self.far(jumped) / 10
+            radius = self.far(jumped) / 100
             x = self.back(jumped)
         return self.asked
 

@@ -32,14 +32,15 @@ class HopSkipJump(Attack):
     """x̃ = x + ξ_t v(∇S), ξ_t = |x - x0| / √t halved until x̃ is an error; x <- the last error from x̃ towards x0.
 
     Chen, Jordan, Wainwright 2020, arXiv:1904.02144, algorithms 1 and 2. ∇S is the mean of B_t = B_0 √t directions weighted by whether x
-    plus a step of length γ/d |x̃ - x0| is an error (eq. 16); v(g) = g / |g| in l2, sign g in linf. Deviations: a jump that fails
-    thirty times is left out; every other starting point is coarse noise, where the paper's is fine.
+    plus a step of length γ |x̃ - x0| is an error (eq. 16); v(g) = g / |g| in l2, sign g in linf. Deviations: the length is that of the
+    authors' code, where the paper divides by d; a jump that fails thirty times is left out; every other starting point is coarse
+    noise, where the paper's is fine.
 
     Args:
         steps: jumps.
         directions: B_0, directions asked about for the first jump.
         most: directions for a jump, at most.
-        gamma: γ; the boundary is met within γ d^-1.5 of the distance in l2, γ / d² in linf.
+        gamma: γ; the boundary is met within γ / √d of the distance in l2, γ / d in linf.
         tries: noise images tried to find a first error.
     """
 
@@ -52,7 +53,7 @@ class HopSkipJump(Attack):
     steps: int = positive(64)
     directions: int = positive(100)
     most: int = positive(10_000)
-    gamma: float = positive(1.0)
+    gamma: float = positive(0.01)
     tries: int = positive(200)
 
     @property
@@ -60,13 +61,13 @@ class HopSkipJump(Attack):
         return float(sum(self._count(step) for step in range(self.steps)))
 
     def run(self, ask: Oracle) -> Tensor:
-        cube, size = ask.threat.norm.separable, ask.x0[0].numel()
+        cube = ask.threat.norm.separable
         x = self._drawn_back(ask, adversarial_start(ask, self.tries))
         s = ask.keep(x=x, radius=_FIRST_RADIUS * ask.threat.width(ask.x0).to(ask.eps))
         for step in ask.steps(self.steps):
             normal = vote(ask, s.x, s.radius, self._count(step), cube=cube)
             x = _jumped(ask, s.x, normal.sign() if cube else normal, math.sqrt(step + 1))
-            s.radius = self.gamma / size * ask.threat.distance(x, ask.x0).to(s.radius)
+            s.radius = self.gamma * ask.threat.distance(x, ask.x0).to(s.radius)
             s.x = self._drawn_back(ask, x)
         return s.x
 
@@ -77,7 +78,7 @@ class HopSkipJump(Attack):
         """The error nearest to the input on the way there: a straight line in l2, shrinking balls in linf."""
         cube, size = ask.threat.norm.separable, x[0].numel()
         finest = -math.log2(torch.finfo(x.dtype).eps)
-        halvings = math.ceil(min(math.log2(max(size ** (2 if cube else 1.5) / self.gamma, 2)), finest))
+        halvings = math.ceil(min(math.log2(max((size if cube else math.sqrt(size)) / self.gamma, 2)), finest))
         if not cube:
             return between(ask.x0, x, bisect(ask, lambda t: between(ask.x0, x, t), x.new_ones(len(x)), halvings))
         whole = (x - ask.x0).flatten(1).abs().amax(1)
