@@ -68,7 +68,7 @@ def room(v: Tensor, low: Bound, high: Bound) -> Tensor:
     return clip(way * torch.finfo(v.dtype).max, low, high).mul_(way)
 
 
-def positive(v: Tensor) -> Tensor:
+def above_zero(v: Tensor) -> Tensor:
     """Return 1 where a number is above 0, else 0, `(N, …)`: a mask to multiply with, a tenth of the price of one of truth values."""
     return v.sign().clamp_min_(0)
 

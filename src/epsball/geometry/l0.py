@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from epsball.geometry.base import TINY, Bound, Draw, Norm, Radius, clip, per_row, positive, room, rows
+from epsball.geometry.base import TINY, Bound, Draw, Norm, Radius, above_zero, clip, per_row, room, rows
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ def _largest(values: Tensor, count: Tensor) -> Tensor:
     count = count.floor().clamp(0, values.shape[1]).long()[:, None]
     top = values.topk(max(1, int(count.max()) if len(count) else 1), dim=1).values
     least = top.gather(1, (count - 1).clamp_min(0))
-    chosen = (1 - positive(least - values)) * (count > 0)
+    chosen = (1 - above_zero(least - values)) * (count > 0)
     if torch.equal(chosen.sum(1, keepdim=True).long(), count):
         return chosen
-    above = positive(values - least) * (count > 0)
+    above = above_zero(values - least) * (count > 0)
     equal = chosen - above
     return above + equal * (equal.cumsum(1) <= count - above.sum(1, keepdim=True))
 

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from epsball.geometry.base import positive
+from epsball.geometry.base import above_zero
 
 
 def water_level(rate: Tensor, room: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -28,7 +28,7 @@ def water_level(rate: Tensor, room: Tensor, target: Tensor, weight: Tensor | Non
     most = torch.finfo(rate.dtype).max
     slope = rate if weight is None else rate * weight
     stock = (room if weight is None else room * weight).clamp_max(most)
-    full = 1 - positive(stock)
+    full = 1 - above_zero(stock)
     level, before = torch.zeros_like(target), None
     for _ in range(rate.shape[1] + 1):
         free = (slope * (1 - full)).sum(1)
@@ -36,7 +36,7 @@ def water_level(rate: Tensor, room: Tensor, target: Tensor, weight: Tensor | Non
             break
         left = target - (stock * full).sum(1)
         level = torch.where(free > 0, left / free, math.inf).maximum(level)
-        full, before = positive(level.clamp_max(most)[:, None] * slope - stock), free
+        full, before = above_zero(level.clamp_max(most)[:, None] * slope - stock), free
     return torch.where(target > 0, level, 0)
 
 
@@ -56,7 +56,7 @@ def soft_threshold(size: Tensor, room: Tensor, target: Tensor) -> Tensor:
     for _ in range(60):
         rest = size - at[:, None]
         amount = rest.clamp_min(0).minimum(room).sum(1)
-        moving = (positive(rest) * positive(room - rest)).sum(1)
+        moving = (above_zero(rest) * above_zero(room - rest)).sum(1)
         over = amount > target
         low, high = torch.where(over, at, low), torch.where(over, high, at)
         newton = at + (amount - target) / moving.clamp_min(1)
