@@ -23,8 +23,6 @@ from harness import race
 
 Peer: TypeAlias = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
-EPS = 0.1
-STEPS = 40
 SMALL_BATCH = 128
 TRIALS = 3
 
@@ -34,19 +32,6 @@ def peer(name: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return importlib.import_module(name)
-
-
-def foolbox_pgd(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    """LinfPGD: 40 steps are its default."""
-    foolbox = peer("foolbox")
-    model = foolbox.PyTorchModel(net, bounds=(0, 1), device=x.device)
-    _, clipped, _ = foolbox.attacks.LinfPGD(steps=STEPS)(model, x, y, epsilons=EPS)
-    return torch.as_tensor(clipped)
-
-
-def torchattacks_pgd(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    """PGD: 40 steps instead of its 10, the step length 2/255 is its own."""
-    return torch.as_tensor(peer("torchattacks").PGD(net, eps=EPS, steps=STEPS)(x, y))
 
 
 def foolbox_deepfool(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
@@ -91,7 +76,6 @@ def adv_lib(name: str) -> Any:
     return peer(f"adv_lib.{name}")
 
 
-PGD: dict[str, Peer] = {"foolbox LinfPGD": foolbox_pgd, "torchattacks PGD": torchattacks_pgd}
 DEEPFOOL: dict[str, Peer] = {"foolbox L2DeepFoolAttack": foolbox_deepfool, "adv-lib df": adv_lib_deepfool}
 DEEPFOOL_ONE_BY_ONE: dict[str, Peer] = {"torchattacks DeepFool": torchattacks_deepfool, "ART DeepFool": art_deepfool}
 
