@@ -55,7 +55,7 @@ class SurFree(Attack):
     angle: float = positive(30.0)
     angles: int = positive(3)
     shrink: float = positive(0.98)
-    halvings: int = positive(5)
+    halvings: int = positive(3)
     frequencies: float = positive(0.5)
     memory: int = positive(20)
     tries: int = positive(200)
