@@ -182,14 +182,12 @@ def verdict(
         result["queries"] = median(queries)
     if "FGSM" in contest.key and contest.eps is not None:
         threat = eb.Threat(norm, eps=contest.eps)
-        n = len(rows.x) // contest.seeds
-        whole = x
-        if own:
-            parts = [
-                contest.own().maximise(rows.model, rows.x[:n], rows.y[:n], threat, seed=seed)
-                for seed in range(contest.seeds)
-            ]
-            whole = torch.cat(parts)
+        once = rows.first(len(rows.x) // contest.seeds)
+
+        def run(seed: int) -> Answer:
+            return contest.own().maximise(once.model, once.x, once.y, threat, seed=seed), None
+
+        whole = together(run, contest.seeds)[0] if own else x
         with torch.no_grad():
             result["carried"] = int((unseen.net(whole).argmax(1) != rows.y).sum())
     return result

@@ -138,6 +138,12 @@ def test_a_stage_that_goes_back_leaves_out_rows_without_an_error() -> None:
     assert torch.equal(one.queries, both.queries)
 
 
+def test_a_stage_has_one_start() -> None:
+    for stage in (Stage(eb.PGD(), onward=True, back=True), Stage(eb.FMN(), back=True)):
+        with pytest.raises(eb.InputError, match="expected one start"):
+            Cascade(stage)
+
+
 def test_an_attack_made_for_another_norm_counts_by_the_threats() -> None:
     x, y = torch.full((2, 1, 2, 2), 0.5), torch.zeros(2).long()
     with pytest.raises(eb.InputError, match="l1"):

@@ -17,7 +17,7 @@ def test_the_quick_suite_is_the_attacks_at_their_defaults() -> None:
     }
 
 
-def test_runs_of_version_seven_were_made_with_these_settings() -> None:
+def test_runs_of_version_eight_were_made_with_these_settings() -> None:
     assert SUITE_VERSION == 8
     made = suite("standard")
     assert list(made) == ["noise", "fgsm", "fmn", "cascade", "doubled"]

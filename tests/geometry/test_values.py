@@ -135,8 +135,8 @@ def test_a_box_may_be_open_on_one_side() -> None:
 
 
 def test_room_is_what_is_left_in_the_direction() -> None:
-    assert room(V, LOW, HIGH).tolist() == [[2.0, 2.0, 0.0]]
-    assert room(V, -1.0, 2.0).tolist() == [[2.0, 1.0, 0.0]]
+    assert room(V, LOW, HIGH).tolist() == [[2.0, 2.0, 3.0]]
+    assert room(V, -1.0, 2.0).tolist() == [[2.0, 1.0, 2.0]]
 
 
 def test_one_number_a_sample_is_broadcast_over_its_features() -> None:

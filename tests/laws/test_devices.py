@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import epsball as eb
-from epsball.geometry import Norm, l1, linf, rows
+from epsball.geometry import Norm, l0, l1, linf, rows
 from epsball.geometry.base import clip, per_row, room
 from epsball.oracle.best import Best
 
@@ -35,7 +35,7 @@ def test_bounds_from_elsewhere_are_brought_to_the_rows() -> None:
     assert clip(X0, -1.0, high).device == META
 
 
-@pytest.mark.parametrize("norm", [linf, l1])
+@pytest.mark.parametrize("norm", [linf, l1, l0])
 def test_budgets_from_elsewhere_limit_a_step(norm: Norm) -> None:
     assert norm.lmo(X0, torch.ones(3), -1.0, 1.0).device == META
 

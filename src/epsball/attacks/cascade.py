@@ -98,6 +98,11 @@ class Cascade(Wrapper):
         for stage in stages:
             checked_settings(stage)
             _refuse_unknown(stage)
+            if stage.back and (stage.onward or self.minimum_norm):
+                raise InputError(
+                    "Stage was given back=True beside onward=True or in a cascade of minimum-norm attacks; expected one start: "
+                    "leave back out, for minimum-norm attacks begin onward at the nearest error"
+                )
 
     @property
     def members(self) -> tuple[Attack, ...]:

@@ -72,6 +72,8 @@ class EAD(Attack):
             before, x = x, ask.threat.clip(x0 + r.sign() * (r.abs() - self.shrinkage * width).relu())
             if not step:
                 moves = (x != x0).flatten(1).any(1)
+                if not bool(moves.any()):
+                    break
             won = won | met | ask.met(x.to(ask.x0.dtype), where=moves)
             y = ask.threat.clip(x + step / (step + 3) * (x - before))
         return x.to(ask.x0.dtype), won

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from epsball.oracle.oracle import Oracle
 
 _AT_ONCE = 2**14
-_HALVINGS, _LENGTHS, _COARSENESS = 12, 6, 4
+_HALVINGS, _LENGTHS = 12, 6
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class SignOPT(Attack):
 
     @property
     def expected_passes(self) -> float:
-        return float(self.steps * (self.directions + _HALVINGS + _LENGTHS))
+        return float(self.starts + self.steps * (self.directions + _HALVINGS + _LENGTHS))
 
     def run(self, ask: Oracle) -> Tensor:
         away = adversarial_start(ask, self.tries).to(ask.eps.dtype) - ask.x0
@@ -73,7 +73,7 @@ class SignOPT(Attack):
     def _nearer(self, ask: Oracle, theta: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
         """The best of several rays, and how far it goes."""
         for number, draw in enumerate([ask.draw() for _ in range(self.starts)]):
-            other = _unit(noise(ask, draw, 2 ** (number % _COARSENESS)).to(theta) - ask.x0)
+            other = _unit(noise(ask, draw, number).to(theta) - ask.x0)
             hit = ask.met(_along(ask, other, far))
             theta = torch.where(rows(hit, theta).bool(), other, theta)
             far = _least(ask, theta, far, hit)

@@ -63,8 +63,8 @@ def inner(a: Tensor, b: Tensor) -> Tensor:
 
 
 def room(v: Tensor, low: Bound, high: Bound) -> Tensor:
-    """How far each coordinate may move in the direction of `v`: `high` where v > 0, `-low` where v < 0, 0 where it has none."""
-    way = v.sign()
+    """How far each coordinate may move in the direction of `v`: `high` where v >= 0, `-low` elsewhere."""
+    way = torch.ones_like(v).copysign(v)
     return clip(way * torch.finfo(v.dtype).max, low, high).mul_(way)
 
 

@@ -28,19 +28,19 @@ class L0(Norm):
     def lmo(self, g: Tensor, radius: Radius, low: Bound = -math.inf, high: Bound = math.inf) -> Tensor:
         reach = room(g, low, high)
         gain = (g.abs() * reach).flatten(1)
-        return (g.sign() * reach).flatten(1).mul(_largest(gain, per_row(radius, g))).reshape(g.shape)
+        return (g.sign() * reach).flatten(1).mul(_largest(gain, radius)).reshape(g.shape)
 
     def project(self, v: Tensor, radius: Radius, low: Bound = -math.inf, high: Bound = math.inf) -> Tensor:
         kept = clip(v, low, high).flatten(1)
         saved = v.flatten(1) ** 2 - (v.flatten(1) - kept) ** 2
-        return (kept * _largest(saved, per_row(radius, v))).reshape(v.shape)
+        return (kept * _largest(saved, radius)).reshape(v.shape)
 
     def sample(
         self, like: Tensor, radius: Radius, draw: Draw, low: Bound = -math.inf, high: Bound = math.inf
     ) -> Tensor:
         n = like[0].numel()
         u = draw.uniform(2 * n).to(like.dtype)
-        chosen = _largest(u[:, n:], per_row(radius, like)).to(like.dtype).reshape(like.shape)
+        chosen = _largest(u[:, n:], radius).to(like.dtype).reshape(like.shape)
         place = u[:, :n].reshape(like.shape)
         return (place * high + (1 - place) * low) * chosen
 
@@ -60,17 +60,15 @@ class L0(Norm):
         return 0.0
 
 
-def _largest(values: Tensor, count: Tensor) -> Tensor:
-    """Return 1 at the `count` `(N,)` largest entries of each row of `values` `(N, n)`, of equal ones the first, and 0 elsewhere."""
-    count = count.floor().clamp(0, values.shape[1]).long()[:, None]
-    top = values.topk(max(1, int(count.max()) if len(count) else 1), dim=1).values
-    least = top.gather(1, (count - 1).clamp_min(0))
-    chosen = (1 - above_zero(least - values)) * (count > 0)
-    if torch.equal(chosen.sum(1, keepdim=True).long(), count):
-        return chosen
-    above = above_zero(values - least) * (count > 0)
-    equal = chosen - above
-    return above + equal * (equal.cumsum(1) <= count - above.sum(1, keepdim=True))
+def _largest(values: Tensor, radius: Radius) -> Tensor:
+    """Return 1 at the `radius` largest entries of each row of `values` `(N, n)`, of equal ones the first, and 0 elsewhere."""
+    budget = torch.as_tensor(radius, dtype=torch.float64).clamp(0, values.shape[1])
+    most = int(budget.max()) if budget.numel() else 0
+    count = per_row(budget, values).floor()[:, None]
+    least = values.topk(max(1, most), dim=1).values.gather(1, (count.long() - 1).clamp_min(0))
+    above = above_zero(values - least)
+    equal = 1 - above - above_zero(least - values)
+    return (above + equal * (equal.cumsum(1) <= count - above.sum(1, keepdim=True))) * (count > 0)
 
 
 def _no_dual() -> TypeError:

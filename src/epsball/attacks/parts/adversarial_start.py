@@ -30,7 +30,7 @@ def adversarial_start(ask: Oracle, tries: int, given: Tensor | None = None) -> T
     Args:
         ask: the oracle.
         tries: points of noise, at most.
-        given: the caller's starting point, `(n, …)`, if it is not the run's own.
+        given: the starting points `(n, …)`, in place of the caller's.
     """
     given = ask.start() if given is None else given
     found = ask.met(given) if given is not ask.x0 else torch.zeros_like(ask.live)
@@ -39,7 +39,7 @@ def adversarial_start(ask: Oracle, tries: int, given: Tensor | None = None) -> T
         missing = ask.live & ~found
         if not bool(missing.any()):
             break
-        point = noise(ask, draw, 2 ** (number % _COARSENESS))
+        point = noise(ask, draw, number)
         hit = ask.met(point, where=missing)
         x, found = torch.where(rows(hit, x).bool(), point, x), found | hit
     ask.retire(~found)
@@ -47,9 +47,9 @@ def adversarial_start(ask: Oracle, tries: int, given: Tensor | None = None) -> T
     return between(ask.x0, x, blended)
 
 
-def noise(ask: Oracle, draw: Stream, grain: int) -> Tensor:
-    """Return points of the pixel box `(n, …)`, uniform; images in squares of `grain` pixels."""
-    x0 = ask.x0
+def noise(ask: Oracle, draw: Stream, number: int) -> Tensor:
+    """Return points of the pixel box `(n, …)`, uniform; images in squares as coarse as is the turn of this number of the tries."""
+    x0, grain = ask.x0, 2 ** (number % _COARSENESS)
     shape = list(x0.shape)
     if x0.ndim == _IMAGE_DIMENSIONS:
         shape[2:] = [-(-size // grain) for size in shape[2:]]

@@ -35,10 +35,10 @@ def first_success(
         x = path((step + 1) * pace)
         success = ask.met(x, where=~found)
         far, found = torch.where(success, (step + 1) * pace, far), found | success
-    near, last = (far - pace).where(found, far), far
+    near = (far - pace).where(found, far)
     for _ in range(halvings):
-        middle = (near + last) / 2
+        middle = (near + far) / 2
         x = path(middle)
         success = ask.met(x, where=found)
-        near, last = torch.where(success, near, middle), torch.where(success, middle, last)
-    return last, x
+        near, far = torch.where(success, near, middle), torch.where(success, middle, far)
+    return far, x
