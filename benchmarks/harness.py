@@ -139,6 +139,15 @@ class Line:
         return self.value <= float(bound) if relation == "<=" else self.value >= float(bound)
 
 
+def command(name: str) -> str:
+    """The command line of a benchmark without `--out FOLDER`, which says nothing of what was measured."""
+    given = sys.argv[1:]
+    if "--out" in given:
+        at = given.index("--out")
+        del given[at : at + 2]
+    return " ".join(["python", f"benchmarks/{name}.py", *(word for word in given if not word.startswith("--out="))])
+
+
 def publish(name: str, options: Options, lines: Sequence[Line], *, quiet: bool = False, **details: Any) -> Path:
     """Write one benchmark's result, with the machine it ran on, and print its lines unless `quiet`."""
     options.out.mkdir(parents=True, exist_ok=True)
@@ -146,7 +155,7 @@ def publish(name: str, options: Options, lines: Sequence[Line], *, quiet: bool =
     sizes = {k: v for k, v in asdict(options).items() if k != "out"}
     result = {
         "benchmark": name,
-        "command": " ".join(["python", f"benchmarks/{name}.py", *sys.argv[1:]]),
+        "command": command(name),
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "machine": machine(options.threads),
         "versions": versions(),

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 import sys
+from contextlib import contextmanager
 from functools import cache
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +23,7 @@ from torch import Tensor, nn
 from peers import Peer, peer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 ORDERS = {"linf": float("inf"), "l2": 2, "l1": 1, "l0": 0}
 NAMES = {"linf": "Linf", "l2": "L2", "l1": "L1", "l0": "L0"}
@@ -83,9 +86,23 @@ def art(name: str, *, labels: bool = True, probabilities: bool = False, **settin
         peer("numpy.random").seed(torch.initial_seed() % 2**32)
         model = nn.Sequential(net, nn.Softmax(1)) if probabilities else net
         attack = getattr(evasion, name)(art_classifier(model, x), **settings)
-        return torch.as_tensor(attack.generate(x.detach().numpy().copy(), y.numpy() if labels else None)).to(x)
+        with in_a_folder_of_its_own():
+            found = attack.generate(x.detach().numpy().copy(), y.numpy() if labels else None)
+        return torch.as_tensor(found).to(x)
 
     return call
+
+
+@contextmanager
+def in_a_folder_of_its_own() -> Iterator[None]:
+    """Work in a folder that is gone afterwards: an attack of ART writes its tables to where it is run."""
+    before = Path.cwd()
+    with TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            yield
+        finally:
+            os.chdir(before)
 
 
 def art_classifier(net: nn.Module, x: Tensor) -> Any:

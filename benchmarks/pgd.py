@@ -32,10 +32,12 @@ def main() -> None:
     options = read_options(__doc__)
     lines: list[Line] = []
     details: dict[str, Any] = {}
-    for name in options.networks:
-        if name in EPS:
-            found, details[name] = compare(name, options)
-            lines += found
+    names = [name for name in options.networks if name in EPS]
+    if not names:
+        raise SystemExit(f"pgd was given --networks {' '.join(options.networks)}; name some of {', '.join(EPS)}")
+    for name in names:
+        found, details[name] = compare(name, options)
+        lines += found
     publish("pgd", options, lines, eps=EPS, steps=STEPS, **details)
 
 
