@@ -68,7 +68,11 @@ def scores() -> list[Contest]:
             {},
             L2,
             2000,
-            single={"ART": art("SimBA", labels=False, probabilities=True, attack="px", epsilon=0.2, max_iter=784, verbose=False)},
+            single={
+                "ART": art(
+                    "SimBA", labels=False, probabilities=True, attack="px", epsilon=0.2, max_iter=784, verbose=False
+                )
+            },
             settings="2,000 queries, steps of 0.2",
         ),
         Contest(
