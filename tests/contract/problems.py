@@ -60,6 +60,7 @@ CHEAP: dict[str, eb.Attack] = {
     "super-deepfool": eb.SuperDeepFool(steps=20, halvings=5),
     "targeted-fab": eb.TargetedFAB(steps=6, targets=2),
     "bandits": eb.Bandits(steps=4, tiles=3),
+    "brendel-bethge": eb.BrendelBethge(steps=40, tries=8),
     "boundary": eb.Boundary(steps=11, tries=8),
     "geoda": eb.GeoDA(steps=2, directions=6, tries=12),
     "pointwise": eb.Pointwise(rounds=1, draws=3, tries=8),

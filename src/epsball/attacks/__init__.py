@@ -9,6 +9,7 @@ from epsball.attacks.base import Attack as Attack
 from epsball.attacks.base import Found as Found
 from epsball.attacks.binary_deepfool import BinaryDeepFool as BinaryDeepFool
 from epsball.attacks.boundary import Boundary as Boundary
+from epsball.attacks.brendel_bethge import BrendelBethge as BrendelBethge
 from epsball.attacks.carlini_wagner import CarliniWagner as CarliniWagner
 from epsball.attacks.carlini_wagner_l0 import CarliniWagnerL0 as CarliniWagnerL0
 from epsball.attacks.carlini_wagner_linf import CarliniWagnerLinf as CarliniWagnerLinf

@@ -20,7 +20,7 @@ _IMAGE_DIMENSIONS = 4
 _HALVINGS = 10
 
 
-def adversarial_start(ask: Oracle, tries: int, given: Tensor | None = None) -> Tensor:
+def adversarial_start(ask: Oracle, tries: int, given: Tensor | None = None, *, needed: bool = True) -> Tensor:
     """Return an error for each row `(n, …)` and give up the rows that have none after so many tries.
 
     Uniform noise of the box is drawn until it is an error, and then blended with the input, (1 - t) x0 + t noise, as little as will do:
@@ -31,6 +31,7 @@ def adversarial_start(ask: Oracle, tries: int, given: Tensor | None = None) -> T
         ask: the oracle.
         tries: points of noise, at most.
         given: the starting points `(n, …)`, in place of the caller's.
+        needed: whether rows without one are given up; they get their starting point back else.
     """
     given = ask.start() if given is None else given
     found = ask.met(given) if given is not ask.x0 else torch.zeros_like(ask.live)
@@ -42,7 +43,8 @@ def adversarial_start(ask: Oracle, tries: int, given: Tensor | None = None) -> T
         point = noise(ask, draw, number)
         hit = ask.met(point, where=missing)
         x, found = torch.where(rows(hit, x).bool(), point, x), found | hit
-    ask.retire(~found)
+    if needed:
+        ask.retire(~found)
     blended = bisect(ask, lambda share: between(ask.x0, x, share), x.new_ones(len(x)), _HALVINGS, where=own)
     return between(ask.x0, x, blended)
 
