@@ -18,7 +18,7 @@ def test_the_quick_suite_is_the_attacks_at_their_defaults() -> None:
 
 
 def test_runs_of_version_eight_were_made_with_these_settings() -> None:
-    assert SUITE_VERSION == 8
+    assert SUITE_VERSION == 9
     made = suite("standard")
     assert list(made) == ["noise", "fgsm", "fmn", "cascade", "doubled"]
     assert made["noise"] == eb.AdditiveNoise(draws=3)

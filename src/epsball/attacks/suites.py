@@ -21,7 +21,7 @@ _ROUND = ("l2", "l1")
 
 SUITES = ("quick", "standard", "minimal", "autoattack", "autoattack-rand", "blackbox", "labels")
 
-SUITE_VERSION = 8
+SUITE_VERSION = 9
 """Written into every run; goes up whenever a suite's attacks or their settings change."""
 
 
@@ -215,6 +215,7 @@ def _minimal() -> dict[str, Attack]:
             Stage(attacks.SigmaZero(steps=1000)),
             Stage(attacks.DDN(steps=100)),
             Stage(attacks.DeepFool()),
+            Stage(attacks.BrendelBethge()),
             Stage(attacks.EAD(searches=5, steps=200)),
             Stage(attacks.TargetedFAB(steps=50), onward=True),
             Stage(attacks.SparseFool()),
