@@ -103,59 +103,6 @@ def test_what_scattered_starts_must_have_taken_is_little_or_much() -> None:
     assert much == [False, False, False, True]
 
 
-def errors_beyond(x: Tensor) -> Tensor:
-    """Logits of a boundary at a distance of 0.3 along the first feature, which l1 and l2 measure alike."""
-    away = 0.3 - (x.flatten(1)[:, 0] - 0.5)
-    return torch.stack((away, torch.zeros_like(away)), 1)
-
-
-def test_a_stage_that_goes_back_begins_where_the_threat_is_nearest_to_the_nearest_error_outside() -> None:
-    x, y, threat = torch.full((1, 1, 2, 2), 0.5), torch.zeros(1).long(), eb.Threat("l2", 0.2)
-    asked: list[Tensor] = []
-
-    def model(points: Tensor) -> Tensor:
-        asked.append(points.detach().clone())
-        return errors_beyond(points)
-
-    plain = Stage(eb.PGD(steps=1))
-    walk = Stage(eb.attacks.Within(eb.SaltAndPepper(draws=3, halvings=0)))
-    back = Stage(eb.attacks.Within(eb.FMN(steps=1)), back=True)
-    Cascade(plain, walk)(model, x, y, threat, seed=0)
-    seen, count = torch.cat(asked), len(asked)
-    Cascade(plain, walk, back)(model, x, y, threat, seed=0)
-    errors = seen[errors_beyond(seen).argmax(1) == 1]
-    nearest = errors[(errors - x).flatten(1).norm(dim=1).argmin()][None]
-    assert (nearest - x).norm() > 0.5, "the walk ends outside the threat"
-    begun = torch.cat(asked[count:])[count:]
-    assert any(torch.allclose(point[None], threat.project(nearest, x)) for point in begun)
-
-
-def test_a_stage_that_goes_back_leaves_out_rows_without_an_error() -> None:
-    x, y = torch.full((2, 1, 2, 2), 0.5), torch.zeros(2).long()
-    plain = Stage(eb.PGD(steps=2))
-    back = Stage(eb.attacks.Within(eb.FMN(steps=5)), back=True)
-    one, both = (Cascade(*stages)(errors_beyond, x, y, eb.Threat("l2", 0.1)) for stages in ((plain,), (plain, back)))
-    assert torch.equal(one.queries, both.queries)
-
-
-def test_a_stage_has_one_start() -> None:
-    for stage in (Stage(eb.PGD(), onward=True, back=True), Stage(eb.FMN(), back=True)):
-        with pytest.raises(eb.InputError, match="expected one start"):
-            Cascade(stage)
-
-
-def test_an_attack_made_for_another_norm_counts_by_the_threats() -> None:
-    x, y = torch.full((2, 1, 2, 2), 0.5), torch.zeros(2).long()
-    with pytest.raises(eb.InputError, match="l1"):
-        eb.attacks.Within(eb.L1PDPGD(steps=60))(errors_beyond, x, y, eb.Threat("l2", 0.4))
-    attack = eb.attacks.Within(eb.L1PDPGD(steps=60), also=("l2",))
-    assert attack.norms == ("l1", "l2")
-    assert attack(errors_beyond, x, y, eb.Threat("l2", 0.4)).success.all()
-    assert not attack(errors_beyond, x, y, eb.Threat("l2", 0.25)).success.any()
-    with pytest.raises(eb.InputError, match="l3"):
-        eb.attacks.Within(eb.L1PDPGD(), also=("l3",))
-
-
 @pytest.mark.parametrize("near", [0.5, 0.999])
 def test_passes_are_expected_of_stages_that_rows_are_near_enough_for(
     near: float, monkeypatch: pytest.MonkeyPatch

@@ -55,7 +55,6 @@ class Stage:
         near: it is run on the rows of which at most this share of the clean margin, z_y - max_{k != y} z_k at the input, is left at the
             nearest point known.
         onward: whether it begins at that point.
-        back: whether it begins where the threat is nearest to the nearest error known outside; it is run on the rows that have one.
         scattered: whether what it brings counts as that of scattered starts.
         paid: "search", to run it only where the last stage that searched, from the nearest point known, has lowered the margin;
             "searches", where they have lowered it by much in all; "scatter" or "much scatter", where scattered starts have lowered it.
@@ -66,7 +65,6 @@ class Stage:
     attack: Attack
     near: float = positive(math.inf, infinite=True)
     onward: bool = False
-    back: bool = False
     scattered: bool = False
     paid: Paid = ""
     moving: bool = False
@@ -98,11 +96,6 @@ class Cascade(Wrapper):
         for stage in stages:
             checked_settings(stage)
             _refuse_unknown(stage)
-            if stage.back and (stage.onward or self.minimum_norm):
-                raise InputError(
-                    "Stage was given back=True beside onward=True or in a cascade of minimum-norm attacks; expected one start: "
-                    "leave back out, for minimum-norm attacks begin onward at the nearest error"
-                )
 
     @property
     def members(self) -> tuple[Attack, ...]:
@@ -150,12 +143,9 @@ class Cascade(Wrapper):
             course.note(before, known.near, ask.passes)
             ask.foresee(stage.attack.expected_passes, course.foreseen(stages[number:]))
             chosen = course.calls_for(stage)
-            if stage.back:
-                chosen = chosen & known.distance.isfinite()
             if stage.paid == "search":
                 ask.note("searched", chosen)
-            start = known.x if stage.onward else known.error if stage.back else None
-            with ask.among(chosen, start):
+            with ask.among(chosen, known.x if stage.onward else None):
                 x = ask.finish(stage.attack.run(ask))
         ask.note("near", (ask.watch().near <= _NEAR) & ask.distance.isinf())
         return x

@@ -10,7 +10,6 @@ import torch
 from epsball.attacks.combine import Wrapper
 from epsball.attacks.parts.segment import draw_back
 from epsball.errors import InputError
-from epsball.geometry import NORMS
 from epsball.validation import nonnegative, positive
 
 if TYPE_CHECKING:
@@ -94,23 +93,9 @@ class Within(Wrapper):
 
     Args:
         attack: what searches.
-        also: norms that it is not made for, but in which its errors may lie within ε: it goes on measuring in its own way.
-
-    Raises:
-        InputError: an unknown norm.
     """
 
     attack: Attack
-    also: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if set(self.also) - set(NORMS):
-            raise InputError(f"Within was given also={self.also!r}; expected names of norms: {', '.join(NORMS)}")
-
-    @property
-    def norms(self) -> tuple[str, ...]:  # type: ignore[override]
-        return (*self.attack.norms, *self.also)
 
     @property
     def members(self) -> tuple[Attack, ...]:

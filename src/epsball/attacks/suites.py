@@ -95,27 +95,10 @@ def _scattered() -> tuple[Stage, ...]:
     """What breaks networks that ignore small changes of many features, as those trained in linf do."""
     return (
         *[_scatter(0.8)] * 2,
-        _walk(50, 1, 0.6),
+        Stage(attacks.Within(attacks.TargetedFAB(steps=50, targets=1)), 0.6, norms=_ROUND),
         *[_scatter(0.7, paid="much scatter", moving=True)] * 8,
-        *_sparse(0.5),
-        _walk(50, 4, 0.3, paid="much scatter"),
+        *[Stage(attacks.Within(attacks.BrendelBethge(steps=30)), 0.5, paid="scatter", norms=_ROUND)] * 8,
     )
-
-
-def _sparse(near: float) -> tuple[Stage, ...]:
-    """A descent in l1 where scattered starts have paid, and twice from the nearest error known back to the threat."""
-    descent = attacks.Within(attacks.L1PDPGD(steps=500), also=("l2",))
-    back = attacks.Within(attacks.FMN(steps=100, first=0.3))
-    return (
-        Stage(descent, near, paid="scatter", norms=_ROUND),
-        *[Stage(back, near, back=True, paid="scatter", norms=_ROUND)] * 2,
-    )
-
-
-def _walk(steps: int, targets: int, near: float, *, paid: Paid = "") -> Stage:
-    """A walk along the boundary towards some classes."""
-    attack = attacks.Within(attacks.TargetedFAB(steps=steps, targets=targets))
-    return Stage(attack, near, paid=paid, norms=_ROUND)
 
 
 def _round(near: float) -> tuple[Stage, ...]:
