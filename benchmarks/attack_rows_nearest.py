@@ -9,6 +9,7 @@ from attack_rows import Contest
 from peer_calls import NAMES, ORDERS, adv_lib_call, art, foolbox, pyautoattack, secml, torchattack, torchattacks
 
 FMN = {"linf": "LInf", "l2": "L2", "l1": "L1", "l0": "L0"}
+BRENDEL_BETHGE = FMN | {"linf": "Linfinity"}
 FEW = 100
 """Steps a constant at which the slow peers take part too."""
 ORDERED = {"linf": "linf", "l2": "l2", "l1": "l1", "l0": "l0"}
@@ -120,7 +121,7 @@ def carlini_wagner() -> list[Contest]:
 
 
 def fast() -> list[Contest]:
-    """DDN, FMN, ALMA, σ-zero and FAB."""
+    """DDN, FMN, ALMA, σ-zero, Brendel and Bethge's attack and FAB."""
     alma = {"l2": 1.0, "l1": 1.0}
     return [
         Contest(
@@ -182,6 +183,17 @@ def fast() -> list[Contest]:
                 {"adv-lib": adv_lib_call("sigma_zero.sigma_zero", num_steps=steps)},
                 settings=f"{steps} steps",
             )
+            for steps in (100, 1000)
+        ),
+        *(
+            Contest(
+                f"BrendelBethge {norm} {steps}",
+                lambda starts=steps // FEW: eb.Restarts(eb.BrendelBethge(steps=FEW), starts),  # type: ignore[misc] # the loop's own
+                norm,
+                {"foolbox": foolbox(f"{BRENDEL_BETHGE[norm]}BrendelBethgeAttack", steps=steps)},
+                settings=f"{steps} steps; here from a new start every {FEW}",
+            )
+            for norm in ("linf", "l2", "l1", "l0")
             for steps in (100, 1000)
         ),
         *(

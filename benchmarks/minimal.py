@@ -24,6 +24,8 @@ from subjects import Subject, correct
 from suite_networks import COURSES
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from peers import Peer
 
 NETWORKS = ("mnist-standard", "mnist-pgd", "mnist-l2")
@@ -48,7 +50,9 @@ def main() -> None:
     parser.add_argument("--norms", nargs="+", default=list(NORMS), choices=list(NORMS))
     anew = parser.add_mutually_exclusive_group()
     anew.add_argument("--again", action="store_true", help="those that have a result too")
-    anew.add_argument("--own", action="store_true", help="of those that have one, the suite beside the peers' results")
+    anew.add_argument(
+        "--own", action="store_true", help="of those that have one, the suite, and the peers without a result"
+    )
     given = parser.parse_args()
     options = options_of(vars(given))
     path = options.out / "minimal.json"
@@ -58,9 +62,10 @@ def main() -> None:
         for norm in given.norms:
             key = f"{name} {norm}"
             if key in done and given.own:
-                done[key]["own"] = suite(rows, norm)
+                known = done[key]["peers"]
+                done[key] = {"own": suite(rows, norm), "peers": known | peers(rows, norm, known)}
             elif key not in done or given.again:
-                done[key] = {"own": suite(rows, norm), "peers": peers(rows, norm)}
+                done[key] = {"own": suite(rows, norm), "peers": peers(rows, norm, {})}
             else:
                 continue
             print(line(key, done[key]), flush=True)
@@ -87,9 +92,9 @@ def suite(rows: Subject, norm: str) -> dict[str, Any]:
     return {"median": median(torch.from_numpy(run.upper.copy())), "seconds": time.process_time() - started}
 
 
-def peers(rows: Subject, norm: str) -> dict[str, Any]:
-    """Those of every peer, by contest and library."""
-    return {name: peer(call, rows, norm) for name, call in contestants(norm).items()}
+def peers(rows: Subject, norm: str, known: Collection[str]) -> dict[str, Any]:
+    """Those of every peer that has none yet, by contest and library."""
+    return {name: peer(call, rows, norm) for name, call in contestants(norm).items() if name not in known}
 
 
 def contestants(norm: str) -> dict[str, Peer]:

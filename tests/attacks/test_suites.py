@@ -41,7 +41,7 @@ def test_the_cascade_begins_on_all_rows_and_goes_on_with_ever_nearer_ones() -> N
 def test_scattered_starts_and_the_walk_behind_them_are_for_round_balls() -> None:
     stages = suite("standard")["cascade"].stages  # type: ignore[attr-defined] # a cascade, see above
     scattered = [stage for stage in stages if stage.scattered or "scatter" in stage.paid]
-    assert len(scattered) == 18
+    assert len(scattered) == 22
     assert {stage.norms for stage in scattered} == {("l2", "l1")}
     assert all(stage.attack.scatter == 0.05 for stage in scattered if stage.scattered)
 
