@@ -55,6 +55,7 @@ else:
         "Recipe": "training.recipe:Recipe",
         "Threat": "threat:Threat",
         "UntrustworthyError": "errors:UntrustworthyError",
+        "attacks": "attacks",
         "adversarial": "training.objectives:adversarial",
         "bpda": "models.estimators:bpda",
         "eot": "models.estimators:eot",

@@ -14,7 +14,7 @@ from torch import Tensor
 from epsball.errors import InputError, brief
 from epsball.geometry import NORMS, Norm
 from epsball.geometry.base import broadcasts, clip, is_half, largest, rounded_towards, wide
-from epsball.geometry.lattice import Lattice
+from epsball.geometry.lattice import Lattice, same
 from epsball.geometry.sides import LastSides, sides
 from epsball.units import parse_budget, parse_number
 
@@ -95,7 +95,8 @@ class Threat:
             raise InputError(
                 f"ε was given as {brief(self.eps)} in l0, which counts the features that may change; expected 0, or 1 or more"
             )
-        if self.lattice is not None and bool(((eps > 0) & (eps < self.smallest_budget * (1 - 1e-9))).any()):
+        least = self.smallest_budget * (1 - same(self.eps if isinstance(self.eps, Tensor) else eps))
+        if self.lattice is not None and bool(((eps > 0) & (eps < least)).any()):
             raise InputError(
                 f"ε was given as {brief(self.eps)}, and two levels are {self.lattice.spacing:g} apart; give a larger ε"
             )

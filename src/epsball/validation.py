@@ -18,7 +18,7 @@ from epsball.threat import Threat
 if TYPE_CHECKING:
     from epsball.goal import Goal
 
-_LEAST, _INFINITE, _WHOLE = "may be 0", "may be infinite", "is whole"
+_LEAST, _INFINITE, _WHOLE, _BELOW = "may be 0", "may be infinite", "is whole", "is below"
 _ROUNDING = 1e-6
 _PROBABILITY = 1e-5
 _ROWS_OF_FEATURES = 2
@@ -92,12 +92,12 @@ def positive(default: Any, *, infinite: bool = False) -> Any:
     return dataclasses.field(default=default, metadata={_LEAST: False, _INFINITE: infinite})
 
 
-def nonnegative(default: Any, *, infinite: bool = False) -> Any:
-    """Return the field of a setting that may be 0 and not negative, and is finite unless it may be `infinite`.
+def nonnegative(default: Any, *, infinite: bool = False, below: float = math.inf) -> Any:
+    """Return the field of a setting that may be 0 and not negative, is less than `below`, and is finite unless it may be `infinite`.
 
     An attack writes `decay: float = nonnegative(1.0)` in its class.
     """
-    return dataclasses.field(default=default, metadata={_LEAST: True, _INFINITE: infinite})
+    return dataclasses.field(default=default, metadata={_LEAST: True, _INFINITE: infinite, _BELOW: below})
 
 
 def whole() -> Any:
@@ -130,6 +130,9 @@ def checked_settings(settings: Any) -> None:
         may_be_0 = field.metadata.get(_LEAST, not counts)
         if math.isinf(value) and not field.metadata.get(_INFINITE, True):
             raise InputError(f"{given}; expected a finite number")
+        limit = field.metadata.get(_BELOW, math.inf)
+        if limit <= value < math.inf:
+            raise InputError(f"{given}; expected a number below {limit:g}")
         if not (value > 0 or (value == 0 and may_be_0)):
             raise InputError(f"{given}; expected {'0 or more' if may_be_0 else 'a number above 0'}")
 

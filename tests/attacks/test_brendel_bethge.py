@@ -139,3 +139,28 @@ def test_gradients_that_vanish_at_the_input_hide_nothing(name: str, distance: fl
     found = eb.BrendelBethge(tries=400)(Flat(), x, y, eb.Threat(name))
     assert not bool(eb.PGD()(Flat(), x, y, eb.Threat(name, 1.2 * distance)).success.any())
     assert found.distance.tolist() == pytest.approx([distance] * 3, rel=0.01)
+
+
+class Far(nn.Module):
+    """Two classes by the mean of x, above 0.8, where uniform noise never leads."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        ahead = 8 * (x.flatten(1).mean(1) - 0.8)
+        return torch.stack((-ahead, ahead), 1)
+
+
+@pytest.mark.parametrize(("name", "distance"), [("linf", 0.05), ("l2", 0.05 * 50**0.5), ("l1", 2.5), ("l0", 10)])
+def test_where_noise_finds_no_error_the_walk_begins_at_the_input(name: str, distance: float) -> None:
+    x, y = torch.full((1, 50), 0.75), torch.zeros(1, dtype=torch.long)
+    found = eb.BrendelBethge(tries=5)(Far(), x, y, eb.Threat(name))
+    assert found.distance.item() == pytest.approx(distance, rel=0.02, abs=1 if name == "l0" else None)
+
+
+@pytest.mark.parametrize("levels", [16, 256])
+@pytest.mark.parametrize("name", ["linf", "l2", "l1", "l0"])
+def test_between_levels_it_loses_little(name: str, levels: int) -> None:
+    x = ((levels - 1) * X).round() / (levels - 1)
+    y = NET(x).argmax(1)
+    free, found = (eb.BrendelBethge()(NET, x, y, eb.Threat(name, levels=each)) for each in (None, levels))
+    room = {"linf": 1, "l2": 6**0.5, "l1": 6, "l0": 1}[name] * (2 if name == "l0" else 2 / (levels - 1))
+    assert bool((found.distance <= 1.3 * free.distance + room).all())

@@ -84,3 +84,12 @@ def test_fmn_neither_enlarges_a_small_move_nor_keeps_a_feature_too_many(name: st
     x = torch.full((1, 9), 0.5, dtype=torch.float64)
     found = eb.FMN(steps=40)(plane, x, torch.tensor([0]), eb.Threat(name))
     assert found.distance.item() == pytest.approx(distance, rel=2e-3)
+
+
+@pytest.mark.parametrize("levels", [16, 256])
+@pytest.mark.parametrize("name", ["linf", "l1"])
+def test_fmn_reaches_errors_between_coarse_levels(name: str, levels: int) -> None:
+    x = ((levels - 1) * X).round() / (levels - 1)
+    found = eb.FMN()(NET, x, NET(x).argmax(1), eb.Threat(name, levels=levels))
+    walked = eb.DeepFool()(NET, x, NET(x).argmax(1), eb.Threat(name, levels=levels))
+    assert bool((found.distance <= 1.5 * walked.distance + 1e-9).all())

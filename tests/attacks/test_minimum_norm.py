@@ -92,3 +92,25 @@ def test_within_balls_a_success_ends_a_row_and_outside_it_counts_again() -> None
     assert bool(live[1].all())
     assert bool(live[2].all())
     assert bool(found.success.all())
+
+
+@pytest.mark.parametrize("levels", [4, 256])
+@pytest.mark.parametrize("name", ["linf", "l2", "l1"])
+def test_a_search_over_balls_takes_none_that_holds_no_other_level(name: str, levels: int) -> None:
+    x = torch.full((2, 9), (levels // 2) / (levels - 1), dtype=torch.float64)
+    near = x.sum(1).max() + 0.5 / (levels - 1)
+
+    def model(points: torch.Tensor) -> torch.Tensor:
+        ahead = 50 * (points.sum(1) - near)
+        return torch.stack((-ahead, ahead), 1)
+
+    found = eb.MinimumNorm(eb.PGD(steps=5))(model, x, torch.zeros(2).long(), eb.Threat(name, levels=levels))
+    assert bool(found.success.all())
+    assert float(found.distance.max()) <= {"linf": 1, "l2": 3, "l1": 9}[name] / (levels - 1) + 1e-9
+
+
+def test_a_search_over_balls_asks_for_labels_at_least() -> None:
+    x = torch.full((2, 4), 0.5)
+    attack = eb.MinimumNorm(eb.Transfer(eb.PGD(steps=3), torch.nn.Linear(4, 2)))
+    assert attack.access is eb.Access.LABELS
+    assert len(attack(torch.nn.Linear(4, 2), x, torch.zeros(2).long(), eb.Threat("l2")).x) == 2

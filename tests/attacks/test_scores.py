@@ -212,3 +212,15 @@ def test_the_share_of_the_pixels_that_move_falls_at_the_steps_of_the_paper() -> 
     }
     for step, part in parts.items():
         assert attack.moving(step) == pytest.approx(0.3 / part)
+
+
+@pytest.mark.parametrize("make", [eb.NES, eb.SPSA])
+def test_estimates_of_slopes_are_asked_at_other_levels(make: type[eb.NES | eb.SPSA]) -> None:
+    asked: list[Tensor] = []
+
+    def model(x: Tensor) -> Tensor:
+        asked.append(x)
+        return torch.stack((x.sum(1), 4 - x.sum(1)), 1)
+
+    make(steps=1)(model, torch.full((1, 6), 20 / 31), torch.zeros(1).long(), eb.Threat("linf", 1 / 31, levels=32))
+    assert len({tuple(point) for batch in asked for point in batch.tolist()}) > 20

@@ -127,6 +127,7 @@ def test_calling_and_maximising_are_the_same_for_all_attacks() -> None:
         (lambda: eb.Restarts(WRONG["class"]), "expected an attack's object"),
         (lambda: eb.Worst(eb.PGD(), WRONG["word"]), "expected an attack's object"),
         (lambda: eb.Worst(eb.PGD(rate=float("inf"))), "rate=inf; expected a finite number"),
+        (lambda: eb.Worst(eb.BrendelBethge(momentum=1.0)), "momentum=1.0; expected a number below 1"),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(make: Callable[[], object], words: str) -> None:

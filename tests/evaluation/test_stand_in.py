@@ -36,7 +36,9 @@ def labels(x: Tensor) -> Tensor:
     [
         (NET, (1, 8, 8), BALL, "standard"),
         (scores, (1, 8, 8), BALL, "blackbox"),
-        (scores, (64,), BALL, "labels"),
+        (scores, (64,), BALL, "blackbox"),
+        (scores, (64,), eb.Threat("l1", 1.0), "labels"),
+        (labels, (64,), BALL, "labels"),
         (scores, (1, 8, 8), ANYWHERE, "labels"),
         (labels, (1, 8, 8), BALL, "labels"),
     ],
@@ -62,3 +64,17 @@ def test_an_evaluation_without_gradients_asks_for_scores_and_says_so() -> None:
     assert list(run.attacks) == ["noise", "square"]
     whole = eb.evaluate(NET, (x, scores(x).argmax(1)), BALL, suite=[eb.PGD()])
     assert run.robust_accuracy(0.3) <= whole.robust_accuracy(0.3) + 1 / 6
+
+
+@pytest.mark.parametrize(
+    ("norm", "model", "expected"),
+    [
+        ("linf", scores, ["noise", "nes"]),
+        ("l0", scores, ["noise", "sparse-rs"]),
+        ("l0", labels, ["noise", "pointwise"]),
+    ],
+)
+def test_vectors_are_searched_too(norm: str, model: Callable[[Tensor], Tensor], expected: list[str]) -> None:
+    x = digits(4, (64,)).float()
+    run = eb.evaluate(model, (x, model(x).argmax(1)), eb.Threat(norm, {"linf": 0.3, "l0": 20.0}[norm]))
+    assert list(run.attacks) == expected

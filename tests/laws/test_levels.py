@@ -172,3 +172,15 @@ def test_what_levels_cannot_hold_is_refused() -> None:
         eb.FGSM()(model, x, torch.tensor([0, 1]), Threat("linf", 0.1, levels=256))
     with pytest.raises(eb.InputError, match="type float16"):
         eb.FGSM()(model, x.half(), torch.tensor([0, 1]), Threat("linf", 0.1, levels=256))
+
+
+@pytest.mark.parametrize("levels", [16, 32, 64, 128, 256])
+def test_a_length_of_a_few_levels_in_single_precision_is_that_many(levels: int) -> None:
+    x = torch.full((1, 1, 2, 2), (levels // 2) / (levels - 1))
+    for count in (1, 2, 4):
+        length = torch.tensor([count / (levels - 1)])
+        threat = Threat("linf", length, levels=levels)
+        moved = Threat("linf", 0.5, levels=levels).ascend(x, torch.ones_like(x), length, x)
+        for point in (moved, threat.project(torch.ones_like(x), x)):
+            assert bool((((point - x) * (levels - 1)).round() == count).all())
+        assert bool(threat.contains(threat.project(torch.ones_like(x), x), x).all())

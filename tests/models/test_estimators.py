@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import pytest
 import torch
@@ -155,7 +155,13 @@ def test_an_estimate_is_another_model_than_its_network() -> None:
         (lambda: eb.eot(MODEL, 0), "draws was given as 0"),
         (lambda: eb.nes(MODEL, 2, sigma=0.0), "sigma was given as 0.0"),
         (lambda: eb.spsa(MODEL, 2, delta=float("nan")), "delta was given as nan"),
+        (lambda: eb.spsa(MODEL, 2, delta=cast("float", "small")), "delta was given as 'small'"),
         (lambda: eb.bpda(nn.Sequential(MODEL), "body"), "no part 'body'; its first parts are 0"),
+        (lambda: eb.bpda(MODEL, cast("str", 3)), "layer was given as 3; expected a part of the network"),
+        (
+            lambda: eb.bpda(nn.Sequential(MODEL), "0", cast("nn.Module", 3)),
+            "backward was given as 3; expected a function",
+        ),
     ],
 )
 def test_what_cannot_be_estimated_is_refused(make: Callable[[], eb.Model], said: str) -> None:

@@ -12,7 +12,7 @@ from epsball.attacks.parts.adversarial_start import adversarial_start
 from epsball.attacks.parts.schedules import geometric
 from epsball.attacks.parts.trust_region import TrustRegion
 from epsball.geometry import l2, rows
-from epsball.geometry.base import TINY, wide
+from epsball.geometry.base import TINY, inner, wide
 from epsball.losses import margin
 from epsball.validation import nonnegative, positive
 
@@ -29,13 +29,14 @@ class BrendelBethge(Attack):
     Begins at a far error, blended with the input until it is next to the boundary, and follows the boundary, which every step
     linearises anew. Gradients are taken where the label is undecided and never at the input, so a network whose gradients vanish
     around its inputs hides nothing from it. Brendel, Rauber, Kümmerer, Ustyuzhaninov, Bethge 2019, arXiv:1907.01003, eq. 3. The
-    average of normals and the overshoot are those of the authors' code. Deviations: r is a fraction of |x - x0|_2 and falls
-    geometrically; a step beyond the trust region's reach goes straight towards the boundary; the dual of the subproblem is solved by
-    two nested searches in place of a quasi-Newton method, see `TrustRegion`; where no noise is an error it begins at the input.
+    average of normals and the overshoot are those of the authors' code. Deviations: r is a fraction of |x - x0|_2, or of |L| / |b|_2
+    where that is more, and falls geometrically; a boundary beyond the reach of r is walked to straight; the dual of the subproblem is
+    solved by two nested searches in place of a quasi-Newton method, see `TrustRegion`; where no noise is an error it begins at the
+    input; between levels it moves freely, a level's distance beyond the boundary, and asks at the nearest ones.
 
     Args:
         steps: number of gradients.
-        first: r of the first step as a fraction of |x - x0|_2.
+        first: r of the first step as that fraction.
         last: of the last one.
         momentum: weight of the normals before in their average.
         overshoot: fraction of L by which a step ends beyond the linearised boundary, on the side of the errors.
@@ -49,8 +50,8 @@ class BrendelBethge(Attack):
     steps: int = positive(100)
     first: float = positive(1.0)
     last: float = positive(0.01)
-    momentum: float = nonnegative(0.8)
-    overshoot: float = nonnegative(0.1)
+    momentum: float = nonnegative(0.8, below=1.0)
+    overshoot: float = nonnegative(0.1, below=1.0)
     tries: int = positive(200)
 
     @property
@@ -60,15 +61,21 @@ class BrendelBethge(Attack):
     def run(self, ask: Oracle) -> Tensor:
         x = adversarial_start(ask, self.tries, needed=False)
         s = ask.keep(x=x, normal=torch.zeros_like(wide(x)))
+        free, lattice = ask.threat.continuous, ask.threat.lattice
+        # what is rounded to levels is then mostly still an error
+        beyond = lattice.spacing if lattice is not None else 0.0
         for step in ask.steps(self.steps):
-            value, g = ask.gradient(s.x, margin)
+            asked = ask.threat.clip(s.x)
+            value, g = ask.gradient(asked, margin)
             s.normal = self.momentum * s.normal + (1 - self.momentum if step else 1) * wide(g)
             x, size = wide(s.x), l2(s.normal).clamp_min(TINY)
-            gap = (-(1 - value.sign() * self.overshoot) * value).to(size) / size
+            value = value.to(size) + inner(wide(g), x - asked)
+            gap = beyond - (1 - value.sign() * self.overshoot) * value / size
             away = (wide(ask.x0) - x).flatten(1)
-            radius = geometric(self.first, self.last, step, self.steps) * l2(away)
+            radius = geometric(self.first, self.last, step, self.steps) * l2(away).maximum(gap.abs())
             low, high = (ask.threat.low - x).flatten(1), (ask.threat.high - x).flatten(1)
             region = TrustRegion((s.normal / rows(size, x)).flatten(1), gap, low, high, radius)
-            s.x = ask.threat.clip(x + region.nearest(ask.threat.norm, away).reshape(x.shape)).to(s.x)
-        ask.met(s.x)  # always: whether a last step of 0 is one at all would be a matter of rounding
-        return s.x
+            s.x = free.clip(x + region.nearest(ask.threat.norm, away).reshape(x.shape)).to(s.x)
+        last = ask.threat.clip(s.x)
+        ask.met(last)  # always: whether a last step of 0 is one at all would be a matter of rounding
+        return last

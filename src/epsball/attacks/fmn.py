@@ -74,4 +74,6 @@ class FMN(Attack):
             smaller, larger = smaller.floor().minimum(s.radius - 1), larger.floor().maximum(s.radius + 1)
             return torch.where(met, smaller.minimum(s.best).clamp_min(0), larger)
         boundary = (1 + change) * (size + value.abs() / ask.threat.norm.dual(g).clamp_min(TINY))
+        if (lattice := ask.threat.lattice) is not None:  # a smaller growth would lead back to the point before
+            larger, boundary = larger.maximum(s.radius + lattice.spacing), boundary.maximum(size + lattice.spacing)
         return torch.where(met, smaller.minimum(s.best), torch.where(s.best.isinf(), boundary, larger))

@@ -10,6 +10,7 @@ import torch
 from epsball.attacks.combine import Wrapper
 from epsball.attacks.parts.segment import draw_back
 from epsball.errors import InputError
+from epsball.oracle.access import Access
 from epsball.validation import nonnegative, positive
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ class MinimumNorm(Wrapper):
         return True
 
     @property
+    def access(self) -> Access:  # type: ignore[override]
+        return max(super().access, Access.LABELS)
+
+    @property
     def single_step(self) -> bool:  # type: ignore[override]
         return False
 
@@ -83,8 +88,9 @@ class MinimumNorm(Wrapper):
         return x
 
     def _usable(self, ask: Oracle, eps: Tensor, largest: Tensor) -> Tensor:
-        """The radii as budgets of the norm, `(n,)`: whole numbers in l0."""
-        return (eps.floor().clamp_min(1) if ask.threat.norm.name == "l0" else eps).minimum(largest)
+        """The radii as budgets of the norm, `(n,)`: whole numbers in l0, and enough for a move at all."""
+        eps = eps.floor() if ask.threat.norm.name == "l0" else eps
+        return eps.clamp_min(ask.threat.smallest_budget).minimum(largest)
 
 
 @dataclass(frozen=True)

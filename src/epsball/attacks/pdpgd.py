@@ -62,6 +62,7 @@ class PDPGD(Attack):
         s = ask.keep(x=ask.start(), width=width, weight=torch.full_like(width, self.weight))
         for step in ask.steps(self.steps):
             g = wide(ask.gradient(s.x, margin)[1])
+            g = g / rows(linf(g).clamp_min(TINY), g)  # squares of a huge gradient would be infinite in single precision
             change = geometric(self.dual, self.last_dual, step, self.steps)
             s.weight = s.weight * torch.where(ask.success, change, -change).exp()
             size = l2(g).clamp_min(TINY)

@@ -25,8 +25,8 @@ SUITE_VERSION = 9
 """Written into every run; goes up whenever a suite's attacks or their settings change."""
 
 
-def suite(name: str) -> dict[str, Attack]:
-    """Return the attacks of a suite, cheap to strong.
+def suite(name: str, *, images: bool = True) -> dict[str, Attack]:
+    """Return the attacks of a suite, cheap to strong; for inputs that are no images the black-box one has others.
 
     "quick" is for a first look: noise, FGSM, PGD with 40 steps, DeepFool. "standard" is for a figure to report: a walk to the boundary,
     ascents, and rounds of complementary attacks on the samples that come near; a second course on one in twenty of those that stand
@@ -41,7 +41,7 @@ def suite(name: str) -> dict[str, Attack]:
     """
     if name not in _MADE:
         raise InputError(f"there is no suite {name!r}; expected {', '.join(SUITES[:-1])} or {SUITES[-1]}")
-    return _MADE[name]()
+    return _MADE[name]() if images or name != "blackbox" else _blackbox_of_vectors()
 
 
 def _quick() -> dict[str, Attack]:
@@ -221,8 +221,12 @@ def _blackbox() -> dict[str, Attack]:
     return {"noise": attacks.AdditiveNoise(), "square": attacks.Square(), "sparse-rs": attacks.SparseRS()}
 
 
+def _blackbox_of_vectors() -> dict[str, Attack]:
+    return {"noise": attacks.AdditiveNoise(), "nes": attacks.NES(), "sparse-rs": attacks.SparseRS()}
+
+
 def _labels() -> dict[str, Attack]:
-    return {"noise": attacks.AdditiveNoise(), "hop-skip-jump": attacks.HopSkipJump()}
+    return {"noise": attacks.AdditiveNoise(), "hop-skip-jump": attacks.HopSkipJump(), "pointwise": attacks.Pointwise()}
 
 
 _MADE: dict[str, Callable[[], dict[str, Attack]]] = {

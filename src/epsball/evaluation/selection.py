@@ -29,7 +29,7 @@ _EXPECTED = f"expected a suite, {', '.join(SUITES)}, or attacks such as [eb.PGD(
 def stand_in(suite: Any, model: Model, data: Any, threat: Threat) -> Any:
     """What is run for the suite "standard" where a model gives no gradients: "blackbox", or "labels" where there are only labels.
 
-    Also "labels" where its attack by scores does not fit: without a finite ε, and on inputs that are no images. Whatever cannot be
+    Also "labels" where no attack by scores searches: without a finite ε, and in l1 on inputs that are no images. Whatever cannot be
     found out here is met, and told, by the clean pass.
     """
     x = data[0] if isinstance(data, tuple | list) and data else None
@@ -43,7 +43,10 @@ def stand_in(suite: Any, model: Model, data: Any, threat: Threat) -> Any:
     if logits.requires_grad:
         return suite
     only_labels = len(set(logits.flatten().tolist())) <= 2  # noqa: PLR2004 (one number for the class, another for the rest)
-    return "labels" if only_labels or not threat.bounded or x.ndim != IMAGE_DIMENSIONS else "blackbox"
+    images = x.ndim == IMAGE_DIMENSIONS
+    by_scores = named_suite("blackbox", images=images).values()
+    searched = any(not (attack.noise_only or misfit(attack, threat)) for attack in by_scores)
+    return "blackbox" if searched and not only_labels else "labels"
 
 
 def chosen(
@@ -63,14 +66,14 @@ def chosen(
         suite = _DISTANCES if suite == _FIGURE and not threat.bounded else suite
         attacks = {
             name: attack
-            for name, attack in named_suite(suite).items()
+            for name, attack in named_suite(suite, images=images).items()
             if not misfit(attack, threat) and (images or not attack.images_only)
         }
         if not attacks:
             inputs = "" if images else " on inputs that are no images"
             raise InputError(
                 f"no attack of the suite {suite!r} works in {threat.norm.name} with ε = {threat.eps}{inputs}; "
-                "give a finite ε, or others"
+                f"give {'another norm or suite' if threat.bounded else 'a finite ε, or another suite'}"
             )
         return attacks
     attacks = dict(suite) if isinstance(suite, Mapping) else _named([suite] if isinstance(suite, Attack) else suite)

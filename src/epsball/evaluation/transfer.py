@@ -92,7 +92,9 @@ def transfer(
         ModelError: a network failed.
     """
     if len(models) < FEWEST:
-        raise InputError(f"{len(models)} networks were given; a transfer needs at least {FEWEST}: name another one")
+        raise InputError(
+            f"a transfer needs at least {FEWEST} networks, and {', '.join(models) or 'none'} was given; name another one"
+        )
     threat = given_threat(threat)
     x = checked_inputs(data[0], threat)
     y = checked_goal(Goal(data[1]), len(x), x.device).labels

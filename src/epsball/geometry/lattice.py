@@ -14,8 +14,6 @@ from epsball.geometry.base import TINY, Bound, Norm, Radius, inner, per_row, row
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_SAME = 1e-9
-"""Lengths that agree to this fraction are equal: eight steps of 1/255 are 8/255."""
 _DOUBLINGS, _HALVINGS = 20, 40
 _APART = 1e-6
 """Coordinates of equal size differ by up to this fraction, so that not all of them reach the next level together."""
@@ -24,6 +22,11 @@ _MOST_LEVELS = 2**16
 _SIXTEEN = 16
 _OFF = 1e-2
 """Fraction of the distance of two levels by which an input may be off: the rounding of arithmetic done before."""
+
+
+def same(like: Tensor) -> float:
+    """The fraction to which lengths of this type agree that are equal: eight steps of 1/255 are 8/255, in 32 bits too."""
+    return max(1e-9, 4 * torch.finfo(like.dtype).eps)
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,10 @@ class Lattice:
     def along(self, x: Tensor, d: Tensor, norm: Norm, length: Radius) -> Tensor:
         """Return x moved by the longest lattice move along `d` `(N, …)` of at most `length`."""
         if norm.separable:
-            start, most = self.place(x), rows(length, d).double() / self._step(x).clamp_min(TINY) * (1 + _SAME)
+            start, most = self.place(x), rows(length, d).double() / self._step(x).clamp_min(TINY) * (1 + same(x))
             move = d.double().sign() * most.floor() * (self._step(x) > 0)
             return self.at((start + move).clamp(0, self.levels - 1), x.dtype)
-        return self._moved(x, d, lambda move: norm(move) > per_row(length, move) * (1 + _SAME))[0]
+        return self._moved(x, d, lambda move: norm(move) > per_row(length, move) * (1 + same(x)))[0]
 
     def across(self, x: Tensor, d: Tensor, w: Tensor, b: Tensor) -> Tensor:
         """Return x moved by the shortest lattice move along `d` that crosses the plane <w, r> + b = 0, or the longest there is."""
@@ -114,10 +117,10 @@ class Lattice:
         start, step = self.place(x0), self._step(x0)
         levels, radius = (x.double() - x0.double()) / step.clamp_min(TINY) * (step > 0), per_row(radius, x0.double())
         if norm.separable:
-            most = (rows(radius, levels) / step.clamp_min(TINY) * (1 + _SAME)).floor()
+            most = (rows(radius, levels) / step.clamp_min(TINY) * (1 + same(x0))).floor()
             move = levels.round().minimum(most).maximum(-most)
         else:
-            move = self._scaled(levels, start, step, lambda move: norm(move) > radius * (1 + _SAME), ceiling=True)[0]
+            move = self._scaled(levels, start, step, lambda move: norm(move) > radius * (1 + same(x0)), ceiling=True)[0]
         point = self.at((start + move).clamp(0, self.levels - 1), x0.dtype)
         return self._inside(point, x0, norm, radius)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from epsball.errors import InputError
+from epsball.errors import InputError, brief
 from epsball.models.cost import Cost
 from epsball.models.estimates import Averaged, Differences, Replaced, normal, signs
 from epsball.models.model import Model
 from epsball.models.wrap import wrap
+from epsball.units import parse_number
 from epsball.validation import checked_count
 
 if TYPE_CHECKING:
@@ -55,9 +56,15 @@ def bpda(
         backward: h, from the layer's input to something of the shape of its output; the identity when left out.
 
     Raises:
-        InputError: the network has no such part.
+        InputError: the network has no such part, or what was given is neither one nor a function.
     """
     inner = wrap(model)
+    for name, step in (("layer", layer), ("backward", backward)):
+        if not callable(step) and not (isinstance(step, str) if name == "layer" else step is None):
+            expected = (
+                "a part of the network, its name, or a function of inputs" if name == "layer" else "a function, or None"
+            )
+            raise InputError(f"{name} was given as {brief(step)}; expected {expected}")
     return Model(Replaced(inner, _part(inner, layer) if isinstance(layer, str) else layer, backward), cost=inner.cost)
 
 
@@ -99,6 +106,7 @@ def _differences(
 ) -> Model:
     inner = wrap(model)
     checked_count(draws, "draws")
+    width = parse_number(width, name)
     if not 0 < width < float("inf"):
         raise InputError(f"{name} was given as {width!r}; expected a number above 0, in data units")
     price = Cost(inner.cost.forward, inner.cost.forward * (1 + 2 * draws), 0)

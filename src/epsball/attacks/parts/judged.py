@@ -32,10 +32,12 @@ def slope(ask: Oracle, x: Tensor, loss: Loss, radius: float, pairs: int, *, sign
         ask: the oracle.
         x: where.
         loss: J.
-        radius: σ.
+        radius: σ; between levels it is their distance at least.
         pairs: directions, two queries each.
         signs: whether directions are ±1 in each coordinate instead of normal.
     """
+    if ask.threat.lattice is not None:
+        radius = max(radius, ask.threat.lattice.spacing)
     kind, size = torch.promote_types(x.dtype, torch.float32), x[0].numel()
     total, group = torch.zeros_like(x, dtype=kind), max(_AT_ONCE // size, 1)
     for first in range(0, pairs, group):
