@@ -188,10 +188,10 @@ def fast() -> list[Contest]:
         *(
             Contest(
                 f"BrendelBethge {norm} {steps}",
-                lambda starts=steps // FEW: eb.Restarts(eb.BrendelBethge(steps=FEW), starts),  # type: ignore[misc] # the loop's own
+                lambda starts=steps // 33: eb.Restarts(eb.BrendelBethge(steps=33), starts),  # type: ignore[misc] # the loop's own
                 norm,
                 {"foolbox": foolbox(f"{BRENDEL_BETHGE[norm]}BrendelBethgeAttack", steps=steps)},
-                settings=f"{steps} steps; here from a new start every {FEW}",
+                settings=f"{steps} steps; here from a new start every 33",
             )
             for norm in ("linf", "l2", "l1", "l0")
             for steps in (100, 1000)

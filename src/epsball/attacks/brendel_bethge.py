@@ -35,7 +35,7 @@ class BrendelBethge(Attack):
     input; between levels it moves freely, a level's distance beyond the boundary, and asks at the nearest ones.
 
     Args:
-        steps: number of gradients.
+        steps: number of gradients. After 30 hardly anything is gained but by another start, see `Restarts`.
         first: r of the first step as that fraction.
         last: of the last one.
         momentum: weight of the normals before in their average.
@@ -47,7 +47,7 @@ class BrendelBethge(Attack):
     minimum_norm = True
     accepts_start = True
 
-    steps: int = positive(100)
+    steps: int = positive(30)
     first: float = positive(1.0)
     last: float = positive(0.01)
     momentum: float = nonnegative(0.8, below=1.0)

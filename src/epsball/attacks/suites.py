@@ -97,7 +97,7 @@ def _scattered() -> tuple[Stage, ...]:
         *[_scatter(0.8)] * 2,
         Stage(attacks.Within(attacks.TargetedFAB(steps=50, targets=1)), 0.6, norms=_ROUND),
         *[_scatter(0.7, paid="much scatter", moving=True)] * 8,
-        *[Stage(attacks.Within(attacks.BrendelBethge(steps=30)), 0.5, paid="scatter", norms=_ROUND)] * 8,
+        *[Stage(attacks.Within(attacks.BrendelBethge()), 0.5, paid="scatter", norms=_ROUND)] * 8,
     )
 
 
@@ -198,7 +198,7 @@ def _minimal() -> dict[str, Attack]:
             Stage(attacks.SigmaZero(steps=1000)),
             Stage(attacks.DDN(steps=100)),
             Stage(attacks.DeepFool()),
-            Stage(attacks.BrendelBethge()),
+            Stage(attacks.Restarts(attacks.BrendelBethge(), 3)),
             Stage(attacks.EAD(searches=5, steps=200)),
             Stage(attacks.TargetedFAB(steps=50), onward=True),
             Stage(attacks.SparseFool()),
