@@ -8,6 +8,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from epsball import attacks as attacks
     from epsball import losses as losses
     from epsball.attacks import *  # noqa: F403 (every attack is public, whatever file it stands in)
     from epsball.attacks.universal import universal as universal

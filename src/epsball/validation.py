@@ -123,16 +123,13 @@ def checked_settings(settings: Any) -> None:
             raise InputError(f"{given}; expected True or False")
         if kind not in {int, float} and (isinstance(value, bool) or not isinstance(value, numbers.Real)):
             continue
-        fits = isinstance(value, numbers.Integral if kind is int else numbers.Real)
-        if isinstance(value, bool) or not fits:
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral if kind is int else numbers.Real):
             raise InputError(f"{given}; expected a {'whole ' * (kind is int)}number")
-        counts = kind is int and default is not dataclasses.MISSING and default > 0
-        may_be_0 = field.metadata.get(_LEAST, not counts)
+        may_be_0 = field.metadata.get(_LEAST, not (kind is int and default is not dataclasses.MISSING and default > 0))
         if math.isinf(value) and not field.metadata.get(_INFINITE, True):
             raise InputError(f"{given}; expected a finite number")
-        limit = field.metadata.get(_BELOW, math.inf)
-        if limit <= value < math.inf:
-            raise InputError(f"{given}; expected a number below {limit:g}")
+        if math.isfinite(value) and value >= field.metadata.get(_BELOW, math.inf):
+            raise InputError(f"{given}; expected a number below {field.metadata[_BELOW]:g}")
         if not (value > 0 or (value == 0 and may_be_0)):
             raise InputError(f"{given}; expected {'0 or more' if may_be_0 else 'a number above 0'}")
 

@@ -14,8 +14,8 @@ from scipy import optimize
 from torch import Tensor, nn
 
 import epsball as eb
-from epsball.attacks.parts.trust_region import TrustRegion, crossing
 from epsball.geometry import NORMS
+from epsball.geometry.trust_region import TrustRegion, crossing
 from trajectories import NET, X, Y, equal, lead, points_of
 
 SIZE = 5

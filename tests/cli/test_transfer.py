@@ -86,7 +86,7 @@ def test_the_table_names_source_and_target(call: Call) -> None:
 def test_one_network_alone_is_refused(call: Call) -> None:
     said = call("transfer", "nets.py:linear", "nets.py:linear", *COMMON)
     assert said.exit_code == 2
-    assert "1 networks were given; a transfer needs at least 2" in said.stderr
+    assert "a transfer needs at least 2 networks, and nets.py:linear was given" in said.stderr
 
 
 def test_minimum_norm_attacks_show_their_nearest_errors() -> None:

@@ -10,9 +10,9 @@ import torch
 from epsball.attacks.base import Attack
 from epsball.attacks.parts.adversarial_start import adversarial_start
 from epsball.attacks.parts.schedules import geometric
-from epsball.attacks.parts.trust_region import TrustRegion
 from epsball.geometry import l2, rows
 from epsball.geometry.base import TINY, inner, wide
+from epsball.geometry.trust_region import TrustRegion
 from epsball.losses import margin
 from epsball.validation import nonnegative, positive
 
@@ -61,7 +61,7 @@ class BrendelBethge(Attack):
     def run(self, ask: Oracle) -> Tensor:
         x = adversarial_start(ask, self.tries, needed=False)
         s = ask.keep(x=x, normal=torch.zeros_like(wide(x)))
-        free, lattice = ask.threat.continuous, ask.threat.lattice
+        lattice = ask.threat.lattice
         # what is rounded to levels is then mostly still an error
         beyond = lattice.spacing if lattice is not None else 0.0
         for step in ask.steps(self.steps):
@@ -75,7 +75,7 @@ class BrendelBethge(Attack):
             radius = geometric(self.first, self.last, step, self.steps) * l2(away).maximum(gap.abs())
             low, high = (ask.threat.low - x).flatten(1), (ask.threat.high - x).flatten(1)
             region = TrustRegion((s.normal / rows(size, x)).flatten(1), gap, low, high, radius)
-            s.x = free.clip(x + region.nearest(ask.threat.norm, away).reshape(x.shape)).to(s.x)
+            s.x = ask.threat.continuous.clip(x + region.nearest(ask.threat.norm, away).reshape(x.shape)).to(s.x)
         last = ask.threat.clip(s.x)
         ask.met(last)  # always: whether a last step of 0 is one at all would be a matter of rounding
         return last
