@@ -115,20 +115,20 @@ def checked_settings(settings: Any) -> None:
         InputError: something that is no such number, one that is negative or NaN, or 0 where that means nothing.
     """
     for field in dataclasses.fields(settings):
-        value: Any = getattr(settings, field.name)
-        default: Any = field.default
+        value, default = getattr(settings, field.name), field.default
         kind = int if field.metadata.get(_WHOLE) else type(default)
         given = f"{type(settings).__name__} was given {field.name}={value!r}"
         if kind is bool and not isinstance(value, bool):
             raise InputError(f"{given}; expected True or False")
         if kind not in {int, float} and (isinstance(value, bool) or not isinstance(value, numbers.Real)):
             continue
-        if isinstance(value, bool) or not isinstance(value, numbers.Integral if kind is int else numbers.Real):
+        fits = not isinstance(value, bool) and isinstance(value, numbers.Integral if kind is int else numbers.Real)
+        if not fits:
             raise InputError(f"{given}; expected a {'whole ' * (kind is int)}number")
         may_be_0 = field.metadata.get(_LEAST, not (kind is int and default is not dataclasses.MISSING and default > 0))
         if math.isinf(value) and not field.metadata.get(_INFINITE, True):
             raise InputError(f"{given}; expected a finite number")
-        if math.isfinite(value) and value >= field.metadata.get(_BELOW, math.inf):
+        if math.isfinite(value) and not value < field.metadata.get(_BELOW, math.inf):
             raise InputError(f"{given}; expected a number below {field.metadata[_BELOW]:g}")
         if not (value > 0 or (value == 0 and may_be_0)):
             raise InputError(f"{given}; expected {'0 or more' if may_be_0 else 'a number above 0'}")
