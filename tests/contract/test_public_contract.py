@@ -135,10 +135,6 @@ def refuses(call: Callable[[], object], kind: type[Exception]) -> bool:
     return True
 
 
-def answers_with_an_object(x: torch.Tensor) -> Any:
-    return type("Output", (), {"logits": x.flatten(1)})()
-
-
 def absent(name: str) -> bool:
     """Whether something is not there."""
     x, y = torch.rand(4, 1, 4, 4), torch.arange(4)
@@ -153,7 +149,6 @@ def absent(name: str) -> bool:
         "a DataLoader or a Dataset": lambda: refuses(
             lambda: eb.evaluate(nn.Flatten(), data, eb.Threat("linf", 0.1)), eb.InputError
         ),
-        "an object with .logits": lambda: refuses(lambda: eb.wrap(answers_with_an_object)(x), eb.ModelError),
         "--certify": lambda: "--certify" not in CliRunner().invoke(app, ["evaluate", "--help"]).output,
         "torchrun": lambda: importlib.util.find_spec("epsball.evaluation.distributed") is None,
     }[name]()

@@ -179,7 +179,7 @@ def test_a_suite_that_fits_nothing_is_one_sentence() -> None:
     [
         (lambda x: Affine()(x).softmax(1), "returned probabilities"),
         (lambda x: Affine()(x) * torch.nan, "NaN or infinite logits"),
-        (lambda x: {"logits": x}, "returned a dictionary"),
+        (lambda x: {"first": x, "second": x}, "returned a dictionary"),
     ],
 )
 def test_a_model_that_answers_nonsense_is_one_sentence(model: Callable[[Tensor], Any], sentence: str) -> None:

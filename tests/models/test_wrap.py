@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, cast
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pytest
 import torch
@@ -165,3 +166,27 @@ def test_a_network_that_ends_the_program_has_failed_like_any_other(error: BaseEx
 def test_one_logit_a_sample_is_not_several(shape: tuple[int, ...]) -> None:
     with pytest.raises(eb.ModelError, match='one logit a sample, as outputs="binary" says'):
         eb.wrap(lambda _x: torch.ones(shape), outputs="binary")(torch.rand(5, 3))
+
+
+class Answer(NamedTuple):
+    """What many libraries' networks return."""
+
+    logits: torch.Tensor
+    hidden: torch.Tensor
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda z: {"scores": z},
+        lambda z: {"loss": None, "logits": z},
+        lambda z: Answer(z, torch.zeros(2)),
+        lambda z: SimpleNamespace(logits=z),
+        lambda z: (z,),
+        lambda z: [z],
+    ],
+    ids=["one key", "logits among others", "named tuple", "attribute", "tuple of one", "list of one"],
+)
+def test_the_table_in_an_answer_is_found(answer: Callable[[torch.Tensor], object]) -> None:
+    z = torch.tensor([[1.0, 2.0], [4.0, 3.0]])
+    assert torch.equal(eb.wrap(lambda x: answer(x + z))(torch.zeros(2, 2)), z)

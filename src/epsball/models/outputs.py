@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -27,7 +29,8 @@ def to_logits(answer: object, n: int, outputs: str) -> Tensor:
     Raises:
         ModelError: anything but a floating-point table with one row an input.
     """
-    if isinstance(answer, dict):
+    answer = _only(answer)
+    if isinstance(answer, Mapping):
         keys = ", ".join(map(str, answer))
         raise ModelError(
             f"the model returned a dictionary with {keys}; expected a tensor (N, K): "
@@ -66,6 +69,16 @@ def to_logits(answer: object, n: int, outputs: str) -> Tensor:
         )
     if outputs == "probs":
         return answer.clamp_min(torch.finfo(answer.dtype).tiny).log()
+    return answer
+
+
+def _only(answer: object) -> object:
+    """The table in what a network returned: its `.logits`, its entry of that name, or the only entry that it has."""
+    logits = answer.get("logits") if isinstance(answer, Mapping) else getattr(answer, "logits", None)
+    if isinstance(logits, Tensor):
+        return logits
+    if isinstance(answer, Mapping | tuple | list) and len(answer) == 1:
+        return next(iter(answer.values() if isinstance(answer, Mapping) else answer))
     return answer
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from epsball.errors import InputError, brief
+from epsball.models.adapters.estimator import converted, is_estimator
 from epsball.models.fixed_batch import in_groups
 from epsball.models.model import Model
 from epsball.models.outputs import OUTPUTS
@@ -28,7 +29,8 @@ def wrap(
     """Return `net` as a classifier on data units, so that every ε is in data units too.
 
     Args:
-        net: any callable (N, …) -> (N, K). A module is queried in evaluation mode, frozen, and given back as it was.
+        net: any callable (N, …) -> (N, K), or a classifier of scikit-learn. A module is queried in evaluation mode, frozen, and given
+            back as it was. An answer's `.logits`, its entry of that name, or its only entry stands for it.
         mean: what the training pipeline subtracted, one number or fraction "1/2" per channel (or one for all), in data units.
         std: what it divided by.
         outputs: "logits"; "probs" for probabilities, of all classes or (N,) or (N, 1) of class 1; "binary" for one logit per
@@ -48,6 +50,8 @@ def wrap(
         return net
     if type(net).__name__ == "ExportedProgram":  # of torch.export, which is not imported for this
         net = cast("Any", net).module()
+    if is_estimator(net):
+        net = converted(net)
     if not callable(net):
         raise InputError(
             f"the model was given as {type(net).__name__}; expected a callable from (N, …) to (N, K) logits"

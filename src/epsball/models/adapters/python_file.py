@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -10,6 +11,7 @@ from torch import nn
 from epsball.errors import InputError
 from epsball.models.adapters.base import Options, put_weights, split_weights
 from epsball.models.adapters.estimate import split_estimate
+from epsball.models.adapters.estimator import is_estimator
 from epsball.models.model import Model
 from epsball.models.wrap import wrap
 from epsball.registry import attribute_of, neighbours
@@ -33,8 +35,8 @@ def read(rest: str, options: Options) -> Model:
     """Return what the factory returns, called without arguments and under its own random state.
 
     Args:
-        rest: path/to/file.py:factory[@weights]. The factory returns an `nn.Module`, any callable (N, C, H, W) -> (N, K), or what
-            `wrap` returned; a network or model that is ready may stand in its place.
+        rest: path/to/file.py:factory[@weights]. The factory returns an `nn.Module`, any callable (N, C, H, W) -> (N, K), a
+            classifier of scikit-learn, or what `wrap` returned; a network or model that is ready may stand in its place.
         options: weights and seed.
 
     Raises:
@@ -43,9 +45,11 @@ def read(rest: str, options: Options) -> Model:
     path, _, named = rest.partition(_ENDING)
     factory, weights = split_weights(named, options)
     name = f"{path}{_ENDING}{factory}"
-    net = _call(Path(f"{path}.py"), factory, options.seed)
-    if not callable(net):
-        raise InputError(f"{name} gave a {type(net).__name__}, expected an nn.Module or a callable on images")
+    net: Any = _call(Path(f"{path}.py"), factory, options.seed)
+    if not callable(net) and not is_estimator(net):
+        raise InputError(
+            f"{name} gave a {type(net).__name__}, expected an nn.Module, a callable on images, or a classifier of scikit-learn"
+        )
     return put_weights(wrap(net), weights, name)
 
 
