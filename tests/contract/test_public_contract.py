@@ -15,7 +15,6 @@ import torch
 from PIL import Image
 from pyarrow import parquet
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
 from typer.testing import CliRunner
 
 import epsball as eb
@@ -137,8 +136,6 @@ def refuses(call: Callable[[], object], kind: type[Exception]) -> bool:
 
 def absent(name: str) -> bool:
     """Whether something is not there."""
-    x, y = torch.rand(4, 1, 4, 4), torch.arange(4)
-    data: Any = DataLoader(TensorDataset(x, y), 2)
     if name.startswith("eb."):
         return not hasattr(eb, name.removeprefix("eb."))
     if name.startswith("epsball "):
@@ -146,9 +143,6 @@ def absent(name: str) -> bool:
     if name.endswith(":"):
         return refused_model(name)
     return {
-        "a DataLoader or a Dataset": lambda: refuses(
-            lambda: eb.evaluate(nn.Flatten(), data, eb.Threat("linf", 0.1)), eb.InputError
-        ),
         "--certify": lambda: "--certify" not in CliRunner().invoke(app, ["evaluate", "--help"]).output,
         "torchrun": lambda: importlib.util.find_spec("epsball.evaluation.distributed") is None,
     }[name]()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from epsball.attacks.suites import SUITE_VERSION
 from epsball.certification import base as certification
+from epsball.data.batches import gathered
 from epsball.errors import InputError
 from epsball.evaluation import selection
 from epsball.evaluation.meter import Meter
@@ -27,7 +29,7 @@ from epsball.threat import Threat, replace_eps
 from epsball.validation import checked_seed, given_threat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     model: Callable[[Tensor], Any] | Model,
-    data: tuple[Tensor, Tensor],
+    data: tuple[Tensor, Tensor] | Iterable[Any],
     threat: Threat,
     suite: str | Attack | Mapping[str, Attack] | Sequence[Attack] = "standard",
     certifiers: Sequence[str | Certifier] = (),
@@ -69,7 +71,8 @@ def evaluate(
 
     Args:
         model: a classifier in data units, `eb.wrap(net)` or any callable (N, …) -> (N, K).
-        data: inputs x (N, …) in the threat's box, and labels y (N,).
+        data: inputs x (N, …) in the threat's box and labels y (N,), tensors or arrays; a DataLoader, a Dataset or batches of such
+            pairs. A `Normalize` at the end of a data set's transform is undone, and given to the model where it has none.
         threat: norm, budget ε in data units (one for all samples) and box.
         suite: a name of `epsball.attacks.suites.SUITES`, of which the attacks that fit norm, budget and inputs are run, with an
             infinite ε "minimal" for "standard", without gradients "blackbox" or "labels"; or attacks, by name or in a
@@ -96,13 +99,16 @@ def evaluate(
         UntrustworthyError: an attack found an error where a certificate excludes one.
     """
     threat, seed = _checked(threat, chunk_size), checked_seed(seed)
-    images = not isinstance(data, tuple) or getattr(data[0], "ndim", IMAGE_DIMENSIONS) == IMAGE_DIMENSIONS
-    model = wrap(model)
-    suite = selection.stand_in(suite, model, data, threat)
+    model, given = wrap(model), gathered(data)
+    if given.mean is not None and model.mean is None and model.std is None:
+        model = replace(model, mean=given.mean, std=given.std)
+    x, y = given.x, given.y
+    images = getattr(x, "ndim", IMAGE_DIMENSIONS) == IMAGE_DIMENSIONS
+    suite = selection.stand_in(suite, model, (x, y), threat)
     attacks, proofs = selection.chosen(suite, threat, images=images), certification.chosen(certifiers)
     with shown(progress) as moved:
         meter = Meter(moved, attacks)
-        samples = prepare(model, data, threat, ids, batching, selection.targets(attacks), meter)
+        samples = prepare(model, (x, y), threat, ids, batching, selection.targets(attacks), meter)
         plan = make_plan(
             samples,
             threat,

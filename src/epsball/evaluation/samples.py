@@ -64,7 +64,7 @@ class Samples:
 
 def prepare(
     model: Model,
-    data: Any,
+    data: tuple[Any, Any],
     threat: Threat,
     ids: Sequence[int] | Tensor | NDArray[Any] | None,
     batching: Batching | None,
@@ -74,11 +74,9 @@ def prepare(
     """Check the samples and pass the clean inputs through the model once; those with a target as their label are left out.
 
     Raises:
-        InputError: `data` is no pair of inputs and labels, they cannot be used, or none is left.
+        InputError: the inputs and labels cannot be used, or none is left.
         ModelError: the model failed or answered nonsense.
     """
-    if not isinstance(data, tuple | list) or len(data) != 2:  # noqa: PLR2004 (inputs and labels)
-        raise InputError(f"data was given as {type(data).__name__}; expected a pair (x, y) of inputs and labels")
     if isinstance(data[0], Tensor) and threat.on(data[0]).per_sample:
         raise InputError(
             "low or high was given per sample; an evaluation needs one box for all: call the attack itself, or give limits of one input"

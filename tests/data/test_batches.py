@@ -1,0 +1,127 @@
+"""Samples as users have them: one evaluation, whatever they come in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
+
+import epsball as eb
+from epsball.data.batches import gathered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+X = torch.rand(10, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+Y = torch.arange(10) % 3
+PAIRS = TensorDataset(X, Y)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        (X, Y),
+        [X, Y],
+        (X.numpy(), Y.numpy()),
+        PAIRS,
+        Subset(PAIRS, range(10)),
+        DataLoader(PAIRS, 4),
+        DataLoader(PAIRS, 4, shuffle=True),
+        [(X[:7], Y[:7]), (X[7:], Y[7:])],
+        [{"pixel_values": X[:3], "labels": Y[:3]}, {"pixel_values": X[3:].numpy(), "labels": Y[3:]}],
+    ],
+    ids=["pair", "list", "arrays", "data set", "subset", "loader", "shuffled", "batches", "dictionaries"],
+)
+def test_the_same_samples_in_the_same_order(data: Any) -> None:
+    found = gathered(data)
+    assert torch.equal(found.x, X)
+    assert torch.equal(found.y, Y)
+    assert found.mean is None
+
+
+class Normalize:
+    """What torchvision's transform of that name is."""
+
+    def __init__(self, mean: list[float], std: list[float]) -> None:
+        self.mean, self.std = mean, std
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return (x - torch.tensor(self.mean)[:, None, None]) / torch.tensor(self.std)[:, None, None]
+
+
+class Compose:
+    """A row of transforms."""
+
+    def __init__(self, *transforms: Callable[[Tensor], Tensor]) -> None:
+        self.transforms = transforms
+
+    def __call__(self, x: Tensor) -> Tensor:
+        for transform in self.transforms:
+            x = transform(x)
+        return x
+
+
+class Pictures(Dataset[tuple[Tensor, Tensor]]):
+    """Images with a transform, as a data set of torchvision has it."""
+
+    def __init__(self, transform: Callable[[Tensor], Tensor]) -> None:
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(X)
+
+    def __getitem__(self, at: int) -> tuple[Tensor, Tensor]:
+        return self.transform(X[at]), Y[at]
+
+
+MEAN, STD = [0.4, 0.5, 0.6], [0.2, 0.25, 0.3]
+
+
+@pytest.mark.parametrize("transform", [Normalize(MEAN, STD), Compose(nn.Identity(), Normalize(MEAN, STD))])
+def test_a_normalisation_is_undone_and_given_to_the_model(transform: Callable[[Tensor], Tensor]) -> None:
+    loader = DataLoader(Subset(Pictures(transform), range(10)), 4)
+    found = gathered(loader)
+    torch.testing.assert_close(found.x, X, rtol=0, atol=1e-6)
+    assert bool(((found.x >= 0) & (found.x <= 1)).all())
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Flatten(), nn.Linear(48, 3))
+    y = net(Normalize(MEAN, STD)(X)).argmax(1)
+    labelled = [(images, y[4 * number : 4 * number + 4]) for number, (images, _) in enumerate(loader)]
+    assert (torch.cat([net(images).argmax(1) for images, _ in labelled]) == y).all()
+    threat = eb.Threat("linf", 0.02)
+    by_loader = eb.evaluate(net, loader, threat, suite="quick", anyway=True)
+    by_hand = eb.evaluate(eb.wrap(net, MEAN, STD), (found.x, Y), threat, suite="quick", anyway=True)
+    assert np.array_equal(by_loader.upper, by_hand.upper)
+    assert by_loader.plan.model == by_hand.plan.model
+    own = eb.evaluate(eb.wrap(net, 0.5, 0.5), loader, threat, suite="quick", anyway=True)
+    assert own.plan.model.mean == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (X, "data was given as Tensor; expected a pair"),
+        ("cifar10", "data was given as str"),
+        (None, "data was given as NoneType"),
+        (3, "data was given as int"),
+        ({"x": X, "y": Y}, "data was given as dict"),
+        (iter(()), "hold no batch"),
+        ([X[:2], X[2:], X], "a batch of the data is a Tensor"),
+        ([{"pixels": X, "labels": Y}], "a batch of the data is a dict with pixels, labels"),
+        ([(X, Y), (X[:, :, :2], Y)], "do not fit together"),
+        ([("a.png", 3)] * 2, "a batch of the data is a tuple"),
+    ],
+)
+def test_what_holds_no_samples_is_refused_in_a_sentence(data: Any, said: str) -> None:
+    with pytest.raises(eb.InputError, match=said):
+        gathered(data)
+
+
+def test_items_that_are_no_tensors_need_a_transform() -> None:
+    with pytest.raises(eb.InputError, match="add a transform such as ToTensor"):
+        gathered(Pictures(lambda _: object()))  # type: ignore[arg-type,return-value] # on purpose
