@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 Pull: TypeAlias = "Callable[[Tensor, Tensor, Tensor], Tensor]"
 
 _PULLS = 6
-_WIDER = 4
-_CUTS = 12
+"""Halvings of the logarithm of the pull's strength; what is between the last two is a straight line."""
+_WIDER, _CUTS = 4, 12
+"""Fourfold widenings and cuts of the interval that the shift along the normal lies in."""
 _EXACT = 1e-4
+"""Fraction of the radius by which the boundary may be missed before the last, straight, step onto it."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class TrustRegion:
         The minimiser is clip(ν b pulled towards u), where the pull is the proximal step of |u - ·| from ν b: a share of the way in
         l2, as far in every coordinate in l1, all the way where it is short in l0, as far as the largest distance from u asks for in
         linf. ν puts it on the boundary, the strength of the pull onto the sphere of the trust region. Where the pull may be as
-        strong as one likes, it is the norm's own projection of the input onto the boundary.
+        strong as one likes, it is the norm's own projection of the input onto the boundary. The problem is that of Brendel et al.
+        2019, arXiv:1907.01003, eq. 3; its Lagrangian divided by the multiplier of the radius gives this form.
         """
         straight = l2.onto_hyperplane(self.b, -self.c, self.low, self.high)
         end = u + norm.onto_hyperplane(self.b, (self.b * u).sum(1) - self.c, self.low - u, self.high - u)
