@@ -55,6 +55,12 @@ class Found:
     undefined: Tensor
     notes: Mapping[str, Tensor] = field(default_factory=dict, kw_only=True)
 
+    def __repr__(self) -> str:
+        near = self.distance[self.success]
+        middle = f", median distance {near.median().item():.4g}" if len(near) else ""
+        passes = f"{(self.queries + self.gradients).double().mean().item():.0f}" if len(self.x) else "no"
+        return f"Found({int(self.success.sum())} of {len(self.x)} samples{middle}; {passes} passes a sample)"
+
     @property
     def blind(self) -> Tensor:
         """Whether every entry of every gradient taken for the sample was NaN or infinite, `(N,)`."""

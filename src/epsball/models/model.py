@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from epsball.errors import InputError, ModelError
+from epsball.errors import InputError, ModelError, brief
 from epsball.models import freezing
 from epsball.models.contents import contents
 from epsball.models.cost import Cost
@@ -50,6 +50,13 @@ class Model:
 
     if TYPE_CHECKING:
         _holders: list[int] = field(init=False)
+
+    def __repr__(self) -> str:
+        kind = getattr(self.net, "__qualname__", type(self.net).__name__)
+        size = f", {sum(p.numel() for p in self.module.parameters()):,} weights" if self.module is not None else ""
+        given = {"mean": self.mean, "std": self.std, "source": self.source or None}
+        settings = "".join(f", {name}={_shown(value)}" for name, value in given.items() if value is not None)
+        return f"Model({kind}{size}, outputs={self.outputs!r}{settings})"
 
     @property
     def module(self) -> nn.Module | None:
@@ -154,6 +161,14 @@ class Model:
             if name in weights or value is not None:
                 update_digest(digest, name, value)
         return digest.hexdigest()
+
+
+def _shown(value: Tensor | str) -> str:
+    return (
+        str([round(number, 6) for number in value.flatten()[:4].tolist()])
+        if isinstance(value, Tensor)
+        else brief(value)
+    )
 
 
 def _spread(value: Tensor, x: Tensor, name: str) -> Tensor:

@@ -121,6 +121,18 @@ class Evaluation:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __repr__(self) -> str:
+        state = "trusted" if self.trusted else "not trusted" if self.complete else "unfinished"
+        at = f"{self.plan.threat.norm}, ε = {self.eps:g}"
+        low, high = self.interval()
+        robust = f"robust {self.robust_accuracy():.1%} ({low:.1%} to {high:.1%}) in {at}"
+        found = np.isfinite(self.upper)
+        nearest = (
+            f"median distance {np.median(self.upper[found]):.4g} in {at}" if found.any() else f"no error found in {at}"
+        )
+        figure = robust if np.isfinite(self.eps) else nearest
+        return f"Evaluation({len(self)} samples: clean {self.clean_accuracy:.1%}, {figure}; suite {self.plan.suite}, {state})"
+
     @property
     def eps(self) -> float:
         """The budget of the run, in data units; inf where only the nearest errors are asked for."""

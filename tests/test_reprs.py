@@ -1,0 +1,48 @@
+"""What a notebook prints of results, models and what was found: a line each."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+import epsball as eb
+
+X = torch.rand(40, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+
+
+def net() -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
+
+
+def test_a_run_says_its_figure_in_a_line() -> None:
+    model = net()
+    run = eb.evaluate(model, (X, model(X).argmax(1)), eb.Threat("linf", 0.1), suite="quick")
+    shown = repr(run)
+    assert shown.startswith("Evaluation(40 samples: clean 100.0%, robust ")
+    assert "in linf, ε = 0.1; suite quick" in shown
+    assert f"robust {run.robust_accuracy():.1%}" in shown
+    nearest = repr(eb.evaluate(model, (X, model(X).argmax(1)), eb.Threat("l2"), suite=[eb.DeepFool()]))
+    assert "median distance 0." in nearest
+    assert max(map(len, (shown, nearest))) < 200
+
+
+def test_what_was_found_says_how_much() -> None:
+    model = net()
+    found = eb.DeepFool()(model, X, model(X).argmax(1), eb.Threat("l2"))
+    assert repr(found).startswith("Found(40 of 40 samples, median distance 0.")
+    nothing = eb.PGD(steps=2)(model, X, model(X).argmax(1), eb.Threat("l2", 0.0))
+    assert (
+        repr(nothing)
+        == f"Found(0 of 40 samples; {(nothing.queries + nothing.gradients).double().mean():.0f} passes a sample)"
+    )
+
+
+def test_a_model_says_what_it_is() -> None:
+    assert repr(eb.wrap(net())) == "Model(Sequential, 51 weights, outputs='logits')"
+    assert (
+        repr(eb.wrap(net(), [0.5], 0.25)) == "Model(Sequential, 51 weights, outputs='logits', mean=[0.5], std=[0.25])"
+    )
+    assert repr(eb.load_model("zoo:mlp-512")).endswith("outputs='logits', source='zoo:mlp-512')")
+    assert len(repr(eb.wrap(lambda x: x.flatten(1)))) < 100
