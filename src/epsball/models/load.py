@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from epsball.errors import InputError
-from epsball.models.adapters import hub, onnx, python_file, scikit_learn, zoo
+from epsball.models.adapters import hub, hugging_face, onnx, python_file, scikit_learn, zoo
 from epsball.models.adapters.base import SCHEMES, Options
 from epsball.models.adapters.estimate import estimator, split_estimate
 from epsball.models.freezing import evaluation_mode
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from epsball.models.model import Model
     from epsball.models.networks.network import Shape
 
-__all__ = ["hub", "load_model", "onnx", "scikit_learn", "zoo"]
+__all__ = ["hub", "hugging_face", "load_model", "onnx", "scikit_learn", "zoo"]
 
 
 def load_model(
@@ -37,6 +37,7 @@ def load_model(
             `zoo:NAME[@weights]`: a network of the paper;
             `hub:NAME[@weights]`: a trained one from an installed package, see `models.adapters.hub`;
             `onnx:path/to/file.onnx[@weights]`: a graph with its weights, see `models.adapters.onnx`;
+            `hf:folder-or-id`: an image classifier of Transformers, see `models.adapters.hugging_face`;
             `sklearn:path/to/file.skops`: a classifier of scikit-learn, see `models.adapters.scikit_learn`;
             `eot:10:…`, `nes:50:…`, `spsa:50:…`, `bpda:LAYER:…`: one of the others behind an estimator, see `models.estimators`;
             `scheme:…`: what an installed package registers, by an entry point of the group `epsball.models`;
@@ -69,7 +70,7 @@ def load_model(
         close = f"did you mean 'zoo:{spec}'? " if spec in NETWORKS else ""
         raise InputError(
             f"{spec!r} is no model; {close}expected zoo:NAME[@weights], path/to/file.py:factory[@weights], "
-            "onnx:path/to/file.onnx, sklearn:path/to/file.skops or hub:NAME"
+            "onnx:path/to/file.onnx, sklearn:path/to/file.skops, hf:folder-or-id or hub:NAME"
         )
     if model.module is not None:
         evaluation_mode(model.module)
