@@ -37,7 +37,7 @@ def refused(said: Result, *parts: str) -> None:
 @pytest.mark.parametrize(
     ("model", "parts"),
     [
-        ("nets.py:dictionary", ["dictionary", "logits"]),
+        ("nets.py:dictionary", ["dictionary", "scores, hidden"]),
         ("nets.py:nan", ["NaN"]),
         ("nets.py:one_logit", ["binary"]),
         ("nets.py:raises", ["the disk of the model server is full"]),
