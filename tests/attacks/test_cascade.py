@@ -275,3 +275,11 @@ def test_a_stage_is_left_out_in_other_norms_than_its_own() -> None:
         queries = attack(net, x, y, threat).queries - alone(net, x, y, threat).queries
         assert bool((queries >= more).all())
         assert bool((queries > 0).all()) == (more > 0)
+
+
+def test_a_cascade_of_attacks_by_labels_asks_for_margins_itself() -> None:
+    cascade = Cascade(Stage(eb.AdditiveNoise(draws=2)), Stage(eb.attacks.Within(eb.HopSkipJump(steps=2, tries=5))))
+    assert cascade.access is eb.Access.SCORES
+    net, x, y = problem(6)
+    assert len(cascade(net, x, y, eb.Threat("linf", 0.2)).x) == 6
+    assert Cascade(Stage(eb.HopSkipJump())).access is eb.Access.LABELS

@@ -102,6 +102,11 @@ class Cascade(Wrapper):
         return tuple(stage.attack for stage in self.stages)
 
     @property
+    def access(self) -> Access:  # type: ignore[override]
+        """Scores at least: margins say how near a row has come. The nearest errors need no more than the stages do."""
+        return super().access if self.minimum_norm else max(super().access, Access.SCORES)
+
+    @property
     def norms(self) -> tuple[str, ...]:  # type: ignore[override]
         return tuple(norm for norm in NORMS if any(norm in member.norms for member in self.members))
 
