@@ -46,3 +46,14 @@ def test_a_model_says_what_it_is() -> None:
     )
     assert repr(eb.load_model("zoo:mlp-512")).endswith("outputs='logits', source='zoo:mlp-512')")
     assert len(repr(eb.wrap(lambda x: x.flatten(1)))) < 100
+
+
+def test_a_run_becomes_a_table() -> None:
+    model = net()
+    run = eb.evaluate(
+        model, (X, model(X).argmax(1)), eb.Threat("linf", 0.1), suite="quick", class_names=["a", "b", "c"]
+    )
+    frame = run.to_pandas()
+    assert list(frame) == ["id", "label", "clean", "lower", "upper", "by", "queries", "gradients", "class"]
+    assert float((frame.upper > 0.1).mean()) == run.robust_accuracy()
+    assert set(frame["class"]) <= {"a", "b", "c"}

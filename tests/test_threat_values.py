@@ -156,3 +156,38 @@ def test_a_set_around_other_inputs_or_with_another_budget_has_other_sides() -> N
     assert torch.equal(threat.project(far, x), fresh.project(far, x))
     tighter = replace_eps(threat, 0.01)
     assert torch.equal(tighter.project(far, x), eb.Threat("linf", 0.01).project(far, x))
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        (2, "l2"),
+        (2.0, "l2"),
+        (1, "l1"),
+        (0, "l0"),
+        (math.inf, "linf"),
+        ("inf", "linf"),
+        ("L2", "l2"),
+        ("Linf", "linf"),
+        ("l_inf", "linf"),
+        ("l∞", "linf"),
+        ("2", "l2"),
+    ],
+)
+def test_a_norm_is_known_by_name_and_by_order(given: float | str, name: str) -> None:
+    assert eb.Threat(given, 1 if name == "l0" else 0.1).norm.name == name
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("linfinite", "the norm was given as 'linfinite'; expected one of linf"),
+        ("l3", "expected one of linf, l2, l1, l0"),
+        (3, "was given as 3"),
+        (True, "given as True"),
+        (None, "as None"),
+    ],
+)
+def test_another_norm_is_refused(given: float | str, said: str) -> None:
+    with pytest.raises(eb.InputError, match=said):
+        eb.Threat(given, 0.1)

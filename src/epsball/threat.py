@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from epsball.errors import InputError, brief
-from epsball.geometry import NORMS, Norm
 from epsball.geometry.base import broadcasts, clip, is_half, largest, rounded_towards, wide
 from epsball.geometry.lattice import Lattice, same
+from epsball.geometry.names import norm_named
 from epsball.geometry.sides import LastSides, sides
 from epsball.units import parse_budget, parse_number
 
 if TYPE_CHECKING:
+    from epsball.geometry import Norm
     from epsball.geometry.base import Draw
 
 
@@ -30,7 +31,7 @@ class Threat:
     by what rounding x0 + d in the type of x0 can add.
 
     Args:
-        norm: linf, l2, l1, l0 or their names.
+        norm: linf, l2, l1, l0, their names, or their orders such as 2 and "inf".
         eps: the budget in data units; a number, a fraction such as "8/255", or one number per sample `(N,)`. Infinity asks "how
             close is the nearest error?".
         low: lowest valid value of a feature, a number, a fraction, a tensor that broadcasts to an input `(…)`, or one for each sample
@@ -60,16 +61,13 @@ class Threat:
 
     def __init__(
         self,
-        norm: Norm | str,
+        norm: Norm | str | float,
         eps: float | str | Tensor = math.inf,
         low: float | str | Tensor = 0.0,
         high: float | str | Tensor = 1.0,
         levels: int | None = None,
     ) -> None:
-        if isinstance(norm, str):
-            if norm.lower() not in NORMS:
-                raise InputError(f"the norm was given as {norm!r}; expected one of {', '.join(NORMS)}")
-            norm = NORMS[norm.lower()]
+        norm = norm_named(norm)
         eps = eps if isinstance(eps, Tensor) else parse_budget(eps)
         low = parse_number(low, "low") if isinstance(low, str) else low
         high = parse_number(high, "high") if isinstance(high, str) else high

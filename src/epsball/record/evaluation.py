@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from msgspec import Struct
 
+from epsball.errors import InputError
 from epsball.record import metrics
 from epsball.units import parse_budget
 
@@ -159,6 +160,22 @@ class Evaluation:
     def interval(self, eps: float | str | None = None) -> tuple[float, float]:
         """Wilson 95 % interval of the robust accuracy at ε over the choice of samples. Default: the run's own ε."""
         return metrics.interval(self, eps)
+
+    def to_pandas(self) -> Any:
+        """Return a `pandas.DataFrame` with a row for each sample: the columns of `samples.parquet`, and the class's name where known.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        try:
+            import pandas as pd  # noqa: PLC0415 (not everybody's)
+        except ImportError as error:
+            raise InputError("to_pandas needs the package pandas, which is not here; pip install pandas") from error
+        columns = {"id": self.ids} | {name: getattr(self, name) for name in list(SAMPLE_COLUMNS)[1:]}
+        names = self.plan.data.names
+        if names:
+            columns["class"] = np.asarray(names)[self.label]
+        return pd.DataFrame(columns)
 
     @property
     def trusted(self) -> bool:
