@@ -239,3 +239,18 @@ def test_weights_stay_when_the_new_ones_cannot_be_written(tmp_path: Path) -> Non
         save_weights(build("linear"), tmp_path)
     with pytest.raises(InputError, match="no weights to save"):
         save_weights(wrap(lambda x: x), tmp_path / "w.safetensors")
+
+
+def test_settings_of_wrap_are_those_of_load_model_too(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "import torch\ndef net():\n    return torch.nn.Flatten()\ndef own():\n    import epsball\n"
+        "    return epsball.wrap(net(), 0.5)\n",
+        encoding="utf-8",
+    )
+    x = torch.rand(3, 1, 2, 2)
+    model = load_model(f"{tmp_path}/own.py:net", mean=[0.5], std="1/4", outputs="logits")
+    torch.testing.assert_close(model(x), ((x - 0.5) / 0.25).flatten(1))
+    assert model.source == f"{tmp_path}/own.py:net"
+    assert load_model(f"{tmp_path}/own.py:net", outputs="probs").outputs == "probs"
+    with pytest.raises(InputError, match="the model is wrapped already"):
+        load_model(f"{tmp_path}/own.py:own", std=0.5)

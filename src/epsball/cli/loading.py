@@ -13,7 +13,6 @@ from epsball.data.load import class_names, has_splits, load_data
 from epsball.errors import InputError, brief
 from epsball.models.adapters.estimate import estimator, split_estimate
 from epsball.models.load import load_model
-from epsball.models.wrap import wrap
 from epsball.oracle.batching import choose_batching
 from epsball.oracle.tuning import tune as fastest
 from epsball.threat import Threat
@@ -95,26 +94,23 @@ def named_classes(data: str, split: str) -> tuple[str, ...]:
     return names
 
 
-def model_for(spec: str, x: Tensor, *, classes: int | None = None, seed: int = 0) -> Model:
+def model_for(spec: str, x: Tensor, *, classes: int | None = None, seed: int = 0, **settings: Any) -> Model:
     """The model of that name; a network of the zoo is made for images like `x` `(N, C, H, W)` and that many classes."""
     if split_estimate(spec)[1].startswith("zoo:") and x.ndim == 4:  # noqa: PLR2004 (N, C, H, W)
         channels, height, width = x.shape[1:]
-        return load_model(spec, shape=(channels, height, width), classes=classes, seed=seed)
-    return load_model(spec, seed=seed)
+        return load_model(spec, shape=(channels, height, width), classes=classes, seed=seed, **settings)
+    return load_model(spec, seed=seed, **settings)
 
 
 def _model(spec: str, x: Tensor, y: Tensor, place: Any, mean: str | None, std: str | None, outputs: str) -> Model:
     untrained = split_estimate(spec)[1].startswith("zoo:") and "@" not in spec
-    loaded = model_for(spec, x, classes=int(y.max()) + 1 if untrained else None)
+    settings: dict[str, Any] = {"mean": numbers(mean, "--mean"), "std": numbers(std, "--std"), "outputs": outputs}
+    loaded = model_for(spec, x, classes=int(y.max()) + 1 if untrained else None, **settings)
     if untrained:
         note(f"{spec} has its initial weights; name trained ones as {spec}@weights.safetensors.")
     if loaded.module is not None:
         loaded.module.to(place)
-    if mean is None and std is None and outputs == loaded.outputs:
-        return loaded
-    own = loaded.mean is not None or loaded.std is not None or loaded.outputs != "logits"
-    again = wrap(loaded if own else loaded.net, numbers(mean, "--mean"), numbers(std, "--std"), outputs)
-    return dataclasses.replace(again, source=loaded.source)
+    return loaded
 
 
 def batching(given: Source, *, tune: bool, bfloat16: bool) -> Batching | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from epsball.models.model import Model
     from epsball.models.networks.network import Shape
+    from epsball.models.wrap import Numbers
 
 __all__ = ["hub", "hugging_face", "load_model", "onnx", "scikit_learn", "zoo"]
 
@@ -26,6 +27,9 @@ def load_model(
     spec: str,
     weights: str | Path | None = None,
     *,
+    mean: Numbers | None = None,
+    std: Numbers | None = None,
+    outputs: str = "logits",
     shape: Shape | None = None,
     classes: int | None = None,
     seed: int = 0,
@@ -44,13 +48,25 @@ def load_model(
             `path/to/file.py:factory[@weights]`: what the factory returns, which takes no arguments: an `nn.Module`, any
             callable (N, C, H, W) -> (N, K), a classifier of scikit-learn, or what `wrap` returned.
         weights: a file of weights, when it is not part of `spec`: safetensors, or a torch state dict.
+        mean: what `wrap` takes, for a model that has none of its own.
+        std: likewise.
+        outputs: likewise.
         shape: (C, H, W) of the images for a zoo network; by default what the weights were saved with, or its own data's.
         classes: number of classes of a zoo network, likewise.
         seed: of the initial weights; the global random state is left as it was.
 
     Raises:
-        InputError: a string, file or weights that cannot be used, with the reason.
+        InputError: a string, file, weights or settings that cannot be used, with the reason.
     """
+    loaded = _named(spec, weights, Options(weights, shape, classes, seed))
+    if mean is None and std is None and outputs == loaded.outputs:
+        return loaded
+    own = loaded.mean is not None or loaded.std is not None or loaded.outputs != "logits"
+    again = wrap(loaded if own else loaded.net, mean, std, outputs)
+    return replace(again, source=loaded.source, cost=loaded.cost)
+
+
+def _named(spec: str, weights: str | Path | None, options: Options) -> Model:
     if not isinstance(spec, str):
         raise InputError(
             f"the model was given as {type(spec).__name__}; expected a text such as 'zoo:mlp-512' or 'path/to/file.py:factory': "
@@ -58,9 +74,8 @@ def load_model(
         )
     estimate, behind = split_estimate(spec)
     if estimate:
-        estimated = estimator(estimate)(load_model(behind, weights, shape=shape, classes=classes, seed=seed))
+        estimated = estimator(estimate)(_named(behind, weights, options))
         return replace(estimated, source=spec if weights is None else f"{spec}@{weights}")
-    options = Options(weights, shape, classes, seed)
     scheme, colon, rest = spec.partition(":")
     if python_file.names_factory(spec) and scheme not in SCHEMES:
         model = python_file.read(spec, options)
