@@ -12,6 +12,8 @@ FMN = {"linf": "LInf", "l2": "L2", "l1": "L1", "l0": "L0"}
 BRENDEL_BETHGE = FMN | {"linf": "Linfinity"}
 FEW = 100
 """Steps a constant at which the slow peers take part too."""
+START = FEW // 3
+"""Steps that a start of Brendel and Bethge's attack is followed for."""
 ORDERED = {"linf": "linf", "l2": "l2", "l1": "l1", "l0": "l0"}
 
 
@@ -188,10 +190,10 @@ def fast() -> list[Contest]:
         *(
             Contest(
                 f"BrendelBethge {norm} {steps}",
-                lambda starts=steps // 33: eb.Restarts(eb.BrendelBethge(steps=33), starts),  # type: ignore[misc] # the loop's own
+                lambda starts=steps // START: eb.Restarts(eb.BrendelBethge(steps=START), starts),  # type: ignore[misc] # the loop's own
                 norm,
                 {"foolbox": foolbox(f"{BRENDEL_BETHGE[norm]}BrendelBethgeAttack", steps=steps)},
-                settings=f"{steps} steps; here from a new start every 33",
+                settings=f"{steps} steps; here from a new start every {START}",
             )
             for norm in ("linf", "l2", "l1", "l0")
             for steps in (100, 1000)

@@ -45,6 +45,7 @@ def test_a_model_says_what_it_is() -> None:
         repr(eb.wrap(net(), [0.5], 0.25)) == "Model(Sequential, 51 weights, outputs='logits', mean=[0.5], std=[0.25])"
     )
     assert repr(eb.load_model("zoo:mlp-512")).endswith("outputs='logits', source='zoo:mlp-512')")
+    assert repr(eb.wrap(net(), torch.zeros(1, 4, 4))).endswith("mean=an array of shape (1, 4, 4) from 0 to 0)")
     assert len(repr(eb.wrap(lambda x: x.flatten(1)))) < 100
 
 

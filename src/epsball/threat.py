@@ -13,7 +13,7 @@ from torch import Tensor
 
 from epsball.errors import InputError, brief
 from epsball.geometry.base import broadcasts, clip, is_half, largest, rounded_towards, wide
-from epsball.geometry.lattice import Lattice, same
+from epsball.geometry.lattice import Lattice, tolerance
 from epsball.geometry.names import norm_named
 from epsball.geometry.sides import LastSides, sides
 from epsball.units import parse_budget, parse_number
@@ -93,7 +93,7 @@ class Threat:
             raise InputError(
                 f"ε was given as {brief(self.eps)} in l0, which counts the features that may change; expected 0, or 1 or more"
             )
-        least = self.smallest_budget * (1 - same(self.eps if isinstance(self.eps, Tensor) else eps))
+        least = self.smallest_budget * (1 - tolerance(self.eps if isinstance(self.eps, Tensor) else eps))
         if self.lattice is not None and bool(((eps > 0) & (eps < least)).any()):
             raise InputError(
                 f"ε was given as {brief(self.eps)}, and two levels are {self.lattice.spacing:g} apart; give a larger ε"

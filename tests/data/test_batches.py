@@ -125,3 +125,12 @@ def test_what_holds_no_samples_is_refused_in_a_sentence(data: Any, said: str) ->
 def test_items_that_are_no_tensors_need_a_transform() -> None:
     with pytest.raises(eb.InputError, match="add a transform such as ToTensor"):
         gathered(Pictures(lambda _: object()))  # type: ignore[arg-type,return-value] # on purpose
+
+
+def test_arrays_that_must_not_be_written_to_are_copied() -> None:
+    kept = X.numpy().copy()
+    kept.setflags(write=False)
+    found = gathered((kept, Y.numpy()))
+    assert torch.equal(found.x, X)
+    found.x.zero_()
+    assert np.array_equal(kept, X.numpy())

@@ -27,17 +27,17 @@ class BrendelBethge(Attack):
     """x <- x + argmin_d |x0 - x - d|_p subject to <b, d> = -L(x), |d|_2 <= r, x + d in the box; b = ∇L, L = max_{k != y} z_k - z_y.
 
     Begins at a far error, blended with the input until it is next to the boundary, and follows the boundary, which every step
-    linearises anew. Gradients are taken where the label is undecided and never at the input, so a network whose gradients vanish
-    around its inputs hides nothing from it. Brendel, Rauber, Kümmerer, Ustyuzhaninov, Bethge 2019, arXiv:1907.01003, eq. 3. The
-    average of normals and the overshoot are those of the authors' code. Deviations: r is a fraction of |x - x0|_2, or of |L| / |b|_2
-    where that is more, and falls geometrically; a boundary beyond the reach of r is walked to straight; the dual of the subproblem is
-    solved by two nested searches in place of a quasi-Newton method, see `TrustRegion`; where no noise is an error it begins at the
-    input; between levels it moves freely, a level's distance beyond the boundary, and asks at the nearest ones.
+    linearises anew. Gradients are taken where the label is undecided, so a network whose gradients vanish around its inputs hides
+    nothing from it. Brendel, Rauber, Kümmerer, Ustyuzhaninov, Bethge 2019, arXiv:1907.01003, eq. 3. The average of normals and the
+    overshoot are those of the authors' code. Deviations: r is a fraction of |x - x0|_2, or of |L| / |b|_2 where that is more, and
+    falls geometrically; a boundary beyond the reach of r is walked to straight; the dual of the subproblem is solved by two nested
+    searches in place of a quasi-Newton method, see `TrustRegion`; where no noise is an error it begins at the input; between levels
+    it moves freely, a level's distance beyond the boundary, and asks at the nearest ones.
 
     Args:
         steps: number of gradients. After 30 hardly anything is gained but by another start, see `Restarts`.
-        first: r of the first step as that fraction.
-        last: of the last one.
+        first: the fraction that r is of, at the first step.
+        last: the fraction at the last one.
         momentum: weight of the normals before in their average.
         overshoot: fraction of L by which a step ends beyond the linearised boundary, on the side of the errors.
         tries: noise images tried to find a first error.

@@ -29,7 +29,7 @@ class FMN(Attack):
     and starts with one. γ and α fall by a cosine. Pintor, Roli, Brendel, Biggio 2021, arXiv:2102.12827, algorithm 1; the last values
     of γ and α are those of the authors' code. Deviations: δ is projected onto ball and box together, instead of the ball first and
     the box then; the ε before the first success is lengthened by γ, for on the boundary itself no label changes; α, stated for
-    [0, 1], is multiplied by the width of the box.
+    [0, 1], is multiplied by the width of the box; between levels, ε grows by the distance of two at least.
 
     Args:
         steps: number of gradients.

@@ -29,7 +29,7 @@ class NES(Attack):
     Args:
         steps: moves.
         pairs: directions u for each, two queries each.
-        radius: σ, in data units.
+        radius: σ, in data units; between levels, the distance of two at least.
         rate: α as a fraction of ε.
         decay: μ.
         loss: J.

@@ -29,7 +29,7 @@ class SPSA(Attack):
     Args:
         steps: moves.
         pairs: directions v for each, two queries each.
-        radius: δ, in data units.
+        radius: δ, in data units; between levels, the distance of two at least.
         length: Adam's step length, in data units.
         loss: J.
     """

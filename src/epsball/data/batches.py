@@ -47,7 +47,7 @@ def gathered(data: Any) -> Gathered:
         InputError: something else, batches without images or labels, or ones that do not fit together.
     """
     if isinstance(data, tuple | list) and len(data) == _PAIR and all(hasattr(part, "shape") for part in data):
-        return Gathered(*(torch.from_numpy(part) if isinstance(part, np.ndarray) else part for part in data))
+        return Gathered(*map(_tensor, data))
     batches = [_pair(batch) for batch in _batches(data)]
     if not batches:
         raise InputError("the data hold no batch; a generator can be gone through only once: make a new one")
@@ -92,8 +92,15 @@ def _pair(batch: Any) -> tuple[Tensor, Tensor]:
     if len(found) != _PAIR or any(part is None or not hasattr(part, "shape") for part in found):
         keys = f" with {', '.join(map(str, batch))}" if isinstance(batch, Mapping) else ""
         raise InputError(f"a batch of the data is a {type(batch).__name__}{keys}; {_EXPECTED}")
-    x, y = (torch.as_tensor(part) for part in found)
+    x, y = map(_tensor, found)
     return x, y
+
+
+def _tensor(part: Any) -> Any:
+    """An array as a tensor that shares its numbers, or has a copy of those that must not be written to; anything else as it is."""
+    if not isinstance(part, np.ndarray):
+        return part
+    return torch.from_numpy(part if part.flags.writeable else part.copy())
 
 
 def _normalisation(data: Any) -> Any:

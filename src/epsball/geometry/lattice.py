@@ -24,7 +24,7 @@ _OFF = 1e-2
 """Fraction of the distance of two levels by which an input may be off: the rounding of arithmetic done before."""
 
 
-def same(like: Tensor) -> float:
+def tolerance(like: Tensor) -> float:
     """The fraction to which lengths of this type agree that are equal: eight steps of 1/255 are 8/255, in 32 bits too."""
     return max(1e-9, 4 * torch.finfo(like.dtype).eps)
 
@@ -102,10 +102,10 @@ class Lattice:
     def along(self, x: Tensor, d: Tensor, norm: Norm, length: Radius) -> Tensor:
         """Return x moved by the longest lattice move along `d` `(N, …)` of at most `length`."""
         if norm.separable:
-            start, most = self.place(x), rows(length, d).double() / self._step(x).clamp_min(TINY) * (1 + same(x))
+            start, most = self.place(x), rows(length, d).double() / self._step(x).clamp_min(TINY) * (1 + tolerance(x))
             move = d.double().sign() * most.floor() * (self._step(x) > 0)
             return self.at((start + move).clamp(0, self.levels - 1), x.dtype)
-        return self._moved(x, d, lambda move: norm(move) > per_row(length, move) * (1 + same(x)))[0]
+        return self._moved(x, d, lambda move: norm(move) > per_row(length, move) * (1 + tolerance(x)))[0]
 
     def across(self, x: Tensor, d: Tensor, w: Tensor, b: Tensor) -> Tensor:
         """Return x moved by the shortest lattice move along `d` that crosses the plane <w, r> + b = 0, or the longest there is."""
@@ -117,10 +117,12 @@ class Lattice:
         start, step = self.place(x0), self._step(x0)
         levels, radius = (x.double() - x0.double()) / step.clamp_min(TINY) * (step > 0), per_row(radius, x0.double())
         if norm.separable:
-            most = (rows(radius, levels) / step.clamp_min(TINY) * (1 + same(x0))).floor()
+            most = (rows(radius, levels) / step.clamp_min(TINY) * (1 + tolerance(x0))).floor()
             move = levels.round().minimum(most).maximum(-most)
         else:
-            move = self._scaled(levels, start, step, lambda move: norm(move) > radius * (1 + same(x0)), ceiling=True)[0]
+            move = self._scaled(
+                levels, start, step, lambda move: norm(move) > radius * (1 + tolerance(x0)), ceiling=True
+            )[0]
         point = self.at((start + move).clamp(0, self.levels - 1), x0.dtype)
         return self._inside(point, x0, norm, radius)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from epsball.geometry.base import Norm
 
 Pull: TypeAlias = "Callable[[Tensor, Tensor, Tensor], Tensor]"
+"""From points v `(n, d)` towards points u `(n, d)` with a strength `(n, 1)`, to points `(n, d)`."""
 
 _PULLS = 6
 """Halvings of the logarithm of the pull's strength; what is between the last two is a straight line."""

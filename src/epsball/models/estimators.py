@@ -59,12 +59,12 @@ def bpda(
         InputError: the network has no such part, or what was given is neither one nor a function.
     """
     inner = wrap(model)
-    for name, step in (("layer", layer), ("backward", backward)):
-        if not callable(step) and not (isinstance(step, str) if name == "layer" else step is None):
-            expected = (
-                "a part of the network, its name, or a function of inputs" if name == "layer" else "a function, or None"
-            )
-            raise InputError(f"{name} was given as {brief(step)}; expected {expected}")
+    if not isinstance(layer, str) and not callable(layer):
+        raise InputError(
+            f"layer was given as {brief(layer)}; expected a part of the network, its name, or a function of inputs"
+        )
+    if backward is not None and not callable(backward):
+        raise InputError(f"backward was given as {brief(backward)}; expected a function, or None")
     return Model(Replaced(inner, _part(inner, layer) if isinstance(layer, str) else layer, backward), cost=inner.cost)
 
 

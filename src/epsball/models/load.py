@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from epsball.errors import InputError
-from epsball.models.adapters import hub, hugging_face, onnx, python_file, scikit_learn, zoo
+from epsball.models.adapters import hub, hugging_face, onnx, python_file, skops_file, zoo
 from epsball.models.adapters.base import SCHEMES, Options
 from epsball.models.adapters.estimate import estimator, split_estimate
 from epsball.models.freezing import evaluation_mode
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from epsball.models.networks.network import Shape
     from epsball.models.wrap import Numbers
 
-__all__ = ["hub", "hugging_face", "load_model", "onnx", "scikit_learn", "zoo"]
+__all__ = ["hub", "hugging_face", "load_model", "onnx", "skops_file", "zoo"]
 
 
 def load_model(
@@ -42,7 +42,7 @@ def load_model(
             `hub:NAME[@weights]`: a trained one from an installed package, see `models.adapters.hub`;
             `onnx:path/to/file.onnx[@weights]`: a graph with its weights, see `models.adapters.onnx`;
             `hf:folder-or-id`: an image classifier of Transformers, see `models.adapters.hugging_face`;
-            `sklearn:path/to/file.skops`: a classifier of scikit-learn, see `models.adapters.scikit_learn`;
+            `sklearn:path/to/file.skops`: a classifier of scikit-learn, see `models.adapters.skops_file`;
             `eot:10:…`, `nes:50:…`, `spsa:50:…`, `bpda:LAYER:…`: one of the others behind an estimator, see `models.estimators`;
             `scheme:…`: what an installed package registers, by an entry point of the group `epsball.models`;
             `path/to/file.py:factory[@weights]`: what the factory returns, which takes no arguments: an `nn.Module`, any

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
 
 
+_FEW = 4
+"""Channels whose numbers a line shows."""
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """A classifier on data units: (N, …) -> logits (N, K). Made by `wrap` and `load_model`.
@@ -164,11 +168,9 @@ class Model:
 
 
 def _shown(value: Tensor | str) -> str:
-    return (
-        str([round(number, 6) for number in value.flatten()[:4].tolist()])
-        if isinstance(value, Tensor)
-        else brief(value)
-    )
+    if isinstance(value, Tensor) and value.numel() <= _FEW:
+        return str([round(number, 6) for number in value.flatten().tolist()])
+    return brief(value)
 
 
 def _spread(value: Tensor, x: Tensor, name: str) -> Tensor:

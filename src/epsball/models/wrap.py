@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from epsball.errors import InputError, brief
-from epsball.models.adapters.estimator import converted, is_estimator
+from epsball.models.adapters.scikit_learn import converted, is_estimator
 from epsball.models.fixed_batch import in_groups
 from epsball.models.model import Model
 from epsball.models.outputs import OUTPUTS

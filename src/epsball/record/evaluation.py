@@ -127,10 +127,7 @@ class Evaluation:
         at = f"{self.plan.threat.norm}, ε = {self.eps:g}"
         low, high = self.interval()
         robust = f"robust {self.robust_accuracy():.1%} ({low:.1%} to {high:.1%}) in {at}"
-        found = np.isfinite(self.upper)
-        nearest = (
-            f"median distance {np.median(self.upper[found]):.4g} in {at}" if found.any() else f"no error found in {at}"
-        )
+        nearest = f"median distance {metrics.median_distance(self):.4g} in {at}"
         figure = robust if np.isfinite(self.eps) else nearest
         return f"Evaluation({len(self)} samples: clean {self.clean_accuracy:.1%}, {figure}; suite {self.plan.suite}, {state})"
 

@@ -11,7 +11,7 @@ from torch import nn
 from epsball.errors import InputError
 from epsball.models.adapters.base import Options, put_weights, split_weights
 from epsball.models.adapters.estimate import split_estimate
-from epsball.models.adapters.estimator import is_estimator
+from epsball.models.adapters.scikit_learn import is_estimator
 from epsball.models.model import Model
 from epsball.models.wrap import wrap
 from epsball.registry import attribute_of, neighbours

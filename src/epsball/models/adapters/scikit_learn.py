@@ -1,48 +1,185 @@
-"""`sklearn:path/to/file.skops`: a classifier of scikit-learn that skops has saved, whose files run nothing while they are read."""
+"""Classifiers of scikit-learn: linear models, networks and pipelines of scalings as PyTorch modules, the rest as scores or labels.
+
+Given to `wrap`, or returned by a factory in a file. scikit-learn is not imported for it.
+"""
 
 from __future__ import annotations
 
-import textwrap
-from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
 
 from epsball.errors import InputError
-from epsball.models.adapters.base import SCHEMES, Options
-from epsball.models.wrap import wrap
 
 if TYPE_CHECKING:
-    from epsball.models.model import Model
+    from collections.abc import Callable
 
-_PACKAGES = ("sklearn", "skops")
+_PACKAGE = "sklearn."
+_LINEAR = (
+    "LinearDiscriminantAnalysis",
+    "LinearSVC",
+    "LogisticRegression",
+    "LogisticRegressionCV",
+    "Perceptron",
+    "PassiveAggressiveClassifier",
+    "RidgeClassifier",
+    "RidgeClassifierCV",
+    "SGDClassifier",
+)
+_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "identity": nn.Identity,
+    "logistic": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+}
 
 
-@SCHEMES.register("sklearn")
-def read(rest: str, options: Options) -> Model:
-    """Return the classifier of a file on data units; see `models.adapters.estimator` for what becomes of it.
+def is_estimator(net: object) -> bool:
+    """Whether an object is a fitted or unfitted classifier of scikit-learn, or a pipeline that ends in one."""
+    return not callable(net) and hasattr(net, "predict") and any(_of_package(kind) for kind in type(net).__mro__)
+
+
+def _of_package(kind: type) -> bool:
+    return f"{kind.__module__}.".startswith(_PACKAGE)
+
+
+def converted(estimator: Any) -> nn.Module | Callable[[Tensor], Tensor]:
+    """Return the classifier (N, …) -> (N, K): a module with its decision as logits, or a callable that asks it, without gradients.
+
+    Inputs are flattened. Modules compute in the type of their inputs. A callable gives the logarithms of `predict_proba`, else
+    `decision_function`, else 1 for the class that `predict` names.
 
     Args:
-        rest: the file, as `skops.io.dump` wrote it.
-        options: weights have no place in it.
+        estimator: a fitted classifier or a pipeline that ends in one.
 
     Raises:
-        InputError: a package is missing, there is no such file, or it holds something that is no classifier of scikit-learn's own.
+        InputError: it is not fitted, is no classifier, or numbers its classes otherwise than 0 … K-1.
     """
-    missing = [package for package in _PACKAGES if find_spec(package) is None]
-    if missing:
-        raise InputError(f'sklearn:{rest} needs {" and ".join(missing)}, not here; pip install "epsball[sklearn]"')
-    if options.weights is not None:
-        raise InputError(f"sklearn:{rest} holds its own weights; leave out weights={options.weights}")
-    if not Path(rest).is_file():
-        raise InputError(f"there is no file {rest}; save a classifier with skops.io.dump(classifier, {rest!r})")
-    from skops import io  # noqa: PLC0415 of the sklearn extra
-
-    try:
-        estimator = io.load(rest)  # trusts nothing but scikit-learn's and NumPy's own types
-    except Exception as error:  # what stands in a file may make it raise anything
-        said = textwrap.shorten(str(error), 200)
+    name = type(estimator).__name__
+    classes = getattr(estimator, "classes_", None)
+    if classes is None:
         raise InputError(
-            f"{rest} cannot be read ({said}); expected a classifier of scikit-learn saved with skops.io.dump: return others from "
-            "a factory, path/to/file.py:factory"
-        ) from error
-    return wrap(estimator)
+            f"{name} has no classes_; expected a classifier of scikit-learn that is fitted: call its fit first"
+        )
+    if np.issubdtype(np.asarray(classes).dtype, np.number) and not np.array_equal(classes, np.arange(len(classes))):
+        shown = ", ".join(map(str, classes[:5]))
+        raise InputError(
+            f"{name} was fitted on the labels {shown}{', …' * (len(classes) > 5)}; expected 0 … {len(classes) - 1}: fit it on "  # noqa: PLR2004 (as many are shown)
+            "np.searchsorted(classes, labels)"
+        )
+    layers = _layers(estimator)
+    return nn.Sequential(nn.Flatten(), *layers).eval() if layers is not None else Asked(estimator)
+
+
+class Asked:
+    """A classifier that is asked for scores, or for labels where it gives none."""
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return scores `(N, K)` without gradients."""
+        flat = x.detach().flatten(1).cpu().numpy()
+        kind = np.finfo(flat.dtype).tiny
+        if hasattr(self.estimator, "predict_proba"):
+            scores = np.log(np.maximum(self.estimator.predict_proba(flat), kind))
+        elif hasattr(self.estimator, "decision_function"):
+            scores = self.estimator.decision_function(flat)
+            scores = np.stack((-scores / 2, scores / 2), 1) if scores.ndim == 1 else scores
+        else:
+            scores = (self.estimator.predict(flat)[:, None] == self.estimator.classes_).astype(flat.dtype)
+        return torch.as_tensor(scores, dtype=x.dtype, device=x.device)
+
+
+class Affine(nn.Module):
+    """x W^T + b in the type of x; `two` makes one score z two logits, (-z/2, z/2)."""
+
+    def __init__(self, weight: Any, bias: Any, *, two: bool = False) -> None:
+        super().__init__()
+        bias = torch.as_tensor(bias, dtype=torch.float64).reshape(-1)
+        weight = torch.as_tensor(weight, dtype=torch.float64).reshape(len(bias), -1)
+        if two:
+            weight, bias = torch.cat((-weight / 2, weight / 2)), torch.cat((-bias / 2, bias / 2))
+        self.weight, self.bias = nn.Parameter(weight, requires_grad=False), nn.Parameter(bias, requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the scores `(N, K)`."""
+        return nn.functional.linear(x, self.weight.to(x), self.bias.to(x))
+
+
+class Scaled(nn.Module):
+    """x a + b for every feature, in the type of x, cut to a range where the scaler cuts."""
+
+    def __init__(self, factor: Any, offset: Any, cut: tuple[float, float] | None = None) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.as_tensor(factor, dtype=torch.float64), requires_grad=False)
+        self.offset = nn.Parameter(torch.as_tensor(offset, dtype=torch.float64), requires_grad=False)
+        self.cut = cut
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the features `(N, n)`."""
+        x = x * self.factor.to(x) + self.offset.to(x)
+        return x if self.cut is None else x.clamp(*self.cut)
+
+
+class Unit(nn.Module):
+    """x / |x|, as `Normalizer` does; a row of zeros stays one."""
+
+    def __init__(self, norm: str) -> None:
+        super().__init__()
+        self.order = {"l1": 1.0, "l2": 2.0, "max": float("inf")}[norm]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return rows of length 1 `(N, n)`."""
+        length = x.norm(self.order, dim=1, keepdim=True)
+        return x / torch.where(length == 0, 1, length)
+
+
+def _layers(estimator: Any) -> list[nn.Module] | None:
+    """The layers of an estimator; None where some of it has none."""
+    kind = type(estimator).__name__
+    if not _of_package(type(estimator)):  # a subclass may do otherwise
+        return None
+    if kind == "Pipeline":
+        layers: list[nn.Module] = []
+        for _, step in estimator.steps:
+            more = [] if step is None or step == "passthrough" else _layers(step)
+            if more is None:
+                return None
+            layers += more
+        return layers
+    if kind == "MLPClassifier":
+        return _network(estimator)
+    if kind in _LINEAR:
+        return [Affine(estimator.coef_, estimator.intercept_, two=len(estimator.classes_) == 2)]  # noqa: PLR2004 (one score)
+    return _scaling(estimator, kind)
+
+
+def _network(estimator: Any) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    last = len(estimator.coefs_) - 1
+    for number, (weight, bias) in enumerate(zip(estimator.coefs_, estimator.intercepts_, strict=True)):
+        layers.append(Affine(weight.T, bias, two=number == last and len(estimator.classes_) == 2))  # noqa: PLR2004 (one score)
+        if number < last:
+            layers.append(_ACTIVATIONS[estimator.activation]())
+    return layers
+
+
+def _scaling(estimator: Any, kind: str) -> list[nn.Module] | None:
+    if kind == "StandardScaler":
+        scale = estimator.scale_ if estimator.with_std else np.ones(estimator.n_features_in_)
+        mean = estimator.mean_ if estimator.with_mean else np.zeros(estimator.n_features_in_)
+        return [Scaled(1 / scale, -mean / scale)]
+    if kind == "MinMaxScaler":
+        return [Scaled(estimator.scale_, estimator.min_, tuple(estimator.feature_range) if estimator.clip else None)]
+    if kind == "MaxAbsScaler" and not getattr(estimator, "clip", False):
+        return [Scaled(1 / estimator.scale_, np.zeros(estimator.n_features_in_))]
+    if kind == "Normalizer":
+        return [Unit(estimator.norm)]
+    if kind == "PCA":
+        scale = np.sqrt(estimator.explained_variance_)[:, None] if estimator.whiten else 1.0
+        turned = estimator.components_ / scale
+        return [Affine(turned, -turned @ estimator.mean_)]
+    return None
