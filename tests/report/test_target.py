@@ -11,9 +11,10 @@ import pytest
 
 import epsball as eb
 from epsball.attacks.combine import Restarts, Targeted, Worst
-from epsball.cli.output import document, finite, results
+from epsball.cli.output import results
 from epsball.record import read_run
 from epsball.report import write_report
+from epsball.report.document import document, finite
 from epsball.report.target import left_out
 from toy import Affine, samples
 

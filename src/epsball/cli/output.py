@@ -2,7 +2,6 @@
 
 import errno
 import json
-import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,9 +14,10 @@ from rich.table import Table
 
 from epsball.cli.streams import result_stream, write_result
 from epsball.record import Evaluation, Finding, metrics
-from epsball.record.plan import portable
 from epsball.record.statistics import wilson
 from epsball.report.budget import budget
+from epsball.report.document import document as document
+from epsball.report.document import finite
 from epsball.report.target import left_out, target
 from epsball.report.text import NORMS, count, epsilon, number, percent
 from epsball.terminal import printable
@@ -79,17 +79,6 @@ def _json(value: Any) -> str:
     return text if printable(text) == text else json.dumps(value, indent=2, allow_nan=False)
 
 
-def finite(value: Any) -> Any:
-    """The same value with null for numbers that JSON does not have."""
-    if isinstance(value, dict):
-        return {str(key): finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(inner) for inner in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return str(value) if isinstance(value, Path) else value
-
-
 def interval(low: float, high: float) -> str:
     """``9.3 … 13.1 %``."""
     return f"{100 * low:.1f} … {percent(high)}"
@@ -112,57 +101,11 @@ def results(run: Evaluation, title: str = "") -> Table:
             percent(line.remaining_accuracy),
             interval(*wilson(remaining, len(run))),
             f"{count(line.successes)} of {count(line.attacked)}",
-            number(metrics.median_distance(run, line.attack)),
+            number(metrics.median_found(run, line.attack, budget(run))),
             number(float(metrics.rho(run, line.attack))),
             number(line.queries),
         )
     return shown
-
-
-def document(run: Evaluation, out: Path | None) -> dict[str, Any]:
-    """The result as JSON; distances that were not found are null."""
-    return {
-        **portable(run.plan),
-        "clean_accuracy": run.clean_accuracy,
-        **_left(run),
-        "certified_accuracy": run.certified_accuracy(),
-        "median_distance": metrics.median_distance(run),
-        "rho": {"mean": float(run.rho), "n": run.rho.n, **run.rho.left_out},
-        "trusted": run.trusted,
-        "reused": run.reused,
-        "findings": [portable(finding) for finding in run.findings],
-        "results": {
-            line.attack: {
-                "attacked": line.attacked,
-                "successes": line.successes,
-                **_remaining(run, line),
-                "median_distance": metrics.median_distance(run, line.attack),
-                "mean_relative": float(metrics.rho(run, line.attack)),
-                "queries": line.queries,
-            }
-            for line in metrics.attack_summaries(run, budget(run))
-        },
-        "seconds": run.seconds,
-        "out": out,
-    }
-
-
-def _left(run: Evaluation) -> dict[str, Any]:
-    """What no attack changed; of a run that looked for one class alone it is no robust accuracy, and is not called so."""
-    fraction, interval = run.robust_accuracy(budget(run)), list(run.interval(budget(run)))
-    if not run.plan.targets:
-        return {"robust_accuracy": fraction, "robust_interval": interval}
-    return {
-        "targets": list(run.plan.targets),
-        "left_out": run.plan.data.left_out,
-        "not_turned_into_target": fraction,
-        "not_turned_interval": interval,
-    }
-
-
-def _remaining(run: Evaluation, line: metrics.AttackSummary) -> dict[str, float]:
-    kind = "not_turned" if run.plan.targets else "accuracy"
-    return {f"own_{kind}": line.own_accuracy, f"remaining_{kind}": line.remaining_accuracy}
 
 
 def reuse(run: Evaluation, out: Path | None) -> None:

@@ -19,16 +19,23 @@ def report(
     folder: RunFolder,
     *,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to write it; RUN/report.html by default.")
+        Path | None, typer.Option(metavar="FILE", help="Where to write it; RUN/report.html, report.md and so on by default.")
     ] = None,
+    format: Annotated[  # noqa: A002 (the name of the option)
+        str,
+        typer.Option(
+            help="html, a page; markdown or latex, a table; csv, a row an image; json, the figures; model-card, for the Hugging Face hub."
+        ),
+    ] = "html",
+    title: Annotated[str, typer.Option(help="What stands above it; the model's name by default.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Write one HTML file with figures, tables and adversarial examples; it needs no network.
+    """Write one file about a run: a page with figures, tables and adversarial examples that needs no network, or another format.
 
     The exit code is that of the run which it shows.
     """
     run = read_run(folder)
-    path = write_report(run, folder, out)
+    path = write_report(run, folder, out, format=format, title=title)
     print_findings(run.findings)
     write_result(json.dumps({"report": str(path)}) if as_json else printable(str(path)))
     code = of_run(run)

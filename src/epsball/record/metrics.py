@@ -184,6 +184,13 @@ def median_distance(run: Bounds, attack: str | None = None) -> float:
     return float((ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2)
 
 
+def median_found(run: Bounds, attack: str, eps: float = math.inf) -> float:
+    """Median distance of the errors that one attack found within ε (data units); nan where it found none."""
+    rows = _rows(run, attack)
+    found = rows.distance[rows.within(eps)]
+    return float(np.median(found)) if found.size else math.nan
+
+
 def rho(run: Bounds, attack: str | None = None) -> Rho:
     """The paper's ρ of one attack, over the samples that it was run on, or of the nearest errors of all of them."""
     if attack is not None:

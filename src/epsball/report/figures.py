@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from epsball.record import metrics
-from epsball.report.svg import ACCENT, BAND, GOOD, INK, WARN, axes
+from epsball.report.svg import ACCENT, BAND, GOOD, INK, OPEN, PROVED, WARN, axes
 from epsball.report.target import left
-from epsball.report.text import NORMS, number
+from epsball.report.text import NO_BREAK, NORMS, count, epsilon, number, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,22 +38,58 @@ def horizon(run: Evaluation) -> float:
     return max(farthest, 0.0 if math.isinf(run.eps) else 1.25 * run.eps) or 1.0
 
 
-def accuracy_curve(run: Evaluation, width: float, height: float) -> Axes:
-    """Fraction of samples without a known error within ε, its 95 % interval, and the threat's ε."""
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """The curve at some ε (k,): the fraction that stands, its 95 % interval, and the fraction that is proved."""
+
+    eps: NDArray[np.float64]
+    robust: NDArray[np.int64]
+    accuracy: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    certified: NDArray[np.float64]
+
+
+def readings(run: Evaluation) -> Readings:
+    """The curve from ε = 0 to where the run has measured it, the run's own ε among the points."""
     end, curve = horizon(run), metrics.curve(run)
     measured = end if asks_how_close(run) else min(end, run.eps)
     grid = np.linspace(0, measured, POINTS)
     if run.eps < measured:
         grid = np.union1d(grid, [run.eps])
     at = np.searchsorted(curve.eps, grid, side="right") - 1
+    certified = np.array([run.certified_accuracy(float(eps)) for eps in grid])
+    return Readings(grid, curve.robust[at], curve.accuracy[at], *curve.bounds(at), certified)
+
+
+def spoken(run: Evaluation, points: Readings) -> list[str]:
+    """What a reader is told at each of the points."""
+    steps = run.plan.threat.norm == "linf" and (run.plan.threat.low, run.plan.threat.high) == (0, 1)
+    proved = bool(np.any(run.lower > 0))
+    texts = []
+    for eps, robust, accuracy, low, high, certified in zip(
+        points.eps, points.robust, points.accuracy, points.low, points.high, points.certified, strict=True
+    ):
+        eighths = f" ({255 * eps:.1f}/255)" if steps else ""
+        place = epsilon(run.plan.threat) if eps == run.eps else f"{number(float(eps))}{eighths}"
+        text = f"ε = {place}: {percent(float(accuracy))}, {count(int(robust))} of {count(len(run))} {left(run.plan)}"
+        text += f", 95{NO_BREAK}% interval {100 * low:.1f} to {percent(float(high))}"
+        texts.append(f"{text}, proved {percent(float(certified))}" if proved else text)
+    return texts
+
+
+def accuracy_curve(run: Evaluation, points: Readings, width: float, height: float) -> Axes:
+    """Fraction of samples without a known error within ε over what is proved, its 95 % interval, and the threat's ε."""
+    end = horizon(run)
     plot = axes(width, height, f"ε ({NORMS[run.plan.threat.norm]}, data units)", left(run.plan))
-    plot.fill_between(grid, *curve.bounds(at), step="post", color=BAND, linewidth=0)
-    plot.step(grid, curve.accuracy[at], where="post", color=ACCENT, linewidth=1.8)
+    plot.fill_between(points.eps, points.certified, points.accuracy, step="post", color=OPEN, linewidth=0)
+    plot.fill_between(points.eps, 0, points.certified, step="post", color=PROVED, linewidth=0)
+    plot.fill_between(points.eps, points.low, points.high, step="post", color=BAND, linewidth=0)
+    plot.step(points.eps, points.accuracy, where="post", color=ACCENT, linewidth=1.8)
     if np.any(run.lower > 0):
-        certified = [run.certified_accuracy(float(eps)) for eps in grid]
-        plot.step(grid, certified, where="post", color=GOOD, linewidth=1.4, linestyle=DASHES)
+        plot.step(points.eps, points.certified, where="post", color=GOOD, linewidth=1.4, linestyle=DASHES)
     if math.isfinite(run.eps):
-        _mark(plot, run.eps, f"ε = {number(run.eps)}")
+        _mark(plot, run.eps, f"ε = {epsilon(run.plan.threat)}")
         plot.plot([run.eps], [run.robust_accuracy()], "o", color=ACCENT, markersize=5)
     plot.set_xlim(0, end)
     plot.set_ylim(0, 1.02)
@@ -66,20 +103,36 @@ def _mark(plot: Axes, eps: float, text: str) -> None:
     plot.annotate(text, (eps, 1), (4, -2), textcoords="offset points", va="top", color=WARN, fontsize=8)
 
 
-def distance_histogram(distances: NDArray[np.float64], end: float, eps: float, size: tuple[float, float]) -> Axes:
-    """How far the errors lie that one attack found; a bar ends at ε, and the last holds all beyond `end`."""
-    plot = axes(*size, "distance (data units)", "samples")
+def edges_of(end: float, eps: float) -> NDArray[np.float64]:
+    """Where the bars of a histogram begin and end; one of them ends at ε, and the last holds all beyond `end`."""
     width = end / BINS if math.isinf(eps) or eps == 0 else eps / max(1, round(BINS * eps / end))
-    edges = np.arange(0, end + width, width)
+    return np.asarray(np.arange(0, end + width, width))
+
+
+def tally(distances: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
+    """How many distances lie in each bar."""
     ordered = np.sort(np.minimum(distances, edges[-1]))
-    counts = np.diff(np.searchsorted(ordered, edges * (1 + CLOSED), side="right"))
-    plot.bar(edges[:-1], counts, width=width * 0.9, align="edge", color=ACCENT, linewidth=0)
-    if eps <= end:
+    return np.asarray(np.diff(np.searchsorted(ordered, edges * (1 + CLOSED), side="right")), np.int64)
+
+
+def distance_histogram(
+    distances: NDArray[np.float64], edges: NDArray[np.float64], eps: float, size: tuple[float, float]
+) -> tuple[Axes, dict[str, str]]:
+    """How far the errors lie that one attack found, and what is said of each bar, by the bar's id."""
+    plot = axes(*size, "distance (data units)", "images")
+    counts = tally(distances, edges)
+    drawn = plot.bar(edges[:-1], counts, width=np.diff(edges) * 0.9, align="edge", color=ACCENT, linewidth=0)
+    titles = {}
+    for index, (bar, times) in enumerate(zip(drawn, counts.tolist(), strict=True)):
+        bar.set_gid(f"bar{index}")
+        first, last = number(float(edges[index])), number(float(edges[index + 1]))
+        until = f"more than {first}" if index == len(counts) - 1 else f"{first} to {last}"
+        titles[f"bar{index}"] = f"{until}: {count(times)} image{'s' * (times != 1)}"
+    if eps <= edges[-1]:
         plot.axvline(eps, color=WARN, linewidth=1, linestyle=DASHES)
-    if distances.size:
-        plot.axvline(float(np.median(distances)), color=INK, linewidth=1)
+    plot.axvline(float(np.median(distances)), color=INK, linewidth=1)
     plot.set_xlim(0, edges[-1] * 1.02)
     plot.set_ylim(0, max(1.0, float(counts.max()) * 1.08))
     plot.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     plot.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-    return plot
+    return plot, titles

@@ -1,4 +1,4 @@
-"""Samples to look at: original, amplified difference, adversarial, as embedded PNG."""
+"""Samples to look at: original, amplified difference, adversarial, as embedded pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from PIL import Image
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LARGEST = 256
+LARGEST = 224
+LARGEST_PNG, QUALITY = 24_000, 80
 FACTORS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
@@ -39,7 +40,7 @@ def triptych(clean: NDArray[Any], adversarial: NDArray[Any], low: float, high: f
     factor = amplification(float(np.abs(change).max(initial=0)))
     shown = np.clip(change * factor, -1, 1)
     middle = diverging(shown[0]) if len(shown) == 1 else 0.5 + 0.5 * np.moveaxis(shown, 0, -1)
-    return Triptych(png(picture(before)), png(middle), png(picture(after)), factor)
+    return Triptych(embedded(picture(before)), embedded(middle), embedded(picture(after)), factor)
 
 
 def amplification(largest: float) -> int:
@@ -60,10 +61,20 @@ def diverging(change: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(white * (1 - depth) + end * depth)
 
 
-def png(pixels: NDArray[np.float64]) -> str:
-    """Pixels in [0, 1], (H, W) or (H, W, 3), as a data URI; large pictures are shrunk to what a page can show."""
+def embedded(pixels: NDArray[np.float64]) -> str:
+    """Pixels in [0, 1], (H, W) or (H, W, 3), as a data URI; large pictures are shrunk to what a page can show.
+
+    As PNG, which keeps every pixel, unless that takes more than a page of twelve examples can hold; then as JPEG.
+    """
     image = Image.fromarray(np.rint(255 * np.clip(pixels, 0, 1)).astype(np.uint8))
     image.thumbnail((LARGEST, LARGEST))
-    stream = io.BytesIO()
-    image.save(stream, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+    png, jpeg = io.BytesIO(), io.BytesIO()
+    image.save(png, format="PNG", optimize=True)
+    if png.tell() <= LARGEST_PNG:
+        return _uri("png", png)
+    image.save(jpeg, format="JPEG", quality=QUALITY)
+    return _uri("jpeg", jpeg)
+
+
+def _uri(kind: str, stream: io.BytesIO) -> str:
+    return f"data:image/{kind};base64," + base64.b64encode(stream.getvalue()).decode("ascii")

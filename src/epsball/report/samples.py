@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,10 +28,10 @@ CHANNELS = (1, 3)
 
 
 def gallery(run: Evaluation, folder: Path) -> list[dict[str, Any]]:
-    """About twelve adversarial examples, spread over attacks and classes; none where the inputs are no pictures."""
+    """Up to twelve adversarial examples, the nearest first; none where the inputs are no pictures."""
     if not (folder / INPUTS).is_file():
         return []
-    threat, shown = run.plan.threat, []
+    threat, shown = run.plan.threat, list[dict[str, Any]]()
     with _open(folder / INPUTS) as inputs:
         place = {int(identity): row for row, identity in enumerate(inputs.get_tensor("ids"))}
         source = inputs.get_slice("x")
@@ -40,7 +42,7 @@ def gallery(run: Evaluation, folder: Path) -> list[dict[str, Any]]:
                 clean = source[place[identity] : place[identity] + 1][0]
                 pictures = triptych(clean, adversarial, *_range(threat))
                 shown.append({"pictures": pictures, **_caption(run, attack, identity)})
-    return shown
+    return sorted(shown, key=itemgetter("upper", "id"))
 
 
 def _range(threat: ThreatPlan) -> tuple[float, float]:
@@ -49,24 +51,19 @@ def _range(threat: ThreatPlan) -> tuple[float, float]:
 
 
 def choose(run: Evaluation) -> dict[str, list[int]]:
-    """Ids to show per attack: each adversarial example once, as many per attack as come out even, spread over the classes."""
-    label = dict(zip(run.ids.tolist(), run.label.tolist(), strict=True))
-    successes = {
-        name: sorted(
-            rows.id[rows.success & (rows.distance > 0)].tolist(), key=lambda identity: (label[identity], identity)
-        )
-        for name, rows in run.attacks.items()
-    }
+    """Ids to show per attack: the samples whose nearest error is nearest, each class in turn, by the attack that found it."""
+    found = np.flatnonzero(np.isfinite(run.upper) & (run.upper > 0))
+    ordered = found[np.lexsort((run.ids[found], run.upper[found]))]
+    turn: Counter[int] = Counter()
+    ranks = []
+    for row in ordered.tolist():
+        label = int(run.label[row])
+        ranks.append(turn[label])
+        turn[label] += 1
     chosen: dict[str, list[int]] = {}
-    left, taken = SHOWN, set[int]()
-    remaining = sorted((name for name in successes if successes[name]), key=lambda name: len(successes[name]))
-    for index, name in enumerate(remaining):
-        fresh = [identity for identity in successes[name] if identity not in taken] or successes[name]
-        number_shown = min(len(fresh), -(-left // (len(remaining) - index)))
-        chosen[name] = [fresh[int(at)] for at in np.linspace(0, len(fresh) - 1, number_shown)]
-        taken.update(chosen[name])
-        left -= number_shown
-    return {name: chosen[name] for name in run.attacks if name in chosen}
+    for row in ordered[np.argsort(ranks, kind="stable")][:SHOWN].tolist():
+        chosen.setdefault(str(run.by[row]), []).append(int(run.ids[row]))
+    return chosen
 
 
 def _rows(folder: Path, attack: str, wanted: list[int], shape: list[int]) -> Iterator[tuple[int, NDArray[Any]]]:
@@ -102,6 +99,7 @@ def _caption(run: Evaluation, attack: str, identity: int) -> dict[str, Any]:
         "id": identity,
         "attack": attack,
         "distance": number(float(rows.distance[row])),
+        "upper": float(rows.distance[row]),
         "before": names[before],
         "after": names[after],
         "confidence_before": percent(float(rows.confidence_before[row])),

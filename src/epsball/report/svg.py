@@ -11,10 +11,13 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from matplotlib.axes import Axes
 
 INK, MUTED, GRID = "#010101", "#020202", "#030303"
 ACCENT, BAND, WARN, GOOD = "#040404", "#050505", "#060606", "#070707"
+OPEN, PROVED = "#080808", "#090909"
 VARIABLES = {
     INK: "ink",
     MUTED: "muted",
@@ -23,6 +26,8 @@ VARIABLES = {
     BAND: "band",
     WARN: "warn",
     GOOD: "good",
+    OPEN: "open",
+    PROVED: "good-soft",
 }
 NO_METADATA: dict[str, Any] = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
@@ -41,8 +46,16 @@ def axes(width: float, height: float, x_label: str, y_label: str) -> Axes:
     return plot
 
 
-def inline(plot: Axes, name: str, caption: str) -> Markup:
+def place(plot: Axes, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Where points of the axes stand in the picture that `inline` has drawn, in hundredths of its width and height, from its upper left corner."""
+    at = plot.figure.transFigure.inverted().transform(plot.transData.transform(points))
+    return [(round(100 * float(x), 2), round(100 - 100 * float(y), 2)) for x, y in at]
+
+
+def inline(plot: Axes, name: str, caption: str, titles: Mapping[str, str] | None = None) -> Markup:
     """The figure as ``<svg>``; `name` makes its ids unique on the page, `caption` is what a screen reader says.
+
+    `titles` are what a mouse is told over the parts of these ids (`set_gid`).
 
     The marker colours above become CSS variables, so one picture serves the light page, the dark page and paper.
     Ids are numbered in order, so the same record gives the same bytes.
@@ -53,9 +66,11 @@ def inline(plot: Axes, name: str, caption: str) -> Markup:
     stream = io.StringIO()
     FigureCanvasSVG(figure).print_figure(stream, format="svg", facecolor="none", metadata=NO_METADATA)
     text = re.sub(r"<metadata>.*?</metadata>", "", stream.getvalue(), flags=re.DOTALL)
+    for part, title in (titles or {}).items():
+        text = text.replace(f'<g id="{part}">', f'<g id="{part}"><title>{escape(title)}</title>', 1)
     ids = {old: f"{name}-{index}" for index, old in enumerate(dict.fromkeys(re.findall(r'\bid="([^"]+)"', text)))}
     text = re.sub(r'(\bid="|href="#|url\(#)([^")]+)', lambda found: found[1] + ids.get(found[2], found[2]), text)
-    text = re.sub("#0[1-7]0[1-7]0[1-7]", lambda found: f"var(--{VARIABLES[found[0]]})", text)
+    text = re.sub("#(0[1-9])\\1\\1", lambda found: f"var(--{VARIABLES[found[0]]})", text)
     box = re.search(r'viewBox="([^"]+)"', text)
     body = text[text.index(">", text.index("<svg")) + 1 :]
     head = Markup('<svg viewBox="{}" role="img" aria-label="{}">').format(box[1] if box else "", escape(caption))
@@ -69,12 +84,14 @@ LIGHT = {
     "accent": "#2456c9",
     "band": "#d5e0f8",
     "warn": "#b45309",
-    "good": "#1a7f4b",
+    "good": "#17713f",
+    "open": "#eef2fb",
+    "good-soft": "#e6f5ec",
 }
 SPACES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" style="background:white"'
 
 
 def alone(picture: Markup) -> str:
     """What `inline` gave, as a file of its own in the colours of the light page."""
-    text = re.sub(r"var\(--(\w+)\)", lambda found: LIGHT[found[1]], str(picture))
+    text = re.sub(r"var\(--([\w-]+)\)", lambda found: LIGHT[found[1]], str(picture))
     return text.replace("<svg ", f"<svg {SPACES} ", 1) + "\n"

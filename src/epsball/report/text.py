@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import math
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from epsball.record.plan import DataPlan, ThreatPlan
+    from epsball.record.plan import DataPlan, Plan, ThreatPlan
 
 NORMS = {"linf": "l∞", "l2": "l2", "l1": "l1", "l0": "l0"}
-MEANINGS = {
-    "linf": "each pixel value may change by at most {eps}",
-    "l2": "the Euclidean length of the change may be at most {eps}",
-    "l1": "the changes of all pixel values may add up to at most {eps}",
-    "l0": "at most {eps} pixel values may change",
+LIMITS = {
+    "linf": "by at most {eps} in each pixel value",
+    "l2": "by at most {eps} in Euclidean length",
+    "l1": "by at most {eps} in the sum of all pixel values",
+    "l0": "in at most {eps} pixel values",
 }
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 NO_BREAK = "\N{NO-BREAK SPACE}"
 DASH = "\N{EN DASH}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 SHORT, MINUTE = 10, 60
+WHOLE = 1e-5  # what float32 leaves of a whole number of 255ths
 
 
 def percent(fraction: float) -> str:
@@ -44,10 +46,18 @@ def number(value: float) -> str:
 
 
 def epsilon(threat: ThreatPlan) -> str:
-    """ε with its 8-bit reading beside it where pixels live in [0, 1]: ``0.0314 (8/255)``."""
+    """ε as people write it: ``8/255`` where it is so many 255ths of the pixel range [0, 1] and no short decimal, else ``0.1``."""
     eps = float(threat.eps)
-    eighths = threat.norm != "l0" and (threat.low, threat.high) == (0, 1) and 0 < eps < math.inf
-    return f"{number(eps)} ({number(255 * eps)}/255)" if eighths else number(eps)
+    steps = 255 * eps
+    eighths = threat.norm != "l0" and (threat.low, threat.high) == (0, 1) and 0 < eps < 1
+    if eighths and round(steps) > 0 and abs(steps - round(steps)) < WHOLE and float(f"{eps:.3g}") != eps:
+        return f"{round(steps)}/255"
+    return number(eps)
+
+
+def limit(threat: ThreatPlan) -> str:
+    """What the attacker may do: ``by at most 8/255 in each pixel value``."""
+    return LIMITS[threat.norm].format(eps=epsilon(threat))
 
 
 def seconds(value: float) -> str:
@@ -59,7 +69,15 @@ def seconds(value: float) -> str:
 
 
 def class_names(data: DataPlan, number_of_classes: int) -> Sequence[str]:
-    """Names of the classes from 0 on: CIFAR-10's, otherwise the index."""
+    """Names of the classes from 0 on: those of the record, CIFAR-10's for its pictures, otherwise the index."""
+    if number_of_classes <= len(data.names):
+        return data.names
     if data.source.startswith("cifar10") and number_of_classes <= len(CIFAR10):
         return CIFAR10
     return [str(index) for index in range(number_of_classes)]
+
+
+def title_of(plan: Plan) -> str:
+    """The model as it was named, without the folders its weights lie in."""
+    name, at, weights = (plan.model.source or plan.model.class_name or "model").partition("@")
+    return f"{name}{at}{PurePath(weights).name}"

@@ -1,4 +1,4 @@
-"""What the record says first: the verdict in a sentence, the headline figures, the findings."""
+"""What the record says first: a sentence about the model, how far its number can be believed, the headline figures, the findings."""
 
 from __future__ import annotations
 
@@ -7,120 +7,167 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from epsball.record import Finding, metrics
+from epsball.record import metrics
 from epsball.record.statistics import wilson
+from epsball.report.budget import budget
 from epsball.report.target import left, left_out, target
-from epsball.report.text import DASH, MEANINGS, NO_BREAK, NORMS, count, epsilon, number, percent
+from epsball.report.text import DASH, NO_BREAK, NORMS, count, epsilon, limit, number, percent
 
 if TYPE_CHECKING:
     from epsball.record import Evaluation
 
 TONES = {"FAIL": "bad", "WARN": "warn"}
+HALF, MOST = 0.5, 0.9
+"""Of the images that are classified correctly, what must stand for "part of them is lost", and for "most of them stand"."""
 
 
 def verdict(run: Evaluation) -> dict[str, str]:
-    """Badge, headline and meaning of the result."""
+    """The sentence about the model and its colour, what the sentence rests on, and whether the number can be believed."""
+    so_far = "" if run.complete else "So far: "
+    standing, tone = _standing(run)
+    trust, trust_tone = _trust(run)
+    return {
+        "headline": so_far + _headline(run),
+        "standing": standing,
+        "tone": tone,
+        "trust": trust,
+        "trust_tone": trust_tone,
+        "detail": _detail(run),
+        "meaning": _meaning(run),
+    }
+
+
+def _trust(run: Evaluation) -> tuple[str, str]:
+    """Whether the number can be believed; that says nothing about the model, so it is never green."""
     failed = sum(finding.severity == "FAIL" for finding in run.findings)
     warned = sum(finding.severity == "WARN" for finding in run.findings)
     if not run.complete:
-        badge, tone = f"Unfinished: {_ended(run)}; no figure here is a result", "bad"
-    elif failed:
-        badge, tone = f"Not trusted: {_checks(failed)} failed, see the findings", "bad"
-    elif warned:
-        badge, tone = f"Trusted, with {warned} warning{'s' * (warned > 1)}", "warn"
-    else:
-        badge, tone = "Trusted: every reported error was checked again", ""
-    so_far = "" if run.complete else "So far: "
-    return {"badge": badge, "tone": tone, "headline": so_far + _headline(run), "meaning": _meaning(run)}
+        ended = f"{len(run.attacks)} of {len(run.plan.attacks)} attacks ended"
+        return f"Unfinished: {ended}; no figure here is a result", "bad"
+    if failed:
+        return f"Not trusted: {failed} check{'s' * (failed > 1)} failed, see the findings", "bad"
+    if warned:
+        return f"Trusted, with {warned} warning{'s' * (warned > 1)}", "warn"
+    return "Trusted: every reported error was checked again", ""
 
 
-def _ended(run: Evaluation) -> str:
-    return f"{len(run.attacks)} of {len(run.plan.attacks)} attacks ended"
+def _standing(run: Evaluation) -> tuple[str, str]:
+    """How the model stands at the run's ε, and the colour of that; without an ε, or a number to believe, neither."""
+    right = _right(run)
+    if not run.trusted:
+        return "No judgement of the model", "bad"
+    if math.isinf(run.eps) or not right:
+        return "", ""
+    kept = _robust(run) / right
+    if kept < HALF:
+        return "Most images are lost" if kept else "Every image is lost", "bad"
+    if kept < MOST or run.robust_accuracy() < HALF:
+        return "Part of the images is lost", "warn"
+    stand = "Every image stands" if kept == 1 else "Most images stand"
+    return (stand, "") if target(run.plan) else (f"{stand} against these attacks", "good")
 
 
-def _checks(number_of_checks: int) -> str:
-    return f"{number_of_checks} check{'s' * (number_of_checks > 1)}"
+def _right(run: Evaluation) -> int:
+    return int(np.sum(run.clean == run.label))
+
+
+def _robust(run: Evaluation) -> int:
+    return int(metrics.robust(run, budget(run)).sum())
 
 
 def _headline(run: Evaluation) -> str:
-    right, n = int(np.sum(run.clean == run.label)), len(run)
-    threat = run.plan.threat
-    towards, rest = target(run.plan), left_out(run.plan)
-    rest = f" {rest}." if rest else ""
-    start = f"The model classifies {count(right)} of {count(n)} images correctly ({percent(run.clean_accuracy)})."
+    right = _right(run)
+    broken = right - _robust(run)
+    towards = target(run.plan)
+    outcome = f"so that the model takes {'it' if broken == 1 else 'them'} for {towards}" if towards else "so that it errs"
+    if not right:
+        return f"The model classifies none of the {count(len(run))} images correctly, so there is nothing left to attack."
+    of = f"of the {count(right)} images that the model classifies correctly"
+    if not run.attacks:
+        return f"No attack was run; the model classifies {count(right)} of {count(len(run))} images correctly."
     if math.isinf(run.eps):
-        median = metrics.median_distance(run)
-        norm = NORMS[threat.norm]
-        if math.isfinite(median):
-            goal = towards or "an error"
-            return (
-                f"{start} A change of {norm} length {number(median)} is enough to turn half of those into {goal}.{rest}"
-            )
-        missed = f"Most of those were not turned into {towards}" if towards else "No error was found for most of those"
-        return f"{start} {missed} at any {norm} distance.{rest}"
-    robust = int(np.sum(run.upper > run.eps))
-    meaning = MEANINGS[threat.norm].format(eps=f"ε = {epsilon(threat)}")
-    end = f", {left(run.plan)}; other errors were not looked for" if towards else ""
-    return f"{start} If {meaning}, {count(robust)} are left ({percent(run.robust_accuracy())}){end}.{rest}"
+        return _nearest(run, of, broken, towards)
+    change = f"can be changed {limit(run.plan.threat)} {outcome}"
+    if not broken:
+        said = f"could be turned into {towards}" if towards else "could be turned into an error"
+        return f"None {of} {said}: no attack found a change {limit(run.plan.threat)} that does it."
+    every = f"All {count(right)}" if right > 1 else "The one"
+    if broken == right:
+        return f"{every} {of.removeprefix(f'of the {count(right)} ')} {change}."
+    return f"{count(broken)} {of} {change}."
+
+
+def _nearest(run: Evaluation, of: str, broken: int, towards: str) -> str:
+    median, norm = metrics.median_distance(run), NORMS[run.plan.threat.norm]
+    if math.isfinite(median):
+        return f"Half {of} become {towards or 'an error'} by a change of {norm} length {number(median)} or less."
+    if not broken:
+        return f"None {of} could be turned into {towards or 'an error'} at any {norm} distance."
+    farthest = number(float(run.upper[np.isfinite(run.upper)].max()))
+    return (
+        f"{count(broken)} {of} become {towards or 'an error'} by a change of {norm} length {farthest} or less; "
+        "for the others none was found."
+    )
+
+
+def _detail(run: Evaluation) -> str:
+    """The counts behind the sentence."""
+    n, rest = len(run), left_out(run.plan)
+    text = f"As they are, {count(_right(run))} of {count(n)} images are classified correctly ({percent(run.clean_accuracy)})."
+    if math.isfinite(run.eps) and run.attacks:
+        remaining = left(run.plan) if target(run.plan) else "still correct"
+        text += f" Attacked, {count(_robust(run))} of {count(n)} are {remaining} ({percent(run.robust_accuracy())})."
+    return f"{text} {rest}." if rest else text
 
 
 def _meaning(run: Evaluation) -> str:
-    text = (
-        "These attacks show errors that exist; a stronger attack may show more, "
-        "so the robust accuracy is at most the figure given here."
-    )
     if target(run.plan):
-        text = (
+        return (
             f"These attacks looked for {target(run.plan)} alone, so this is no robust accuracy: "
             "an image that is left may have another error nearby."
         )
-    elif math.isinf(run.eps):
-        text = "These attacks show errors that exist; a stronger attack may find nearer ones."
-    elif run.certified_accuracy() > 0:
-        text += f" For {percent(run.certified_accuracy())} it is proved that no error exists."
-    return text
+    if math.isinf(run.eps):
+        return "These attacks show errors that exist; a stronger attack may find nearer ones."
+    text = "Attacks show errors that exist; a stronger attack may show more, so the robust accuracy is at most this figure."
+    proved = run.certified_accuracy()
+    return f"{text} For {percent(proved)} it is proved that no error exists." if proved > 0 else text
 
 
 def headline(run: Evaluation) -> list[dict[str, Any]]:
     """The figures a reader takes away."""
-    right, n = int(np.sum(run.clean == run.label)), len(run)
+    n = len(run)
     threat, data = run.plan.threat, run.plan.data
     norm = NORMS[threat.norm]
-    figures = [_fraction("clean", "Clean accuracy", run.clean_accuracy, wilson(right, n), "without an attack")]
+    figures = []
     if math.isfinite(run.eps):
         place = f"at {norm}, ε = {epsilon(threat)}"
         name = left(run.plan).capitalize() if target(run.plan) else "Robust accuracy"
         figures.append(_fraction("robust", name, run.robust_accuracy(), run.interval(), place))
-    median, aim = number(metrics.median_distance(run)), target(run.plan) or "an error"
-    origin = data.source or "given arrays"
+    figures.append(
+        _fraction("clean", "Clean accuracy", run.clean_accuracy, wilson(_right(run), n), "without an attack")
+    )
+    median, aim = metrics.median_distance(run), target(run.plan) or "an error"
+    known = [f"{norm}, in data units", "of images classified correctly"]
+    notes = known if math.isfinite(median) else ["none is known for most of the images"]
+    shown = number(median) if math.isfinite(median) else DASH
+    origin = f"from {data.source}" if data.source else "given as arrays"
+    split = f"split {data.split}" if data.split else ""
     return [
         *figures,
-        _figure(
-            "median",
-            f"Median distance to {aim}",
-            median,
-            f"{norm}, in data units",
-            "of images classified correctly",
-        ),
-        _figure(
-            "samples",
-            "Images",
-            count(n),
-            f"from {origin}",
-            f"split {data.split}" if data.split else "",
-            left_out(run.plan),
-        ),
+        _figure("median", f"Median distance to {aim}", shown, *notes),
+        _figure("samples", "Images", count(n), origin, split, left_out(run.plan)),
     ]
 
 
 def _fraction(key: str, name: str, fraction: float, interval: tuple[float, float], place: str) -> dict[str, Any]:
     low, high = interval
     bounds = f"95{NO_BREAK}% interval {100 * low:.1f}{NO_BREAK}{DASH}{NO_BREAK}{percent(high)}"
-    return _figure(key, name, percent(fraction), place, bounds)
+    scale = {"low": f"{100 * low:.1f}", "width": f"{100 * (high - low):.1f}", "at": f"{100 * fraction:.1f}"}
+    return {**_figure(key, name, percent(fraction), bounds, place), "scale": scale}
 
 
 def _figure(key: str, name: str, value: str, *notes: str) -> dict[str, Any]:
-    return {"key": key, "name": name, "value": value, "notes": [note for note in notes if note]}
+    return {"key": key, "name": name, "value": value, "notes": [note for note in notes if note], "scale": None}
 
 
 def findings(run: Evaluation) -> list[dict[str, str]]:
@@ -138,41 +185,3 @@ def findings(run: Evaluation) -> list[dict[str, str]]:
         }
         for finding in ordered
     ]
-
-
-def checks(run: Evaluation) -> list[dict[str, Any]]:
-    """What was tried, and what was not."""
-    proved = bool(np.any(run.lower > 0))
-    notes = [finding for finding in run.findings if finding.severity == "INFO"]
-    if not any(finding.id == "adaptive" for finding in notes):
-        notes.append(
-            Finding(
-                "adaptive", "INFO", "Adaptive attack: none supplied", "", "add one that is written against the defence"
-            )
-        )
-    return [
-        {"done": True, "text": f"Attacks run: {', '.join(run.attacks) or 'none'}.", "more": ""},
-        {
-            "done": run.trusted,
-            "text": f"Checks of model and attacks: {'none failed' if run.trusted else 'failed, see the findings'}.",
-            "more": "",
-        },
-        {
-            "done": proved,
-            "text": f"Certificates: {'lower bounds were computed' if proved else 'none'}.",
-            "more": "" if proved else "The true robust accuracy may be anything below the figure given.",
-        },
-        *(
-            {
-                "done": False,
-                "text": f"{finding.message}.",
-                "more": _sentence(finding),
-            }
-            for finding in notes
-        ),
-    ]
-
-
-def _sentence(finding: Finding) -> str:
-    text = "; ".join(part for part in (finding.evidence, finding.remedy) if part)
-    return f"{text[:1].upper()}{text[1:]}."

@@ -1,0 +1,161 @@
+"""What repeats a run and what checks it: lines for a shell where names say it all, else lines of Python."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from epsball.record.manifest import INPUTS, attack_stages
+from epsball.report.calls import attack_call, needed_imports
+from epsball.terminal import command as pasted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from epsball.record import Evaluation
+
+POINTLESS = "D16"
+"""The finding that ends a run after the clean pass unless it is told to go on."""
+
+
+def repeat(run: Evaluation, folder: Path) -> dict[str, str]:
+    """Lines that run the same evaluation again and verify this one, and what they are."""
+    if repeatable(run):
+        says = "In a shell, from the folder in which the run was made; the first line repeats it, the second verifies it:"
+        return {"says": says, "lines": f"{command(run)}\n{_check(run, folder)}"}
+    says = "In Python; the last line verifies this run:"
+    if not run.plan.model.source:
+        says = (
+            f"In Python, where net is the {run.plan.model.class_name} that was evaluated; the last line verifies this run:"
+        )
+    return {"says": says, "lines": python(run, folder)}
+
+
+def repeatable(run: Evaluation) -> bool:
+    """Whether a command line says it all: model, data and suite by name, and pixels in [0, 1]."""
+    plan = run.plan
+    usual = (plan.threat.low, plan.threat.high) == (0, 1) and not plan.certifiers
+    return bool(plan.model.source and plan.data.source) and plan.suite != "custom" and usual
+
+
+def command(run: Evaluation) -> str:
+    """The line for a shell that evaluates the same again."""
+    plan = run.plan
+    reckless = bool(run.attacks) and any(finding.id == POINTLESS for finding in run.findings)
+    return pasted(
+        "evaluate",
+        plan.model.source,
+        data=plan.data.source,
+        split=plan.data.split or None,
+        n=str(plan.data.n),
+        norm=plan.threat.norm,
+        eps=None if math.isinf(run.eps) else _exact(run.eps),
+        levels=None if plan.threat.levels is None else str(plan.threat.levels),
+        suite=plan.suite,
+        seed=str(plan.seed),
+        device=None if plan.model.device == "cpu" else plan.model.device,
+        mean=_numbers(plan.model.mean),
+        std=_numbers(plan.model.std),
+        outputs=None if plan.model.outputs == "logits" else plan.model.outputs,
+        every_sample="" if plan.every_sample else None,
+        bfloat16="" if plan.batching.bfloat16 else None,
+        anyway="" if reckless else None,
+    )
+
+
+def _check(run: Evaluation, folder: Path) -> str:
+    return pasted("verify", folder, trust_source=None if run.plan.model.source.startswith("zoo:") else "")
+
+
+def python(run: Evaluation, folder: Path) -> str:
+    """The lines of Python that evaluate the same again and verify this run; `net` stands for a model that has no name."""
+    plan = run.plan
+    stored = (folder / INPUTS).is_file()
+    reckless = bool(run.attacks) and any(finding.id == POINTLESS for finding in run.findings)
+    settings = {
+        "certifiers": list(plan.certifiers),
+        "seed": plan.seed,
+        "every_sample": plan.every_sample,
+        "anyway": reckless,
+    }
+    rest = "".join(f", {name}={value!r}" for name, value in settings.items() if value)
+    suite = _suite(run)
+    given, trusted = ("", ", trust_source=True") if plan.model.source else (", model", "")
+    lines = [
+        "import epsball as eb",
+        *needed_imports(suite),
+        *(["from epsball.record import read_inputs"] if stored else []),
+        "",
+        _model(run),
+        _data(run, folder, stored=stored),
+        f"threat = eb.Threat({_threat(run)})",
+        f"suite = {suite}",
+        f"run = eb.evaluate(model, (x, y), threat, suite=suite{', ids=ids' if stored else ''}{rest})",
+        f"eb.verify({str(folder)!r}{given}{trusted})",
+    ]
+    return "\n".join(lines)
+
+
+def _suite(run: Evaluation) -> str:
+    plan = run.plan
+    if plan.suite != "custom":
+        return repr(plan.suite)
+    calls = {name: attack_call(plan.attacks[name]).replace("\n", "\n    ") for name in attack_stages(plan)}
+    return "{\n" + "".join(f"    {name!r}: {call},\n" for name, call in calls.items()) + "}"
+
+
+def _data(run: Evaluation, folder: Path, *, stored: bool) -> str:
+    data = run.plan.data
+    if stored:
+        return f"x, y, ids = read_inputs({str(folder)!r})"
+    if data.source:
+        return f"x, y = eb.load_data({data.source!r}, split={data.split or 'test'!r}, n={data.n})"
+    shape = ", ".join(map(str, data.shape))
+    return f"# x ({data.n}, {shape}) and y ({data.n},): the inputs and labels of SHA-256 {data.fingerprint}"
+
+
+def _model(run: Evaluation) -> str:
+    plan = run.plan.model
+    if plan.source:
+        values = {"mean": plan.mean, "std": plan.std, "outputs": None if plan.outputs == "logits" else plan.outputs}
+        given = "".join(f", {name}={_plain(value)!r}" for name, value in values.items() if value is not None)
+        return f"model = eb.load_model({plan.source!r}{given})"
+    values = {"mean": plan.mean, "std": plan.std, "outputs": plan.outputs}
+    given = "".join(f", {name}={_plain(value)!r}" for name, value in values.items() if value not in {None, "logits"})
+    weights = f"  # weights of SHA-256 {plan.weights}" if plan.weights else ""
+    return f"model = eb.wrap(net{given}){weights}"
+
+
+def _threat(run: Evaluation) -> str:
+    threat = run.plan.threat
+    eps = "" if math.isinf(run.eps) else f", {_exact(run.eps)!r}" if "/" in _exact(run.eps) else f", {_exact(run.eps)}"
+    box = "".join(
+        f", {name}={value!r}" if isinstance(value, float | int) else f", {name}={name}"
+        for name, value, usual in (("low", threat.low, 0), ("high", threat.high, 1))
+        if value != usual
+    )
+    levels = "" if threat.levels is None else f", levels={threat.levels}"
+    return f"{threat.norm!r}{eps}{box}{levels}"
+
+
+def _exact(eps: float) -> str:
+    """The text that is read as exactly this number: ``8/255`` where that is it, else its decimals."""
+    steps = round(255 * eps)
+    return f"{steps}/255" if 0 < steps < 255 and steps / 255 == eps and len(str(eps)) > 8 else repr(eps)  # noqa: PLR2004 (255ths; a short decimal stays one)
+
+
+def _plain(value: Any) -> Any:
+    """A mean as a number or a flat list, rounded to what float32 holds."""
+    if isinstance(value, str):
+        return value
+    flat = [float(f"{number:.7g}") for number in np.ravel(value)]
+    return flat[0] if len(flat) == 1 else flat
+
+
+def _numbers(value: Any) -> str | None:
+    """What the command line takes for a mean: 0.5 or 0.49,0.48,0.45."""
+    if value is None:
+        return None
+    return ",".join(f"{number:.7g}" for number in np.ravel(value))
