@@ -28,6 +28,7 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     random_model,
     risk_left,
     sample_size,
+    scores_only,
     searched,
     step_reach,
     success_rate,

@@ -93,6 +93,8 @@ class _Walk:
             self.found.tensors[path] = value
         elif isinstance(value, nn.Module):
             self.module(path, value, depth)
+        elif hasattr(type(value), "__dlpack__") and hasattr(type(value), "__array__"):  # an array of another library
+            self.found.tensors[path] = np.asarray(value)
         elif isinstance(value, functools.partial):
             self.visit(path, value.func, depth)
             self.visit(f"{path}(arguments)", (value.args, value.keywords), depth)

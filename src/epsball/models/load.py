@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from epsball.errors import InputError
-from epsball.models.adapters import hub, hugging_face, onnx, python_file, skops_file, zoo
+from epsball.models.adapters import hub, hugging_face, jax_file, keras_file, onnx, python_file, skops_file, zoo
 from epsball.models.adapters.base import SCHEMES, Options
 from epsball.models.adapters.estimate import estimator, split_estimate
 from epsball.models.freezing import evaluation_mode
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from epsball.models.networks.network import Shape
     from epsball.models.wrap import Numbers
 
-__all__ = ["hub", "hugging_face", "load_model", "onnx", "skops_file", "zoo"]
+__all__ = ["hub", "hugging_face", "jax_file", "keras_file", "load_model", "onnx", "skops_file", "zoo"]
 
 
 def load_model(
@@ -43,6 +43,8 @@ def load_model(
             `onnx:path/to/file.onnx[@weights]`: a graph with its weights, see `models.adapters.onnx`;
             `hf:folder-or-id`: an image classifier of Transformers, see `models.adapters.hugging_face`;
             `sklearn:path/to/file.skops`: a classifier of scikit-learn, see `models.adapters.skops_file`;
+            `keras:path/to/file.keras`: a model of Keras 3, see `models.adapters.keras_file`;
+            `jax:path/to/file.py:factory`: a function of JAX arrays, see `models.adapters.jax_file`;
             `eot:10:…`, `nes:50:…`, `spsa:50:…`, `bpda:LAYER:…`: one of the others behind an estimator, see `models.estimators`;
             `scheme:…`: what an installed package registers, by an entry point of the group `epsball.models`;
             `path/to/file.py:factory[@weights]`: what the factory returns, which takes no arguments: an `nn.Module`, any
@@ -85,7 +87,7 @@ def _named(spec: str, weights: str | Path | None, options: Options) -> Model:
         close = f"did you mean 'zoo:{spec}'? " if spec in NETWORKS else ""
         raise InputError(
             f"{spec!r} is no model; {close}expected zoo:NAME[@weights], path/to/file.py:factory[@weights], "
-            "onnx:path/to/file.onnx, sklearn:path/to/file.skops, hf:folder-or-id or hub:NAME"
+            "onnx:file.onnx, sklearn:file.skops, keras:file.keras, jax:path/to/file.py:factory, hf:folder-or-id or hub:NAME"
         )
     if model.module is not None:
         evaluation_mode(model.module)

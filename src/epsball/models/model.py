@@ -16,6 +16,7 @@ from epsball.errors import InputError, ModelError, brief
 from epsball.models import freezing
 from epsball.models.contents import contents
 from epsball.models.cost import Cost
+from epsball.models.labels import classes_of, one_hot
 from epsball.models.memory import is_out_of_memory
 from epsball.models.outputs import failure, to_logits
 from epsball.models.state import update_digest, weights_by_name
@@ -57,7 +58,8 @@ class Model:
 
     def __repr__(self) -> str:
         kind = getattr(self.net, "__qualname__", type(self.net).__name__)
-        size = f", {sum(p.numel() for p in self.module.parameters()):,} weights" if self.module is not None else ""
+        weights = sum(p.numel() for p in self.module.parameters()) if self.module is not None else 0
+        size = f", {weights:,} weights" if weights else ""
         given = {"mean": self.mean, "std": self.std, "source": self.source or None}
         settings = "".join(f", {name}={_shown(value)}" for name, value in given.items() if value is not None)
         return f"Model({kind}{size}, outputs={self.outputs!r}{settings})"
@@ -107,14 +109,17 @@ class Model:
         x = x.clone() if self.mean is None else x - _spread(self.mean, x, "mean")
         if self.std is not None:
             x = x / _spread(self.std, x, "std")
+        classes = classes_of(self.outputs)
         try:
-            answer = self.net(x)
+            answer = self.net(x.detach() if classes else x)
         except (ModelError, KeyboardInterrupt):
             raise
         except BaseException as error:  # SystemExit too: the user's network ends itself, not the run
             if is_out_of_memory(error):
                 raise
             raise failure(error, x, self.module) from error
+        if classes:
+            return one_hot(answer, x, classes)
         return to_logits(answer, len(x), self.outputs)
 
     @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -12,8 +14,12 @@ from epsball.errors import ModelError
 OUTPUTS = ("logits", "probs", "binary")
 _TABLE = 2
 _FEWEST_CLASSES = 2
+_LONGEST = 500
 _SINGLE = "more than 1 value per channel"
 """What PyTorch's batch normalisation says of a single sample in training mode."""
+_OF_ARRAYS = ("numpy", "ndarray", "valid JAX type")
+"""What a function of other arrays says of a tensor."""
+_IN_NUMPY = '; a function of NumPy arrays needs eb.wrap(function, arrays="numpy")'
 _OF_GRADIENTS = ("grad", "derivative", "backward")
 
 
@@ -29,7 +35,12 @@ def to_logits(answer: object, n: int, outputs: str) -> Tensor:
     Raises:
         ModelError: anything but a floating-point table with one row an input.
     """
-    answer = _only(answer)
+    answer = only(answer)
+    if isinstance(answer, np.ndarray):
+        raise ModelError(
+            "the model returned a NumPy array; expected a tensor (N, K): return torch.as_tensor(scores), or, where the function takes "
+            'NumPy arrays, use eb.wrap(function, arrays="numpy")'
+        )
     if isinstance(answer, Mapping):
         keys = ", ".join(map(str, answer))
         raise ModelError(
@@ -44,7 +55,8 @@ def to_logits(answer: object, n: int, outputs: str) -> Tensor:
     if not answer.is_floating_point():
         raise ModelError(
             f"the model returned numbers of type {str(answer.dtype)[6:]}; expected floating-point logits (N, K): "
-            "return the scores as they are before argmax, rounding or anything complex"
+            "return the scores as they are before argmax, rounding or anything complex, or, of labels, give the number of classes, "
+            'eb.wrap(net, outputs="labels:10")'
         )
     answer = _dense(answer)
     if outputs == "binary" and answer.numel() != n:
@@ -72,10 +84,10 @@ def to_logits(answer: object, n: int, outputs: str) -> Tensor:
     return answer
 
 
-def _only(answer: object) -> object:
-    """The table in what a network returned: its `.logits`, its entry of that name, or the only entry that it has."""
+def only(answer: object) -> object:
+    """Return the table in what a network returned: its `.logits`, its entry of that name, or the only entry that it has."""
     logits = answer.get("logits") if isinstance(answer, Mapping) else getattr(answer, "logits", None)
-    if isinstance(logits, Tensor):
+    if hasattr(logits, "shape"):  # a tensor, or another library's array
         return logits
     if isinstance(answer, Mapping | tuple | list) and len(answer) == 1:
         return next(iter(answer.values() if isinstance(answer, Mapping) else answer))
@@ -94,25 +106,18 @@ def _dense(answer: Tensor) -> Tensor:
 
 def failure(error: BaseException, x: Tensor, module: nn.Module | None) -> ModelError:
     """Return the error to raise where a network raised `error` on inputs `x` `(N, …)`: one sentence with a remedy."""
-    kind, said = str(x.dtype)[6:], " ".join(str(error).split()).rstrip(".") or "no reason given"
+    kind, said = str(x.dtype)[6:], _reason(error)
     given = f"the model raised {type(error).__name__} on an input of shape {tuple(x.shape)} and type {kind}: {said}"
-    weights = next((p for p in module.parameters() if p.is_floating_point()), None) if module is not None else None
-    if weights is not None and weights.dtype != x.dtype:
-        return ModelError(
-            f"{given}; its weights are {str(weights.dtype)[6:]}: convert the inputs with x.to({weights.dtype})"
-        )
-    if weights is not None and weights.is_meta:
-        return ModelError(
-            f"{given}; its weights are on the meta device, without values: build it on one that has memory"
-        )
-    if weights is not None and weights.device != x.device:
-        place = weights.device
-        return ModelError(f"{given}; its weights are on {place}: move the inputs there with x.to({str(place)!r})")
+    if elsewhere := _of_other_weights(x, module):
+        return ModelError(f"{given}; {elsewhere}")
     if x.requires_grad and any(word in said.lower() for word in _OF_GRADIENTS):
         return ModelError(
             f"{given}; it must be differentiable and run with gradients enabled: keep to PyTorch's operations, "
             "or use an attack that asks for labels only, such as eb.AdditiveNoise()"
+            f"{_IN_NUMPY * ('numpy' in said)}"
         )
+    if any(word in said for word in _OF_ARRAYS):
+        return ModelError(f'{given}{_IN_NUMPY}, one of JAX arrays eb.wrap(function, arrays="jax")')
     if _SINGLE in said:
         return ModelError(
             f"{given}; batch normalisation needs two samples at least while it trains: take a larger batch_size, or call net.eval()"
@@ -121,6 +126,18 @@ def failure(error: BaseException, x: Tensor, module: nn.Module | None) -> ModelE
     return ModelError(
         f"{given}; expected logits (N, K): try the network on such an input alone, net(torch.rand({alone}))"
     )
+
+
+def _of_other_weights(x: Tensor, module: nn.Module | None) -> str:
+    """What to do where the weights are of another type than the inputs, or elsewhere; empty where they are not."""
+    weights = next((p for p in module.parameters() if p.is_floating_point()), None) if module is not None else None
+    if weights is not None and weights.dtype != x.dtype:
+        return f"its weights are {str(weights.dtype)[6:]}: convert the inputs with x.to({weights.dtype})"
+    if weights is not None and weights.is_meta:
+        return "its weights are on the meta device, without values: build it on one that has memory"
+    if weights is not None and weights.device != x.device:
+        return f"its weights are on {weights.device}: move the inputs there with x.to({str(weights.device)!r})"
+    return ""
 
 
 _REMEDIES = {
@@ -135,9 +152,14 @@ _REMEDIES = {
 
 def gradient_failure(error: BaseException) -> ModelError:
     """Return the error to raise where the backward pass of a network raised `error`: one sentence with a remedy."""
-    said = " ".join(str(error).split()).rstrip(".") or "no reason given"
+    said = _reason(error)
     remedy = next((remedy for words, remedy in _REMEDIES.items() if words in said), "repair its backward pass")
     return ModelError(
         f"the model cannot be differentiated, its backward pass raised {type(error).__name__}: {said}; {remedy}, "
         "or use an attack that asks for no gradients, such as eb.AdditiveNoise()"
     )
+
+
+def _reason(error: BaseException) -> str:
+    """What an error says, on one line: some frameworks print their inputs, number by number."""
+    return textwrap.shorten(str(error), _LONGEST, placeholder=" …").rstrip(".") or "no reason given"

@@ -30,7 +30,9 @@ def weights_by_name(found: Contents) -> dict[str, object]:
         state = dict(network.named_buffers()) | network.state_dict()
         if isinstance(network, torch.jit.ScriptModule):
             state |= dict(_archived(network))
-        weights |= {f"{prefix}{name}": value for name, value in state.items()}
+        weights |= {
+            f"{prefix}{name}": value for name, value in state.items() if not (isinstance(value, dict) and not value)
+        }
     return weights | found.tensors
 
 

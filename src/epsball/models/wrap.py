@@ -8,8 +8,12 @@ import torch
 from torch import Tensor
 
 from epsball.errors import InputError, brief
+from epsball.models.adapters.jax_function import JaxFunction
+from epsball.models.adapters.keras_network import is_keras, keras_network
 from epsball.models.adapters.scikit_learn import converted, is_estimator
+from epsball.models.black_box import BlackBox
 from epsball.models.fixed_batch import in_groups
+from epsball.models.labels import classes_of
 from epsball.models.model import Model
 from epsball.models.outputs import OUTPUTS
 from epsball.units import parse_number
@@ -19,26 +23,31 @@ if TYPE_CHECKING:
 
     Numbers = float | str | Sequence[float | str] | Tensor
 
+ARRAYS = ("torch", "numpy", "jax")
+
 
 def wrap(
     net: Callable[[Tensor], Any] | Model,
     mean: Numbers | None = None,
     std: Numbers | None = None,
     outputs: str = "logits",
+    *,
+    arrays: str = "torch",
 ) -> Model:
     """Return `net` as a classifier on data units, so that every ε is in data units too.
 
     Args:
-        net: any callable (N, …) -> (N, K), or a classifier of scikit-learn. A module is queried in evaluation mode, frozen, and given
-            back as it was. An answer's `.logits`, its entry of that name, or its only entry stands for it.
+        net: any callable (N, …) -> (N, K), a classifier of scikit-learn, or a model of Keras. A module is queried in evaluation mode,
+            frozen, and given back as it was. An answer's `.logits`, its entry of that name, or its only entry stands for it.
         mean: what the training pipeline subtracted, one number or fraction "1/2" per channel (or one for all), in data units.
         std: what it divided by.
         outputs: "logits"; "probs" for probabilities, of all classes or (N,) or (N, 1) of class 1; "binary" for one logit per
-            sample, (N,) or (N, 1), positive for class 1.
+            sample, (N,) or (N, 1), positive for class 1; "labels:10" for predicted labels (N,), of 10 classes here.
+        arrays: what a function takes and returns: "torch" for tensors; "numpy", without gradients; "jax", with those of `jax.vjp`.
 
     Raises:
-        InputError: an unknown kind of outputs, a mean that is not finite, a standard deviation that is not positive, or settings
-            for a model that has its own.
+        InputError: an unknown kind of outputs or arrays, a mean that is not finite, a standard deviation that is not positive, or
+            settings for a model that has its own.
 
     Example:
         >>> wrap(lambda x: x.flatten(1), mean=0.5, std=0.5)(torch.tensor([[0.5, 1.0]]))
@@ -50,19 +59,32 @@ def wrap(
         return net
     if type(net).__name__ == "ExportedProgram":  # of torch.export, which is not imported for this
         net = cast("Any", net).module()
+    if outputs not in OUTPUTS and not classes_of(outputs):
+        raise InputError(
+            f"outputs was given as {outputs!r}; expected one of {', '.join(OUTPUTS)}, or labels:K with the number K of classes"
+        )
     if is_estimator(net):
         net = converted(net)
+    if is_keras(net):
+        net, outputs = keras_network(net, outputs)
     if not callable(net):
         raise InputError(
             f"the model was given as {type(net).__name__}; expected a callable from (N, …) to (N, K) logits"
         )
-    net = in_groups(net)
-    if outputs not in OUTPUTS:
-        raise InputError(f"outputs was given as {outputs!r}; expected one of {', '.join(OUTPUTS)}")
+    net = in_groups(_of_tensors(net, arrays))
     centre, scale = _per_channel(mean, "mean"), _per_channel(std, "std")
     if scale is not None and not bool((scale > 0).all()):
         raise InputError(f"std was given as {brief(std)}; expected positive numbers, in data units")
     return Model(net, centre, scale, outputs)
+
+
+def _of_tensors(net: Callable[..., Any], arrays: str) -> Callable[..., Any]:
+    """A function of tensors that does what a function of other arrays does."""
+    if arrays not in ARRAYS:
+        raise InputError(f"arrays was given as {arrays!r}; expected {', '.join(ARRAYS[:-1])} or {ARRAYS[-1]}")
+    if arrays == "numpy":
+        return BlackBox(net, "it is a function of NumPy arrays")
+    return JaxFunction(net) if arrays == "jax" else net
 
 
 def _per_channel(value: Numbers | None, name: str) -> Tensor | None:

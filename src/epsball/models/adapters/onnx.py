@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from epsball.models.adapters.base import SCHEMES, Options, put_weights, split_we
 from epsball.models.adapters.onnx_edit import cut_softmax, loosen_batch, sides_of
 from epsball.models.adapters.onnx_limits import excess
 from epsball.models.adapters.onnx_mode import in_training
+from epsball.models.adapters.onnx_runtime import run_by_onnxruntime
 from epsball.models.fixed_batch import FixedBatch, needs_groups
 from epsball.models.wrap import wrap
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from epsball.models.model import Model
 
 _PACKAGES = ("onnx", "onnx2fx")
+_CONVERTED_FROM = (3, 11)
+"""onnx2fx takes no older Python."""
 _CAFFE_MEAN = (104.0, 117.0, 123.0)
 _TABLE = 2
 
@@ -103,22 +107,21 @@ def read(rest: str, options: Options) -> Model:
         rest: path of the file, which ends in .onnx; weights kept beside it are found, others stand behind an @.
         options: weights.
 
+    A graph that cannot be converted, as those with quantised layers, is run by onnxruntime as it is: scores without gradients.
+
     Raises:
-        InputError: no such file, one that cannot be read, no single input and output, an operator that cannot be converted,
-            or the packages are not installed.
+        InputError: no such file, one that cannot be read, no single input and output, an operator that can neither be converted nor
+            run, or the packages are not installed.
     """
     name, weights = split_weights(rest, options, ".onnx")
     return put_weights(wrap(read_graph(Path(name))), weights, f"onnx:{name}")
 
 
-def read_graph(path: Path) -> OnnxGraph | FixedBatch:
+def read_graph(path: Path) -> nn.Module:
     """Return the network in a file, in evaluation mode; errors are those of `read`."""
     missing = [name for name in _PACKAGES if find_spec(name) is None]
-    if missing:
-        raise InputError(
-            f"{path} needs the package {' and '.join(missing)} to be read, on Python 3.11 or newer; "
-            'pip install "epsball[onnx]"'
-        )
+    if missing and (missing != ["onnx2fx"] or sys.version_info >= _CONVERTED_FROM or find_spec("onnxruntime") is None):
+        raise InputError(f'{path} needs the package {" and ".join(missing)} to be read; pip install "epsball[onnx]"')
     model = _parsed(path)
     graph = model.graph
     weights = {weight.name for weight in graph.initializer}
@@ -132,7 +135,7 @@ def read_graph(path: Path) -> OnnxGraph | FixedBatch:
     cut_softmax(model)
     size, *sides = sides_of(model, inputs[0]) or [0]
     loosen_batch(model, inputs[0])
-    net = OnnxGraph(_converted(model, path)).eval()
+    net = _network(model, path).eval()
     if not size or not all(sides):
         return net
     draws = torch.Generator().manual_seed(0)
@@ -183,20 +186,18 @@ def _unreadable(path: Path, reason: str) -> InputError:
     )
 
 
-def _converted(model: ModelProto, path: Path) -> Any:
+def _network(model: ModelProto, path: Path) -> nn.Module:
+    if find_spec("onnx2fx") is None:
+        return run_by_onnxruntime(model, path, "needs Python 3.11 to be converted to PyTorch")
     import onnx2fx  # noqa: PLC0415 a heavy library is imported where it is used
 
     try:
-        return onnx2fx.convert(model)
+        return OnnxGraph(onnx2fx.convert(model))
     except onnx2fx.UnsupportedOpError as error:
         operator = f"{error.domain}.{error.op_type}" if error.domain else error.op_type
-        raise InputError(
-            f"{path} uses the operator {operator}, which onnx2fx does not convert; export the network without it"
-        ) from error
-    except Exception as error:  # a handler may raise anything on a node it does not expect
-        raise InputError(
-            f"{path} cannot be converted to PyTorch ({_first_line(error)}); export the network again, with a newer opset"
-        ) from error
+        return run_by_onnxruntime(model, path, f"uses the operator {operator}, which onnx2fx does not convert")
+    except Exception as error:  # noqa: BLE001 a handler may raise anything on a node it does not expect
+        return run_by_onnxruntime(model, path, f"cannot be converted to PyTorch ({_first_line(error)})")
 
 
 def _first_line(error: Exception) -> str:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from epsball.errors import InputError
-from epsball.models.adapters.base import Options, put_weights, split_weights
+from epsball.models.adapters.base import SCHEMES, Options, put_weights, split_weights
 from epsball.models.adapters.estimate import split_estimate
 from epsball.models.adapters.scikit_learn import is_estimator
 from epsball.models.model import Model
@@ -26,8 +26,10 @@ def names_factory(spec: str) -> bool:
 
 
 def factory_file(spec: str) -> Path | None:
-    """Return the file that a text of that form names, behind an estimator too; None for any other text."""
+    """Return the file that a text of that form names, behind an estimator or a scheme too; None for any other text."""
     _, spec = split_estimate(spec)
+    scheme, _, behind = spec.partition(":")
+    spec = behind if names_factory(behind) and scheme in SCHEMES else spec
     return Path(f"{spec.partition(_ENDING)[0]}.py") if names_factory(spec) else None
 
 
@@ -45,7 +47,7 @@ def read(rest: str, options: Options) -> Model:
     path, _, named = rest.partition(_ENDING)
     factory, weights = split_weights(named, options)
     name = f"{path}{_ENDING}{factory}"
-    net: Any = _call(Path(f"{path}.py"), factory, options.seed)
+    net: Any = made(name, options.seed)
     if not callable(net) and not is_estimator(net):
         raise InputError(
             f"{name} gave a {type(net).__name__}, expected an nn.Module, a callable on images, or a classifier of scikit-learn"
@@ -53,7 +55,14 @@ def read(rest: str, options: Options) -> Model:
     return put_weights(wrap(net), weights, name)
 
 
-def _call(path: Path, factory: str, seed: int) -> object:
+def made(name: str, seed: int) -> object:
+    """Return what path/to/file.py:factory gives: the answer of a function under its own random state, anything else as it is.
+
+    Raises:
+        InputError: no such file or function, or one that raised.
+    """
+    place, _, factory = name.partition(_ENDING)
+    path = Path(f"{place}.py")
     with torch.random.fork_rng(devices=[]), neighbours(path):
         torch.default_generator.manual_seed(seed)
         make = attribute_of(path, factory)

@@ -5,6 +5,7 @@ Given to `wrap`, or returned by a factory in a file. scikit-learn is not importe
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from epsball.errors import InputError
+from epsball.models.black_box import BlackBox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,10 +47,10 @@ def _of_package(kind: type) -> bool:
     return f"{kind.__module__}.".startswith(_PACKAGE)
 
 
-def converted(estimator: Any) -> nn.Module | Callable[[Tensor], Tensor]:
-    """Return the classifier (N, …) -> (N, K): a module with its decision as logits, or a callable that asks it, without gradients.
+def converted(estimator: Any) -> nn.Module:
+    """Return the classifier (N, …) -> (N, K): a module with its decision as logits, or a black box.
 
-    Inputs are flattened. Modules compute in the type of their inputs. A callable gives the logarithms of `predict_proba`, else
+    Inputs are flattened. Modules compute in the type of their inputs. A black box gives the logarithms of `predict_proba`, else
     `decision_function`, else 1 for the class that `predict` names.
 
     Args:
@@ -70,27 +72,20 @@ def converted(estimator: Any) -> nn.Module | Callable[[Tensor], Tensor]:
             "np.searchsorted(classes, labels)"
         )
     layers = _layers(estimator)
-    return nn.Sequential(nn.Flatten(), *layers).eval() if layers is not None else Asked(estimator)
+    if layers is not None:
+        return nn.Sequential(nn.Flatten(), *layers).eval()
+    return BlackBox(partial(_scores, estimator), f"{name} of scikit-learn has none, or none that is known here")
 
 
-class Asked:
-    """A classifier that is asked for scores, or for labels where it gives none."""
-
-    def __init__(self, estimator: Any) -> None:
-        self.estimator = estimator
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return scores `(N, K)` without gradients."""
-        flat = x.detach().flatten(1).cpu().numpy()
-        kind = np.finfo(flat.dtype).tiny
-        if hasattr(self.estimator, "predict_proba"):
-            scores = np.log(np.maximum(self.estimator.predict_proba(flat), kind))
-        elif hasattr(self.estimator, "decision_function"):
-            scores = self.estimator.decision_function(flat)
-            scores = np.stack((-scores / 2, scores / 2), 1) if scores.ndim == 1 else scores
-        else:
-            scores = (self.estimator.predict(flat)[:, None] == self.estimator.classes_).astype(flat.dtype)
-        return torch.as_tensor(scores, dtype=x.dtype, device=x.device)
+def _scores(estimator: Any, x: Any) -> Any:
+    """What an estimator says of inputs `(N, …)`, as scores `(N, K)`."""
+    flat = x.reshape(len(x), -1)
+    if hasattr(estimator, "predict_proba"):
+        return np.log(np.maximum(estimator.predict_proba(flat), np.finfo(flat.dtype).tiny))
+    if hasattr(estimator, "decision_function"):
+        scores = estimator.decision_function(flat)
+        return np.stack((-scores / 2, scores / 2), 1) if scores.ndim == 1 else scores
+    return (estimator.predict(flat)[:, None] == estimator.classes_).astype(flat.dtype)
 
 
 class Affine(nn.Module):

@@ -1,0 +1,27 @@
+"""D54."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from epsball.diagnostics.base import Observation, check
+from epsball.diagnostics.probe import Preflight
+from epsball.models.black_box import BlackBox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@check(
+    "D54",
+    "WARN",
+    Preflight,
+    remedy="where the network is yours, evaluate it in PyTorch, JAX or Keras on one of these; else compare with black boxes only",
+)
+def scores_only(given: Preflight) -> Iterator[Observation]:
+    """A model should give gradients: a search by scores or labels alone leaves more samples standing."""
+    for network in given.model.modules:
+        for part in network.modules():
+            if isinstance(part, BlackBox):
+                yield Observation("The model gives no gradients, so it was attacked as a black box", part.reason)
+                return

@@ -1,0 +1,58 @@
+"""ONNX graphs that onnx2fx does not convert, run by onnxruntime: scores without gradients."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from epsball.errors import InputError
+from epsball.models.black_box import BlackBox
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from onnx import ModelProto
+
+_ERRORS_ONLY = 3
+
+
+def run_by_onnxruntime(model: ModelProto, path: Path, reason: str) -> BlackBox:
+    """Return the graph as a black box on the processor.
+
+    Args:
+        model: the graph, whose last Softmax is gone.
+        path: of its file, for sentences.
+        reason: why it was not converted.
+
+    Raises:
+        InputError: the package is missing, or it cannot run the graph either.
+    """
+    if find_spec("onnxruntime") is None:
+        raise InputError(
+            f"{path} {reason}, and the package onnxruntime, which would run it without gradients, is not here; "
+            'pip install "epsball[onnx]"'
+        )
+    import onnxruntime  # noqa: PLC0415 a heavy library is imported where it is used
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    try:
+        content = model.SerializeToString()
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # it raises errors of its own, and protobuf one on graphs above 2 GiB
+        said = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{path} {reason}, and onnxruntime does not run it ({said}); export the network with operators of the standard"
+        ) from error
+    (given,) = session.get_inputs()
+    kind = {"tensor(float16)": np.float16, "tensor(double)": np.float64}.get(given.type, np.float32)
+
+    def scores(x: Any) -> Any:
+        found = session.run(None, {given.name: x.astype(kind)})[0]
+        return found.reshape(found.shape[:2]) if found.ndim > 2 and found[0].size == found.shape[1] else found  # noqa: PLR2004 (N, K, 1, 1)
+
+    digest = hashlib.sha256(content).hexdigest()
+    return BlackBox(scores, f"it {reason}, so onnxruntime runs it", lambda: {"graph": digest})

@@ -1,0 +1,55 @@
+"""Functions of NumPy arrays as models: they give scores or labels and no gradients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from epsball.models.forward import numpy_of
+from epsball.models.outputs import only
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class BlackBox(nn.Module):
+    """A function of NumPy arrays, asked for its answers.
+
+    Args:
+        function: (N, …) -> scores (N, K), or labels (N,).
+        reason: why there are no gradients, as a part of a sentence.
+        weights: gives what decides the answers, by name, where `function` does not hold it.
+        built: how it is built, likewise.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Any], Any],
+        reason: str,
+        weights: Callable[[], Mapping[str, Any]] | None = None,
+        built: str = "",
+    ) -> None:
+        super().__init__()
+        self.function = function if weights is None else None
+        self._answer, self._reason, self._weights, self._built = function, reason, weights or dict, built
+
+    @property
+    def reason(self) -> str:
+        """Why there are no gradients."""
+        return self._reason
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the answers to inputs (N, …), without gradients: scores in the type of x, whole numbers as they are."""
+        answer = torch.from_numpy(np.array(only(self._answer(numpy_of(x)))))
+        return answer.to(x) if answer.is_floating_point() else answer.to(x.device)
+
+    def extra_repr(self) -> str:
+        """Return how it is built."""
+        return self._built
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Return the weights, for the fingerprint."""
+        return dict(self._weights())
