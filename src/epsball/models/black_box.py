@@ -25,6 +25,9 @@ class BlackBox(nn.Module):
         built: how it is built, likewise.
     """
 
+    ends_early: bool = False
+    """Whether a softmax at the end was left out."""
+
     def __init__(
         self,
         function: Callable[[Any], Any],

@@ -11,6 +11,7 @@ from epsball.models.adapters.base import SCHEMES, Options
 from epsball.models.adapters.estimate import estimator, split_estimate
 from epsball.models.freezing import evaluation_mode
 from epsball.models.networks.catalogue import NETWORKS
+from epsball.models.outputs import ends_early
 from epsball.models.wrap import wrap
 
 if TYPE_CHECKING:
@@ -61,9 +62,11 @@ def load_model(
         InputError: a string, file, weights or settings that cannot be used, with the reason.
     """
     loaded = _named(spec, weights, Options(weights, shape, classes, seed))
+    early = ends_early(loaded.net) and outputs in {"logits", "probs"}
+    outputs = loaded.outputs if early else outputs
     if mean is None and std is None and outputs == loaded.outputs:
         return loaded
-    own = loaded.mean is not None or loaded.std is not None or loaded.outputs != "logits"
+    own = loaded.mean is not None or loaded.std is not None or not (early or loaded.outputs == "logits")
     again = wrap(loaded if own else loaded.net, mean, std, outputs)
     return replace(again, source=loaded.source, cost=loaded.cost)
 

@@ -84,6 +84,11 @@ def to_logits(answer: object, n: int, outputs: str) -> Tensor:
     return answer
 
 
+def ends_early(net: object) -> bool:
+    """Return whether a network was loaded without the softmax or sigmoid at its end, so that it returns no probabilities."""
+    return isinstance(net, nn.Module) and any(getattr(part, "ends_early", False) for part in net.modules())
+
+
 def only(answer: object) -> object:
     """Return the table in what a network returned: its `.logits`, its entry of that name, or the only entry that it has."""
     logits = answer.get("logits") if isinstance(answer, Mapping) else getattr(answer, "logits", None)

@@ -112,7 +112,8 @@ def _array(x: Tensor) -> Any:
     """The tensor as an array, in its own memory where JAX takes it."""
     import jax  # noqa: PLC0415 of the jax extra
 
-    if x.dtype == torch.float64 and not jax.config.read("jax_enable_x64"):
+    config: Any = jax.config
+    if x.dtype == torch.float64 and not config.jax_enable_x64:
         x = x.float()
     if x.device.type != "cpu" and jax.default_backend() != "gpu":
         x = x.cpu()

@@ -58,7 +58,16 @@ def keras_network(model: Any, outputs: str) -> tuple[nn.Module, str]:
         elif getattr(last, "activation", None) in {keras.activations.softmax, keras.activations.sigmoid}:
             end, outputs = last, "binary" if model.output_shape[-1] == 1 else "logits"
     images = KerasImages(None if shape is None else tuple(shape[1:]), _channels_last(model))
-    return nn.Sequential(images, _on_back_end(body, end)).eval(), outputs
+    network = KerasNetwork(images, _on_back_end(body, end))
+    network.ends_early = body is not model or end is not None
+    return network.eval(), outputs
+
+
+class KerasNetwork(nn.Sequential):
+    """A model of Keras behind what brings images into its order."""
+
+    ends_early: bool = False
+    """Whether a softmax or sigmoid at the end was left out."""
 
 
 class KerasImages(nn.Module):

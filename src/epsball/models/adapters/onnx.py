@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from onnx import ModelProto
 
+    from epsball.models.black_box import BlackBox
+
     from epsball.models.model import Model
 
 _PACKAGES = ("onnx", "onnx2fx")
@@ -39,6 +41,9 @@ class OnnxGraph(nn.Module):
     Args:
         layers: what onnx2fx made of the graph. Its weights become parameters without gradients: it is queried, not trained.
     """
+
+    ends_early: bool = False
+    """Whether a softmax at the end was left out."""
 
     def __init__(self, layers: nn.Module) -> None:
         super().__init__()
@@ -132,10 +137,12 @@ def read_graph(path: Path) -> nn.Module:
             f"{path} has the inputs {', '.join(inputs)} and the outputs {', '.join(outputs)}; "
             "expected one input, images, and one output, a score for each class"
         )
-    cut_softmax(model)
+    ends_early = cut_softmax(model)
     size, *sides = sides_of(model, inputs[0]) or [0]
     loosen_batch(model, inputs[0])
-    net = _network(model, path).eval()
+    net = _network(model, path)
+    net.ends_early = ends_early
+    net.eval()
     if not size or not all(sides):
         return net
     draws = torch.Generator().manual_seed(0)
@@ -186,7 +193,7 @@ def _unreadable(path: Path, reason: str) -> InputError:
     )
 
 
-def _network(model: ModelProto, path: Path) -> nn.Module:
+def _network(model: ModelProto, path: Path) -> OnnxGraph | BlackBox:
     if find_spec("onnx2fx") is None:
         return run_by_onnxruntime(model, path, "needs Python 3.11 to be converted to PyTorch")
     import onnx2fx  # noqa: PLC0415 a heavy library is imported where it is used

@@ -8,14 +8,15 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
 
-def cut_softmax(model: ModelProto) -> None:
-    """Let the graph end before its Softmax, if that is where its only output comes from."""
+def cut_softmax(model: ModelProto) -> bool:
+    """Let the graph end before its Softmax, if that is where its only output comes from; return whether it did."""
     output = model.graph.output[0]
     for node in model.graph.node:
         if node.op_type == "Softmax" and list(node.output) == [output.name]:
             output.name = node.input[0]
             model.graph.node.remove(node)
-            return
+            return True
+    return False
 
 
 def sides_of(model: ModelProto, images: str) -> list[int]:
