@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from epsball.geometry import l2 as l2
     from epsball.geometry import linf as linf
     from epsball.goal import Goal as Goal
+    from epsball.integrations import log as log
     from epsball.models.estimators import bpda as bpda
     from epsball.models.estimators import eot as eot
     from epsball.models.estimators import nes as nes
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from epsball.oracle.access import Access as Access
     from epsball.record import Evaluation as Evaluation
     from epsball.record import read_run
+    from epsball.report import write_report as write_report
     from epsball.threat import Threat as Threat
     from epsball.training.fit import fit as fit
     from epsball.training.objectives import adversarial as adversarial
@@ -71,6 +73,7 @@ else:
         "open_data": "data.load:open_data",
         "load_model": "models.load:load_model",
         "load_run": "record:read_run",
+        "log": "integrations:log",
         "losses": "losses",
         "nes": "models.estimators:nes",
         "save_weights": "models.weights:save_weights",
@@ -78,6 +81,7 @@ else:
         "universal": "attacks.universal:universal",
         "verify": "verification.verify:verify",
         "wrap": "models.wrap:wrap",
+        "write_report": "report:write_report",
     }
 
     def __getattr__(name: str) -> Any:

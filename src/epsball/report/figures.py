@@ -58,7 +58,8 @@ def readings(run: Evaluation) -> Readings:
     if run.eps < measured:
         grid = np.union1d(grid, [run.eps])
     at = np.searchsorted(curve.eps, grid, side="right") - 1
-    certified = np.array([run.certified_accuracy(float(eps)) for eps in grid])
+    proved = bool(np.any(run.lower > 0))  # at ε = 0 a right answer needs no proof
+    certified = np.array([run.certified_accuracy(float(eps)) if proved else 0.0 for eps in grid])
     return Readings(grid, curve.robust[at], curve.accuracy[at], *curve.bounds(at), certified)
 
 

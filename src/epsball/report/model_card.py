@@ -11,6 +11,7 @@ from epsball.record import metrics
 from epsball.report.summary import MARK, escaped, markdown_body
 from epsball.report.target import left, target
 from epsball.report.text import NORMS, epsilon, title_of
+from epsball.terminal import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,16 +63,22 @@ def _metrics(run: Evaluation) -> list[dict[str, Any]]:
 
 
 def _yaml(value: Any, indent: str = "") -> list[str]:
-    """Lines of YAML: JSON's scalars, which are YAML's too, in blocks."""
+    """Lines of YAML, in blocks."""
     lines: list[str] = []
     if isinstance(value, dict):
         for key, inner in value.items():
             if isinstance(inner, dict | list):
                 lines += [f"{indent}{key}:", *_yaml(inner, f"{indent}  ")]
             else:
-                lines.append(f"{indent}{key}: {json.dumps(inner)}")
+                lines.append(f"{indent}{key}: {_scalar(inner)}")
         return lines
     for each in value:
         first, *rest = _yaml(each, f"{indent}  ")
         lines += [f"{indent}- {first.lstrip()}", *rest]
     return lines
+
+
+def _scalar(value: Any) -> str:
+    """A scalar of JSON, which is one of YAML too; with its letters as they are unless YAML forbids one."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if printable(text) == text else json.dumps(value)

@@ -103,15 +103,21 @@ def markdown_body(run: Evaluation) -> str:
         f"| --- {'| ---: ' * (len(heading) - 1)}|",
         *(f"| {' | '.join(map(escaped, line))} |" for line in lines),
     ]
+    doubt = _doubt(said)
     parts = [
-        f"**{escaped(said['headline'])}**",
-        escaped(f"{said['trust']}. {said['detail']} {said['meaning']}"),
+        f"**{escaped(doubt + said['headline'])}**",
+        escaped(f"{'' if doubt else said['trust'] + '. '}{said['detail']} {said['meaning']}"),
         "\n".join(table),
         escaped(caption(run)),
     ]
     if open_findings := findings(run):
         parts.append("\n".join(f"- {each['severity']}: {escaped(_sentence(each))}" for each in open_findings))
     return "\n\n".join(parts) + "\n"
+
+
+def _doubt(said: dict[str, str]) -> str:
+    """What is said before all else where the number cannot be believed."""
+    return f"{said['trust']}. " if said["trust_tone"] == "bad" else ""
 
 
 def _sentence(finding: dict[str, str]) -> str:
@@ -128,6 +134,7 @@ def latex(run: Evaluation, folder: Path, title: str) -> str:  # noqa: ARG001 (as
     heading, lines = rows(run)
     said = verdict(run)
     about = tex(caption(run))
+    doubt = _doubt(said)
     for norm, symbol in _LATEX_NORMS.items():
         about = about.replace(f"{tex(norm)},", f"{symbol},", 1)
     doubts = [f"% {each['severity']}: {' '.join(_sentence(each).split())}" for each in findings(run)]
@@ -140,7 +147,7 @@ def latex(run: Evaluation, folder: Path, title: str) -> str:  # noqa: ARG001 (as
             *doubts,
             r"\begin{table}",
             r"  \centering",
-            f"  \\caption{{{tex(title or title_of(run.plan))}: {tex(said['headline'])} {about}}}",
+            f"  \\caption{{{tex(title or title_of(run.plan))}: {tex(doubt + said['headline'])} {about}}}",
             r"  \begin{tabular}{lrrrr}",
             r"    \toprule",
             f"    {' & '.join(map(tex, heading))} \\\\",
