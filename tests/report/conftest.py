@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -104,5 +104,8 @@ def build_run() -> Callable[..., Evaluation]:
 @pytest.fixture
 def make_run(tmp_path: Path) -> Callable[..., tuple[Evaluation, Path]]:
     """A function from the fields of a MadeUp to a run and its folder."""
-    folder = tmp_path / "run"
-    return lambda **fields: (build(folder, MadeUp(**fields)), folder)
+
+    def make(name: str = "run", **fields: Any) -> tuple[Evaluation, Path]:
+        return build(tmp_path / name, MadeUp(**fields)), tmp_path / name
+
+    return make

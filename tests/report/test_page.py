@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
+from collections import Counter
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +28,13 @@ SECTIONS = (
     "verdict",
     "findings",
     "curve",
+    "samples",
     "attacks",
     "distances",
-    "samples",
+    "classes",
     "confusion",
     "checks",
+    "repeat",
     "configuration",
     "glossary",
 )
@@ -71,34 +76,38 @@ def test_the_page_says_what_the_record_says(make_run: Make) -> None:
     assert f"{100 * run.clean_accuracy:.1f} %" in verdict
     assert f"{100 * run.robust_accuracy():.1f} %" in verdict
     assert f"{100 * low:.1f} {DASH} {100 * high:.1f} %" in verdict
-    assert "25.5/255" in verdict
+    assert "by at most 0.1 in each pixel value" in verdict
     for name, rows in run.attacks.items():
         assert f"{name} " in text.sections["attacks"]
         assert f"{int(rows.within(run.eps).sum())} of {len(rows)}" in text.sections["attacks"]
     assert "Adaptive attack: none supplied" in text.sections["checks"]
     assert run.plan.data.fingerprint in text.sections["configuration"]
-    assert "epsball evaluate zoo:mlp-512@weights.safetensors --data mnist-5k" in text.sections["configuration"]
+    assert "epsball evaluate zoo:mlp-512@weights.safetensors --data mnist-5k" in text.sections["repeat"]
 
 
 def test_the_page_needs_nothing_from_outside(make_run: Make) -> None:
     text, page = write(make_run())
     assert text.sources
     assert all(source.startswith(("data:", "#")) for source in text.sources)
-    assert not re.search(r"url\((?!#)|@import|<script", page)
+    assert not re.search(r"url\((?!#)|@import|fetch\(|XMLHttpRequest", page)
+    script = page.partition("<script>")[2].partition("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'\"" in page
+    assert page.count("<script") == 1
 
 
-def test_pictures_come_from_every_attack_that_found_something(make_run: Make) -> None:
+def test_pictures_are_named_by_the_attack_that_found_them(make_run: Make) -> None:
     run, folder = make_run()
     text, page = write((run, folder))
-    assert page.count('<figure class="sample">') == SHOWN
-    assert all(f"{name} · distance" in text.sections["samples"] for name in run.attacks)
+    assert page.count('<figure class="sample"') == SHOWN
+    assert all(f"{name} · distance" in text.sections["samples"] for name in choose(run))
     assert f"{TIMES} " in text.sections["samples"]
 
 
 def test_colour_pictures_and_class_names(make_run: Make) -> None:
     text, page = write(make_run(shape=(3, 8, 8), source="cifar10"))
     assert "airplane" in text.sections["confusion"]
-    assert page.count('<figure class="sample">') == SHOWN
+    assert page.count('<figure class="sample"') == SHOWN
 
 
 @pytest.mark.parametrize("shape", [(6,), (2, 5, 5)])
@@ -121,10 +130,58 @@ def test_a_failed_check_comes_first(make_run: Make) -> None:
     assert "FAIL 3 reported errors fell Evidence. rows 1, 2, 3 Remedy. ask again in float32" in said
 
 
+def test_trust_in_the_number_is_no_praise_of_the_model(make_run: Make) -> None:
+    """Green only where most images stand and the number can be believed; what is said of the number is never green."""
+    failed = Finding("x", "FAIL", "a check failed", "", "")
+    for number, (strength, findings, tone, words) in enumerate(
+        (
+            (1.0, (), "bad", "Every image is lost"),
+            (0.3, (), "warn", "Part of the images is lost"),
+            (0.0, (), "good", "Every image stands against these attacks"),
+            (0.0, (failed,), "bad", "No judgement of the model"),
+        )
+    ):
+        run, folder = make_run(strength={"pgd": strength}, findings=findings, name=f"run{number}")
+        _, page = write((run, folder))
+        assert f'<section id="verdict" class="verdict {tone}">' in page
+        assert f'class="badge {tone}">{words}<' in page
+        assert not re.search(r'id="trust" class="badge good"', page)
+
+
+@pytest.mark.parametrize(
+    ("strength", "sentence"),
+    [
+        (
+            {"pgd": 1.0},
+            "All 192 images that the model classifies correctly can be changed by at most 0.1 in each pixel",
+        ),
+        ({"pgd": 0.0}, "None of the 192 images that the model classifies correctly could be turned into an error"),
+    ],
+)
+def test_the_verdict_is_a_sentence_about_the_model(make_run: Make, strength: dict[str, float], sentence: str) -> None:
+    text, _ = write(make_run(strength=strength))
+    assert text.sections["verdict"].strip().startswith(sentence)
+    assert "∞" not in text.sections["attacks"]
+
+
+def test_the_title_is_the_readers(make_run: Make) -> None:
+    text, page = write(make_run(), title="Brake lights <3>")
+    assert "<title>Robustness of Brake lights &lt;3&gt; · epsball</title>" in page
+    assert "zoo:mlp-512@weights.safetensors · mnist-5k" in text.sections[""]
+
+
+@pytest.mark.parametrize(("n", "side", "classes"), [(1000, 28, 1000), (24, 224, 10)])
+def test_a_page_is_smaller_than_two_megabytes(make_run: Make, n: int, side: int, classes: int) -> None:
+    """A thousand images of as many classes; and the worst that twelve examples can be: noise, which no format makes small."""
+    path = write_report(*make_run(n=n, shape=(3, side, side), classes=classes, strength={"deepfool": 1.0}))
+    assert 100_000 < path.stat().st_size < 2_000_000
+
+
 def test_text_from_outside_cannot_become_markup(make_run: Make) -> None:
     finding = Finding("x", "WARN", "<script>alert(1)</script>", "a & b", "<img src=x>")
     _, page = write(make_run(findings=(finding,), source="<b>mine</b>"))
-    assert "<script" not in page
+    assert page.count("<script") == 1
+    assert "<script>alert" not in page
     assert "<img src=x>" not in page
     assert "<b>mine" not in page
 
@@ -132,7 +189,7 @@ def test_text_from_outside_cannot_become_markup(make_run: Make) -> None:
 def test_without_a_budget_the_distance_is_the_headline(make_run: Make) -> None:
     run, folder = make_run(norm="l2", eps=np.inf, strength={"deepfool": 1.0})
     text, _ = write((run, folder))
-    assert "enough to turn half of those into an error" in text.sections["verdict"]
+    assert "become an error by a change of l2 length" in text.sections["verdict"]
     assert "Robust accuracy" not in text.sections["verdict"]
 
 
@@ -156,19 +213,25 @@ def test_a_record_without_its_folder_gives_a_page_without_pictures(make_run: Mak
 
 def test_a_damaged_example_file_is_an_error_in_one_sentence(make_run: Make) -> None:
     run, folder = make_run()
-    file = next((folder / "attacks" / "02-pgd").glob("*.safetensors"))
+    file = next((folder / "attacks" / "03-deepfool").glob("*.safetensors"))
     file.write_bytes(file.read_bytes()[:40])
     with pytest.raises(InputError, match="truncated"):
         write_report(run, folder)
 
 
-def test_samples_are_spread_and_never_repeated(make_run: Make) -> None:
+def test_samples_are_the_nearest_of_each_class_in_turn(make_run: Make) -> None:
     run, _ = make_run()
     chosen = choose(run)
     every = [identity for ids in chosen.values() for identity in ids]
     assert len(every) == len(set(every)) == SHOWN
-    assert {len(ids) for ids in chosen.values()} == {3}
-    assert all(set(ids) <= set(run.attacks[name].id[run.attacks[name].success]) for name, ids in chosen.items())
+    label, upper = (dict(zip(run.ids.tolist(), column.tolist(), strict=True)) for column in (run.label, run.upper))
+    times = Counter(label[identity] for identity in every)
+    assert set(times) == set(run.label.tolist())
+    for identity in every:
+        nearer = [other for other in upper if label[other] == label[identity] and 0 < upper[other] < upper[identity]]
+        assert set(nearer) <= set(every)
+        assert len(nearer) < times[label[identity]]
+    assert all(run.by[run.ids.tolist().index(one)] == name for name, ids in chosen.items() for one in ids)
 
 
 def test_only_an_earlier_report_is_overwritten(make_run: Make, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from epsball.report.pictures import LARGEST, amplification, diverging, png, triptych
+from epsball.report.pictures import LARGEST, LARGEST_PNG, amplification, diverging, embedded, triptych
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def decode(uri: str) -> NDArray[Any]:
     head, _, body = uri.partition(",")
-    assert head == "data:image/png;base64"
+    assert head in {"data:image/png;base64", "data:image/jpeg;base64"}
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(body))))
 
 
@@ -61,7 +61,7 @@ def test_other_pixel_ranges_are_brought_to_the_screens() -> None:
 
 
 def test_large_pictures_are_shrunk() -> None:
-    assert decode(png(np.zeros((900, 600)))).shape == (LARGEST, round(LARGEST * 600 / 900))
+    assert decode(embedded(np.zeros((900, 600)))).shape == (LARGEST, round(LARGEST * 600 / 900))
 
 
 def test_the_diverging_scale_ends_where_it_should() -> None:
@@ -69,3 +69,13 @@ def test_the_diverging_scale_ends_where_it_should() -> None:
     assert shown[0, 1].tolist() == [1, 1, 1]
     assert shown[0, 0].argmax() == 2
     assert shown[0, 2].argmax() == 0
+
+
+def test_pictures_of_many_colours_take_less_room_than_they_would_as_png() -> None:
+    noise = np.random.default_rng(0).random((224, 224, 3))
+    uri = embedded(noise)
+    assert uri.startswith("data:image/jpeg")
+    assert len(uri) < 2_000_000 / 36  # twelve examples of three pictures
+    assert decode(uri).shape == (224, 224, 3)
+    assert embedded(np.zeros((224, 224, 3))).startswith("data:image/png")
+    assert LARGEST_PNG * 4 / 3 * 36 < 2_000_000

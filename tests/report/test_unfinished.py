@@ -35,7 +35,7 @@ def test_what_has_ended_and_nothing_else(moment: int, tmp_path: Path) -> None:
     missing = [name for name in SUITE if name not in run.attacks]
     assert all(name in run.findings[0].evidence for name in SUITE)
     page = write_report(run, tmp_path).read_text(encoding="utf-8")
-    first = page.index('class="badge')
+    first = page.index('id="trust"')
     assert page[first:].partition(">")[2].startswith(f"Unfinished: {len(run.attacks)} of 3 attacks ended")
     assert "Trusted" not in page.partition("glossary")[0]
     assert "no check found anything against these numbers" not in page

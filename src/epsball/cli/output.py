@@ -16,7 +16,6 @@ from epsball.cli.streams import result_stream, write_result
 from epsball.record import Evaluation, Finding, metrics
 from epsball.record.statistics import wilson
 from epsball.report.budget import budget
-from epsball.report.document import document as document
 from epsball.report.document import finite
 from epsball.report.target import left_out, target
 from epsball.report.text import NORMS, count, epsilon, number, percent

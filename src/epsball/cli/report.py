@@ -19,12 +19,13 @@ def report(
     folder: RunFolder,
     *,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to write it; RUN/report.html, report.md and so on by default.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Where to write it; RUN/report.html, report.md and so on by default."),
     ] = None,
     format: Annotated[  # noqa: A002 (the name of the option)
         str,
         typer.Option(
-            help="html, a page; markdown or latex, a table; csv, a row an image; json, the figures; model-card, for the Hugging Face hub."
+            help="html, a page; markdown, latex, a table; csv, a row an image; json, the figures; model-card, for the Hugging Face hub."
         ),
     ] = "html",
     title: Annotated[str, typer.Option(help="What stands above it; the model's name by default.")] = "",

@@ -17,7 +17,13 @@ def log(run: Evaluation, tracker: Any, step: int, report: str | Path | None) -> 
     import wandb  # noqa: PLC0415 (not everybody's)
 
     heading, lines = rows(run)
-    content: dict[str, Any] = {**figures(run), "robustness/result": wandb.Table([heading[0] or "attack", *heading[1:]], lines)}
+    table: Any = wandb.Table(columns=["attack", *heading[1:]])
+    for line in lines:
+        table.add_data(*line)
+    content: dict[str, Any] = {
+        **figures(run),
+        "robustness/result": table,
+    }
     if report is not None and Path(report).suffix == ".html":
         content["robustness/report"] = wandb.Html(Path(report).read_text(encoding="utf-8"), inject=False)
     tracker.config.update({"robustness": settings(run)}, allow_val_change=True)

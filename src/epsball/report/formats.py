@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-from epsball.report.document import json_text
-from epsball.report.model_card import model_card
-from epsball.report.page import html
-from epsball.report.summary import csv, latex, markdown
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from epsball.record import Evaluation
@@ -24,19 +19,24 @@ class Format:
     Args:
         file: its usual name in the run folder.
         mark: what stands in its first or last lines, so that an earlier report is known as one.
-        write: from the run, its folder and a title to the text.
+        place: module and name of what makes the text of the run, its folder and a title; imported when it is used, as a page needs
+            libraries that the other formats do not.
     """
 
     file: str
     mark: str
-    write: Callable[[Evaluation, Path, str], str]
+    place: str
+
+    def text(self, run: Evaluation, folder: Path, title: str) -> str:
+        """The report as text."""
+        return str(resolve_name(f"epsball.report.{self.place}")(run, folder, title))
 
 
 FORMATS = {
-    "html": Format("report.html", "epsball</title>", html),
-    "markdown": Format("report.md", "<!-- epsball report -->", markdown),
-    "latex": Format("report.tex", "% epsball report", latex),
-    "csv": Format("report.csv", "id,label,clean,lower,upper,by", csv),
-    "json": Format("report.json", '"epsball": "report"', json_text),
-    "model-card": Format("model-card.md", "<!-- epsball report -->", model_card),
+    "html": Format("report.html", "epsball</title>", "page:html"),
+    "markdown": Format("report.md", "<!-- epsball report -->", "summary:markdown"),
+    "latex": Format("report.tex", "% epsball report", "summary:latex"),
+    "csv": Format("report.csv", "id,label,clean,lower,upper,by", "summary:csv"),
+    "json": Format("report.json", '"epsball": "report"', "document:json_text"),
+    "model-card": Format("model-card.md", "<!-- epsball report -->", "model_card:model_card"),
 }

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +26,8 @@ from epsball.report.text import percent, title_of
 from epsball.report.verdict import findings, headline, verdict
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from epsball.record import Evaluation
     from epsball.report.figures import Readings
 

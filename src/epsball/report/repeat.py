@@ -23,13 +23,13 @@ POINTLESS = "D16"
 def repeat(run: Evaluation, folder: Path) -> dict[str, str]:
     """Lines that run the same evaluation again and verify this one, and what they are."""
     if repeatable(run):
-        says = "In a shell, from the folder in which the run was made; the first line repeats it, the second verifies it:"
+        says = (
+            "In a shell, from the folder in which the run was made; the first line repeats it, the second verifies it:"
+        )
         return {"says": says, "lines": f"{command(run)}\n{_check(run, folder)}"}
     says = "In Python; the last line verifies this run:"
     if not run.plan.model.source:
-        says = (
-            f"In Python, where net is the {run.plan.model.class_name} that was evaluated; the last line verifies this run:"
-        )
+        says = f"In Python, where net is the {run.plan.model.class_name} that was evaluated; the last line verifies this run:"
     return {"says": says, "lines": python(run, folder)}
 
 
@@ -118,12 +118,12 @@ def _data(run: Evaluation, folder: Path, *, stored: bool) -> str:
 
 def _model(run: Evaluation) -> str:
     plan = run.plan.model
+    given = "".join(
+        f", {name}={_plain(value)!r}" for name, value in (("mean", plan.mean), ("std", plan.std)) if value is not None
+    )
+    given += "" if plan.outputs == "logits" else f", outputs={plan.outputs!r}"
     if plan.source:
-        values = {"mean": plan.mean, "std": plan.std, "outputs": None if plan.outputs == "logits" else plan.outputs}
-        given = "".join(f", {name}={_plain(value)!r}" for name, value in values.items() if value is not None)
         return f"model = eb.load_model({plan.source!r}{given})"
-    values = {"mean": plan.mean, "std": plan.std, "outputs": plan.outputs}
-    given = "".join(f", {name}={_plain(value)!r}" for name, value in values.items() if value not in {None, "logits"})
     weights = f"  # weights of SHA-256 {plan.weights}" if plan.weights else ""
     return f"model = eb.wrap(net{given}){weights}"
 
@@ -148,8 +148,6 @@ def _exact(eps: float) -> str:
 
 def _plain(value: Any) -> Any:
     """A mean as a number or a flat list, rounded to what float32 holds."""
-    if isinstance(value, str):
-        return value
     flat = [float(f"{number:.7g}") for number in np.ravel(value)]
     return flat[0] if len(flat) == 1 else flat
 

@@ -41,7 +41,7 @@ _LATEX = {
     DASH: "--",
     "ε": r"$\varepsilon$",
     "∞": r"$\infty$",
-    "×": r"$\times$",
+    "\N{MULTIPLICATION SIGN}": r"$\times$",
 }
 _LATEX_NORMS = {"l∞": r"$\ell_\infty$", "l2": r"$\ell_2$", "l1": r"$\ell_1$", "l0": r"$\ell_0$"}
 

@@ -47,7 +47,7 @@ def axes(width: float, height: float, x_label: str, y_label: str) -> Axes:
 
 
 def place(plot: Axes, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Where points of the axes stand in the picture that `inline` has drawn, in hundredths of its width and height, from its upper left corner."""
+    """Where points of the axes stand in the picture that `inline` has drawn, in hundredths of its sides, from the upper left."""
     at = plot.figure.transFigure.inverted().transform(plot.transData.transform(points))
     return [(round(100 * float(x), 2), round(100 - 100 * float(y), 2)) for x, y in at]
 
