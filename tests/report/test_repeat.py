@@ -40,7 +40,7 @@ SUITES: list[Any] = [
 @pytest.mark.parametrize("suite", SUITES, ids=["by name", "by hand", "targeted"])
 def test_the_lines_of_python_give_the_same_rows(tmp_path: Path, suite: Any) -> None:
     net = network()
-    x, y = eb.load_data("mnist-5k", n=24)
+    x, _ = eb.load_data("mnist-5k", n=24)
     predicted = net(x).argmax(1)
     threat = eb.Threat("linf", 8 / 255)
     run = eb.evaluate(eb.wrap(net, mean=0.13, std=0.31), (x, predicted), threat, suite, out=tmp_path / "run", seed=5)

@@ -9,10 +9,11 @@ from rich.table import Table
 
 from epsball.cli.demonstration import demonstrate
 from epsball.cli.options import Json, Seed
-from epsball.cli.output import document, interval, note, print_findings, print_result, reuse, table
+from epsball.cli.output import interval, note, print_findings, print_result, reuse, table
 from epsball.cli.running import end, interruptible
 from epsball.record import Evaluation, metrics
 from epsball.record.statistics import wilson
+from epsball.report.document import document
 from epsball.report.text import number, percent, seconds
 from epsball.terminal import command
 

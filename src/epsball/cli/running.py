@@ -7,9 +7,10 @@ from pathlib import Path
 import typer
 
 from epsball.cli.exit_codes import ExitCode, of_run
-from epsball.cli.output import document, note, print_findings, print_result, results, reuse
+from epsball.cli.output import note, print_findings, print_result, results, reuse
 from epsball.errors import InputError
 from epsball.record import Evaluation
+from epsball.report.document import document
 from epsball.report.text import percent
 from epsball.terminal import command
 from epsball.units import parse_number
