@@ -61,7 +61,7 @@ def test_epsilon_may_be_a_fraction_everywhere(call: Call) -> None:
     said = call(*evaluate("--json", "--eps", "8/255"))
     assert json.loads(said.stdout)["threat"]["eps"] == pytest.approx(8 / 255)
     shown = call(*evaluate("--eps", "8/255"))
-    assert "0.0314 (8/255)" in shown.stdout
+    assert "ε = 8/255" in shown.stdout
 
 
 def test_without_a_budget_only_those_attacks_run_that_need_none(call: Call) -> None:

@@ -54,12 +54,13 @@ def test_tensorboard_reads_the_figures(tmp_path: Path) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore")  # of the tracker's own database and imports
-def test_mlflow_reads_the_figures(tmp_path: Path) -> None:
+def test_mlflow_reads_the_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import mlflow  # noqa: PLC0415 (thorough only)
 
     folder = tmp_path / "run"
     run = toy_run(folder, suite={"pgd": eb.PGD(steps=4)})
     page = eb.write_report(run, folder)
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")  # its slim package has no database
     mlflow.set_tracking_uri((tmp_path / "mlflow").as_uri())
     with pytest.raises(eb.InputError, match="mlflow was given without an active run"):
         eb.log(run, mlflow)
@@ -85,6 +86,8 @@ def test_mlflow_reads_the_figures(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore")  # of the tracker's own imports
 def test_weights_and_biases_take_the_figures(tmp_path: Path) -> None:
     import wandb  # noqa: PLC0415 (thorough only)
+    from wandb.proto import wandb_internal_pb2  # noqa: PLC0415 (the same)
+    from wandb.sdk.internal.datastore import DataStore  # noqa: PLC0415 (the same)
 
     folder = tmp_path / "run"
     run = toy_run(folder, suite={"pgd": eb.PGD(steps=4)})
@@ -93,9 +96,17 @@ def test_weights_and_biases_take_the_figures(tmp_path: Path) -> None:
     eb.log(run, tracker, step=STEP, report=page)
     config = dict(tracker.config)
     tracker.finish()
-    (file,) = tmp_path.glob("wandb/offline-run-*/files/wandb-summary.json")
-    summary = json.loads(file.read_text(encoding="utf-8"))
+    (file,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
+    store = DataStore()
+    store.open_for_scan(str(file))
+    summary = {}
+    while (content := store.scan_data()) is not None:
+        record = wandb_internal_pb2.Record()
+        record.ParseFromString(content)
+        for item in record.history.item:
+            summary["/".join(item.nested_key) or item.key] = json.loads(item.value_json)
     for name, value in figures(run).items():
         assert summary[name] == pytest.approx(value)
     assert config["robustness"]["norm"] == run.plan.threat.norm
-    assert {"robustness/result", "robustness/report"} <= set(summary)
+    assert {"robustness/result", "robustness/report", "_step"} <= {name.split(".")[0] for name in summary}
+    assert summary["_step"] == STEP
