@@ -82,6 +82,19 @@ def test_mlflow_reads_the_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     }
 
 
+def joined(log: bytes) -> bytes:
+    """The records of a file in LevelDB's log format, which cuts them at every 32 KiB: 7 bytes of header before each piece."""
+    content, at = b"", 7
+    while at < len(log):
+        if (left := 32768 - at % 32768) < 7:
+            at += left
+            continue
+        length = int.from_bytes(log[at + 4 : at + 6], "little")
+        content += log[at + 7 : at + 7 + length]
+        at += 7 + length
+    return content
+
+
 @pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore")  # of the tracker's own imports
 def test_weights_and_biases_take_the_figures(tmp_path: Path) -> None:
@@ -95,7 +108,7 @@ def test_weights_and_biases_take_the_figures(tmp_path: Path) -> None:
     config = dict(tracker.config)
     tracker.finish()
     (file,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
-    content = file.read_bytes()
+    content = joined(file.read_bytes())
     for name, value in figures(run).items():
         _, _, following = content.partition(name.encode())
         assert following[:40].find(json.dumps(value).removesuffix(".0").encode()[:8]) >= 0, name
