@@ -43,12 +43,17 @@ def test_each_is_attacked_by_what_it_gives() -> None:
     assert stand_in("standard", BY_SCORES, (X, Y), THREAT) == "blackbox"
     assert stand_in("standard", BY_LABELS, (X, Y), THREAT) == "labels"
     assert stand_in("standard", eb.wrap(lambda x: x.flatten(1)[:, :3]), (X, Y), THREAT) == "standard"
-    assert stand_in("standard", eb.wrap(lambda x: x.flatten(1)[:, :3].argmax(1), outputs="labels:3"), (X, Y), THREAT) == "labels"
+    assert (
+        stand_in("standard", eb.wrap(lambda x: x.flatten(1)[:, :3].argmax(1), outputs="labels:3"), (X, Y), THREAT)
+        == "labels"
+    )
 
 
 @pytest.mark.parametrize("model", [BY_SCORES, BY_LABELS])
 def test_an_attack_by_gradients_is_refused_in_a_sentence(model: Any) -> None:
-    with pytest.raises(eb.ModelError, match="cannot be differentiated .* use an attack that needs scores or labels only"):
+    with pytest.raises(
+        eb.ModelError, match="cannot be differentiated .* use an attack that needs scores or labels only"
+    ):
         eb.PGD(steps=2)(model, X, Y, THREAT)
 
 
@@ -57,7 +62,9 @@ def test_a_run_says_that_there_were_no_gradients() -> None:
     (said,) = (finding for finding in run.findings if finding.id == "D54")
     assert "a black box" in said.message
     assert "D49" not in [finding.id for finding in run.findings]
-    torch_run = eb.evaluate(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 3)), (X, Y), THREAT, suite=[eb.FGSM()])
+    torch_run = eb.evaluate(
+        torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 3)), (X, Y), THREAT, suite=[eb.FGSM()]
+    )
     assert "D54" not in [finding.id for finding in torch_run.findings]
 
 

@@ -50,7 +50,9 @@ def test_answers_and_gradients_are_those_of_jax(spec: str) -> None:
         (gradient,) = torch.autograd.grad(answer, x, slope.to(kind), retain_graph=True)
         assert answer.dtype == gradient.dtype == kind
         np.testing.assert_allclose(answer.detach().numpy(), theirs[0], rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(gradient.numpy(), theirs[1](jax.numpy.asarray(slope.numpy()))[0], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            gradient.numpy(), theirs[1](jax.numpy.asarray(slope.numpy()))[0], rtol=1e-5, atol=1e-6
+        )
         assert torch.equal(gradient, torch.autograd.grad(answer, x, slope.to(kind))[0])
 
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 X = torch.rand(5, 3, 6, 6, generator=torch.Generator().manual_seed(0))
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning"
+)  # Keras's own, as it saves
+
 
 @pytest.fixture(scope="module")
 def keras() -> Any:
@@ -84,7 +88,9 @@ def test_images_come_in_the_order_that_the_model_takes(keras: Any, shape: tuple[
 def test_a_run_is_verified(keras: Any, tmp_path: Path) -> None:
     network(keras).save(tmp_path / "own.keras")
     model = eb.load_model(f"keras:{tmp_path / 'own.keras'}")
-    run = eb.evaluate(model, (X, model(X).argmax(1)), eb.Threat("linf", 0.2), suite=[eb.PGD(steps=3)], out=tmp_path / "run")
+    run = eb.evaluate(
+        model, (X, model(X).argmax(1)), eb.Threat("linf", 0.2), suite=[eb.PGD(steps=3)], out=tmp_path / "run"
+    )
     assert run.clean_accuracy == 1
     assert eb.verify(tmp_path / "run", trust_source=True).complete
 
@@ -139,7 +145,9 @@ np.savez(sys.argv[3], logits=logits.detach().numpy(), slope=slope.numpy())
 @pytest.mark.parametrize("back_end", ["jax", "numpy"])
 def test_on_another_back_end_the_answers_are_the_same(keras: Any, tmp_path: Path, back_end: str) -> None:
     """And the gradients on JAX; NumPy's stands for those that give none."""
-    net = keras.Sequential([keras.Input((6, 6, 3)), keras.layers.Flatten(), keras.layers.Dense(4, activation="softmax")])
+    net = keras.Sequential(
+        [keras.Input((6, 6, 3)), keras.layers.Flatten(), keras.layers.Dense(4, activation="softmax")]
+    )
     net.save(tmp_path / "own.keras")
     np.save(tmp_path / "x.npy", X.numpy())
     words = [str(tmp_path / name) for name in ("own.keras", "x.npy", "said.npz")]
