@@ -86,7 +86,7 @@ def test_labels_of_jax_are_labels() -> None:
 
 
 def test_what_is_refused(spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(eb.InputError, match="expected jax:path/to/file.py:factory"):
+    with pytest.raises(eb.InputError, match=r"expected jax:path/to/file\.py:factory"):
         eb.load_model("jax:net.npz")
     with pytest.raises(eb.InputError, match="holds its own weights"):
         eb.load_model(f"{spec}@weights.safetensors")

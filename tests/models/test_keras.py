@@ -123,7 +123,7 @@ def test_files_that_are_none_are_said(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(eb.InputError, match="there is no file"):
         eb.load_model(f"keras:{path}")
     path.write_bytes(b"no archive")
-    with pytest.raises(eb.InputError, match="ends in .keras"):
+    with pytest.raises(eb.InputError, match=r"ends in \.keras"):
         eb.load_model(f"keras:{path}")
     with pytest.raises(eb.InputError, match="holds its own weights"):
         eb.load_model(f"keras:{path}", "weights.safetensors")
