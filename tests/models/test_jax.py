@@ -41,7 +41,8 @@ def test_answers_and_gradients_are_those_of_jax(spec: str) -> None:
     import jax  # noqa: PLC0415 (takes seconds)
 
     model = eb.load_model(spec)
-    function: Any = model.net._answer  # type: ignore[union-attr] # noqa: SLF001 (JAX's own)
+    network: Any = model.net
+    function = network._answer  # noqa: SLF001 (JAX's own)
     theirs = jax.vjp(lambda a: function((), a), jax.numpy.asarray(X[:8].numpy()))
     slope = torch.rand(8, 3)
     for kind in (torch.float32, torch.float64):

@@ -20,7 +20,7 @@ _ROUNDING = 1e-3
 
 
 def check_scale(model: Model, x: Tensor) -> None:
-    """Look at what the network returns for 64 of the inputs `x` `(N, …)` and 8 random ones, where it is said to be one number or probabilities.
+    """Look at what the network returns for 64 of the inputs `x` `(N, …)` and 8 random ones, where it is "binary" or "probs".
 
     Raises:
         InputError: single logits that all lie in [0, 1], or probabilities that do not, or of which none is above 0.
