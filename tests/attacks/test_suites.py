@@ -17,8 +17,10 @@ def test_the_quick_suite_is_the_attacks_at_their_defaults() -> None:
     }
 
 
-def test_runs_of_version_eight_were_made_with_these_settings() -> None:
-    assert SUITE_VERSION == 9
+def test_runs_of_version_ten_were_made_with_these_settings() -> None:
+    assert SUITE_VERSION == 10
+    assert list(suite("labels")) == ["noise", "hop-skip-jump", "rays", "pointwise"]
+    assert suite("labels")["rays"] == eb.RayS()
     made = suite("standard")
     assert list(made) == ["noise", "fgsm", "fmn", "cascade", "doubled"]
     assert made["noise"] == eb.AdditiveNoise(draws=3)

@@ -21,7 +21,7 @@ _ROUND = ("l2", "l1")
 
 SUITES = ("quick", "standard", "minimal", "autoattack", "autoattack-rand", "blackbox", "labels")
 
-SUITE_VERSION = 9
+SUITE_VERSION = 10
 """Written into every run; goes up whenever a suite's attacks or their settings change."""
 
 
@@ -226,7 +226,12 @@ def _blackbox_of_vectors() -> dict[str, Attack]:
 
 
 def _labels() -> dict[str, Attack]:
-    return {"noise": attacks.AdditiveNoise(), "hop-skip-jump": attacks.HopSkipJump(), "pointwise": attacks.Pointwise()}
+    return {
+        "noise": attacks.AdditiveNoise(),
+        "hop-skip-jump": attacks.HopSkipJump(),
+        "rays": attacks.RayS(),
+        "pointwise": attacks.Pointwise(),
+    }
 
 
 _MADE: dict[str, Callable[[], dict[str, Attack]]] = {

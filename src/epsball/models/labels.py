@@ -22,7 +22,7 @@ def classes_of(outputs: str) -> int:
 
 
 def one_hot(answer: object, x: Tensor, classes: int) -> Tensor:
-    """Return the labels that a model gave for inputs `x` `(N, …)` as logits `(N, K)`: 1 for the label and 0 for the others.
+    """Return the labels that a model gave for inputs `x` `(N, …)` as logits `(N, K)`: 1 for the label and -1 for the others.
 
     Raises:
         ModelError: anything but one whole number from 0 to K-1 for each input.
@@ -40,4 +40,4 @@ def one_hot(answer: object, x: Tensor, classes: int) -> Tensor:
             f"the model returned labels from {int(labels.min())} to {int(labels.max())}; expected 0 to {classes - 1}, as "
             f'outputs="labels:{classes}" says: give the number of classes, and number them from 0'
         )
-    return torch.nn.functional.one_hot(labels, classes).to(x)
+    return 2 * torch.nn.functional.one_hot(labels, classes).to(x) - 1  # not 0 and 1, which would be probabilities

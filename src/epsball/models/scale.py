@@ -20,13 +20,13 @@ _ROUNDING = 1e-3
 
 
 def check_scale(model: Model, x: Tensor) -> None:
-    """Look at what the network returns for 64 of the inputs `x` `(N, …)` and 8 random ones, unless it is logits.
+    """Look at what the network returns for 64 of the inputs `x` `(N, …)` and 8 random ones, where it is "binary" or "probs".
 
     Raises:
         InputError: single logits that all lie in [0, 1], or probabilities that do not, or of which none is above 0.
         ModelError: the network failed.
     """
-    if model.outputs == "logits" or model.decided.get("scale"):
+    if model.outputs not in {"binary", "probs"} or model.decided.get("scale"):
         return
     tried = torch.cat((x[:_ROWS].detach(), probe_images(x, x.min().item(), x.max().item())))
     logits = logits_of(model, tried, _ROWS)

@@ -27,7 +27,7 @@ ARRAYS = ("torch", "numpy", "jax")
 
 
 def wrap(
-    net: Callable[[Tensor], Any] | Model,
+    net: Callable[..., Any] | Model,
     mean: Numbers | None = None,
     std: Numbers | None = None,
     outputs: str = "logits",

@@ -51,7 +51,7 @@ def converted(estimator: Any) -> nn.Module:
     """Return the classifier (N, …) -> (N, K): a module with its decision as logits, or a black box.
 
     Inputs are flattened. Modules compute in the type of their inputs. A black box gives the logarithms of `predict_proba`, else
-    `decision_function`, else 1 for the class that `predict` names.
+    `decision_function`, else 1 for the class that `predict` names and -1 for the others.
 
     Args:
         estimator: a fitted classifier or a pipeline that ends in one.
@@ -85,7 +85,8 @@ def _scores(estimator: Any, x: Any) -> Any:
     if hasattr(estimator, "decision_function"):
         scores = estimator.decision_function(flat)
         return np.stack((-scores / 2, scores / 2), 1) if scores.ndim == 1 else scores
-    return (estimator.predict(flat)[:, None] == estimator.classes_).astype(flat.dtype)
+    named = estimator.predict(flat)[:, None] == estimator.classes_
+    return 2 * named.astype(flat.dtype) - 1  # not 0 and 1, which would be probabilities
 
 
 class Affine(nn.Module):
