@@ -21,6 +21,7 @@ from epsball.record.manifest import (
     altered_files,
     checked_manifest,
     chunk_name,
+    examples_name,
     manifest_bytes,
     read_manifest,
 )
@@ -156,7 +157,7 @@ class RunFolder:
         name = chunk_name(stage, number)
         ids, x = examples
         kept = {key: list(values) for key, values in (notes or {}).items() if values}
-        written = self._write(f"{name}.safetensors", array_bytes({"ids": ids, "x": x}), len(ids))
+        written = self._write(examples_name(name), array_bytes({"ids": ids, "x": x}), len(ids))
         written |= self._write(f"{name}.parquet", table_bytes(rows.columns()), len(rows), kept)
         self._commit(files=self.manifest.files | written, seconds=self._spent(stage, seconds))
 
