@@ -20,6 +20,7 @@ from epsball.record.evaluation import (
     Finding,
 )
 from epsball.record.files import read_arrays, read_table
+from epsball.record.images import StoredImages
 from epsball.record.manifest import (
     CLEAN,
     INPUTS,
@@ -96,7 +97,8 @@ def _assemble(path: Path, manifest: Manifest) -> Evaluation:
         recorded = _table(path, manifest, SAMPLES, SAMPLE_COLUMNS, len(ids))
         _agree(consistency.other_columns(recorded, columns))
     findings = [*(() if complete else (_unfinished(attacks, whole),)), *manifest.findings]
-    return Evaluation.of(plan, columns, whole, findings, float(sum(manifest.seconds.values())), complete=complete)
+    seconds = float(sum(manifest.seconds.values()))
+    return Evaluation.of(plan, columns, whole, findings, seconds, complete=complete, images=StoredImages(path))
 
 
 def _attack_rows(

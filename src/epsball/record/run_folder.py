@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from epsball.errors import FolderLostError, InputError, OtherConfigurationError
 from epsball.record.evaluation import ATTACK_COLUMNS, CLEAN_COLUMNS, AttackRows
 from epsball.record.files import TEMPORARY, array_bytes, read_bytes, read_table, sha256, table_bytes, write_whole
+from epsball.record.images import StoredImages
 from epsball.record.manifest import (
     CLEAN,
     INPUTS,
@@ -137,6 +138,11 @@ class RunFolder:
     def seconds(self) -> Mapping[str, float]:
         """Seconds spent so far, by stage."""
         return self.manifest.seconds
+
+    @property
+    def images(self) -> StoredImages:
+        """The inputs and adversarial examples."""
+        return StoredImages(self.path)
 
     def write_inputs(self, x: Rows, y: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
         """Store the clean inputs (n, C, H, W), their labels and ids, once."""
