@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "losses": ("goal", "errors"),
     "randomness": ("errors",),
     "units": ("errors",),
+    "settings": ("units", "errors"),
     "threat": ("units", "geometry", "errors", "display.text"),
     "validation": ("threat", "geometry", "goal", "errors"),
     "oracle": ("oracle", "validation", "models", *GROUND),
@@ -37,9 +38,9 @@ MAY_IMPORT = {
 }
 """All that the modules under the attacks import of their own package."""
 
-ATTACK_MAY_IMPORT = ("attacks.base", "attacks.parts", "oracle", "validation", *GROUND)
+ATTACK_MAY_IMPORT = ("attacks.base", "attacks.parts", "oracle", "validation", "settings", *GROUND)
 ENSEMBLES = tuple(
-    f"attacks.{name}" for name in ("base", "call", "cascade", "combine", "minimum_norm", "registry", "suites")
+    f"attacks.{name}" for name in ("base", "call", "cascade", "combine", "found", "minimum_norm", "registry", "suites")
 )
 ONLY_TORCH = ("geometry", "goal", "losses")
 NO_TORCH = ("display", "record", "report")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsball import diagnostics
-from epsball.attacks.base import UndefinedGradientError
+from epsball.attacks.found import UndefinedGradientError
 from epsball.certification.base import radii
 from epsball.diagnostics.base import CHECKS
 from epsball.errors import InputError, ModelError, UntrustworthyError
