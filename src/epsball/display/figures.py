@@ -62,8 +62,8 @@ def accuracy(curves: Curves, budget: float, x_label: str, axes: Axes | None = No
     """
     plot = axes if axes is not None else Picture(figsize=(6, 3.6), layout="constrained").add_subplot()
     (drawn,) = plot.step(curves.eps, curves.upper, where="post", label=label or "no error found: at most")
-    colour = drawn.get_color()
-    plot.fill_between(curves.eps, *curves.interval, step="post", color=colour, alpha=0.2, linewidth=0)
+    colour, interval = drawn.get_color(), "its 95 % interval" if axes is None and label is None else None
+    plot.fill_between(curves.eps, *curves.interval, step="post", color=colour, alpha=0.2, linewidth=0, label=interval)
     if (curves.lower[1:] > 0).any():
         plot.step(curves.eps, curves.lower, where="post", color=colour, linestyle=DASHES, label="proved: at least")
     plot.fill_between(curves.eps, curves.lower, curves.upper, step="post", color=colour, alpha=0.07, linewidth=0)

@@ -154,8 +154,8 @@ def show(run: Recorded, samples: Sequence[int]) -> Figure:
         Sample(
             original=one.original,
             adversarial=one.adversarial,
-            before=f"sample {one.id}: {_named(names, one.label)}",
-            after=f"{_named(names, one.prediction)}\n{one.attack}",
+            before=f"sample {one.id}\nlabel {_named(names, one.label)}",
+            after=f"predicted {_named(names, one.prediction)}\nfound by {one.attack}",
             distance=f"{NORMS[threat.norm]} {one.distance:.3g}",
         )
         for one in chosen
