@@ -26,7 +26,7 @@ run
 """
 
 
-class Watching(NotebookClient):  # type: ignore[misc] # it has no types
+class Watching(NotebookClient):
     """A client that counts what the kernel draws."""
 
     def process_message(self, message: Any, cell: Any, cell_index: int) -> Any:

@@ -34,7 +34,8 @@ def test_pictures_say_what_rounding_did_to_them(folder: Path, tmp_path: Path) ->
     assert len(table) == len(done) == len(list(run.examples())) == len(list((tmp_path / "out").rglob("*.png")))
     for row in table.itertuples():
         saved = np.asarray(Image.open(tmp_path / "out" / row.file))
-        assert (saved.dtype, saved.shape) == (np.uint8, (4, 4))
+        assert saved.dtype == np.uint8
+        assert saved.shape == (4, 4)
         again = torch.from_numpy(saved.astype(np.float32) / 255)[None, None]
         predicted = int(Affine()(again).argmax())
         assert row.saved_prediction == predicted
@@ -66,7 +67,8 @@ def test_colours_and_another_box_keep_their_values(tmp_path: Path) -> None:
     x = (x.expand(-1, 3, -1, -1) * torch.tensor([1.0, 0.9, 0.8])[:, None, None] * 255).contiguous()
 
     def net(pixels: torch.Tensor) -> torch.Tensor:
-        return Affine()(pixels.mean(1, keepdim=True) / 255)
+        logits: torch.Tensor = Affine()(pixels.mean(1, keepdim=True) / 255)
+        return logits
 
     threat = eb.Threat("linf", 12, low=0, high=255)
     run = eb.evaluate(net, (x, net(x).argmax(1)), threat, eb.PGD(steps=10), out=tmp_path / "run", class_names="abcd")
