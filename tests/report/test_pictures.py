@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from epsball.display.difference import amplification, diverging
-from epsball.report.pictures import LARGEST, png, triptych
+from epsball.report.pictures import LARGEST, embedded, triptych
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,7 +62,7 @@ def test_other_pixel_ranges_are_brought_to_the_screens() -> None:
 
 
 def test_large_pictures_are_shrunk() -> None:
-    assert decode(png(np.zeros((900, 600)))).shape == (LARGEST, round(LARGEST * 600 / 900))
+    assert decode(embedded(np.zeros((900, 600)))).shape == (LARGEST, round(LARGEST * 600 / 900))
 
 
 def test_the_diverging_scale_ends_where_it_should() -> None:
