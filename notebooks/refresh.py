@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import tempfile
 from pathlib import Path
@@ -13,7 +12,6 @@ from nbclient import NotebookClient
 
 HERE = Path(__file__).parent
 SECONDS = 300
-PROGRESS = re.compile(r"^.*: [\d,]+ of [\d,]+ done, \d+ s since the start.*\n", re.MULTILINE)
 
 
 def executed(path: Path, folder: Path) -> Any:
@@ -41,17 +39,15 @@ def executed(path: Path, folder: Path) -> Any:
 
 
 def tidy(notebook: Any) -> None:
-    """Leave out what differs from machine to machine: versions, settings of the editor, and the progress that a slow one shows."""
+    """Leave out what differs from machine to machine: versions, settings of the editor, and what is left of the bars of a slow one."""
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
     for number, cell in enumerate(notebook.cells):
         cell.id, cell.metadata = f"cell-{number:02}", {}
-        for output in [output for output in cell.get("outputs", []) if output.get("name") == "stderr"]:
-            output.text = PROGRESS.sub("", output.text)
-            if not output.text:
-                cell.outputs.remove(output)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("data", {}).get("text/html") != ""]
 
 
 def main() -> None:

@@ -23,25 +23,27 @@ MEDIAN = 100
 
 GROUND = ("errors", "units", "geometry", "goal", "losses", "threat", "randomness")
 MAY_IMPORT = {
+    "display": ("display",),
     "errors": (),
     "geometry": ("geometry", "errors"),
     "goal": ("errors",),
     "losses": ("goal", "errors"),
     "randomness": ("errors",),
     "units": ("errors",),
-    "threat": ("units", "geometry", "errors"),
+    "settings": ("units", "errors"),
+    "threat": ("units", "geometry", "errors", "display.text"),
     "validation": ("threat", "geometry", "goal", "errors"),
     "oracle": ("oracle", "validation", "models", *GROUND),
     "attacks.parts": ("attacks.parts", "oracle", *GROUND),
 }
 """All that the modules under the attacks import of their own package."""
 
-ATTACK_MAY_IMPORT = ("attacks.base", "attacks.parts", "oracle", "validation", *GROUND)
+ATTACK_MAY_IMPORT = ("attacks.base", "attacks.parts", "oracle", "validation", "settings", *GROUND)
 ENSEMBLES = tuple(
-    f"attacks.{name}" for name in ("base", "call", "cascade", "combine", "minimum_norm", "registry", "suites")
+    f"attacks.{name}" for name in ("base", "call", "cascade", "combine", "found", "minimum_norm", "registry", "suites")
 )
 ONLY_TORCH = ("geometry", "goal", "losses")
-NO_TORCH = ("record", "report")
+NO_TORCH = ("display", "record", "report")
 NEVER = {
     "certification": ("attacks",),
     "training": ("evaluation", "verification"),
@@ -54,7 +56,7 @@ NEVER = {
 """Who never imports whom, whatever else it imports."""
 
 HEAVY = ("PIL", "jinja2", "markupsafe", "matplotlib", "mlxtend", "pandas", "pyarrow", "rich", "sklearn", "typer")
-MAY_BE_HEAVY = ("cli", "report", "paper")
+MAY_BE_HEAVY = ("cli", "report", "paper", "display.figures")
 
 GLOBAL_DRAWS = {"manual_seed", "seed", "set_rng_state", "set_state"}
 LEGACY_NUMPY = {"default_rng", "Generator", "SeedSequence", "Philox", "PCG64", "BitGenerator"}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
 import epsball as eb
+from epsball.attacks.suites import SUITES, suite
 
 X = torch.rand(40, 1, 4, 4, generator=torch.Generator().manual_seed(0))
 
@@ -58,3 +60,24 @@ def test_a_run_becomes_a_table() -> None:
     assert list(frame) == ["id", "label", "clean", "lower", "upper", "by", "queries", "gradients", "class"]
     assert float((frame.upper > 0.1).mean()) == run.robust_accuracy()
     assert set(frame["class"]) <= {"a", "b", "c"}
+
+
+def test_what_was_found_is_shown_by_row() -> None:
+    model = net()
+    found = eb.DeepFool()(model, X, model(X).argmax(1), eb.Threat("l2"))
+    figure = found.show(3, 5)
+    assert [axes.get_title().split("\n")[0] for axes in figure.axes[::3]] == ["row 3", "row 5"]
+    assert len(found.show().axes) == 9
+    with pytest.raises(eb.InputError, match="there is no row 40; the rows go from 0 to 39"):
+        found.show(40)
+    nothing = eb.PGD(steps=2)(model, X, model(X).argmax(1), eb.Threat("l2", 0.0))
+    with pytest.raises(eb.InputError, match="row 2 was not fooled"):
+        nothing.show(2)
+    with pytest.raises(eb.InputError, match="nothing to show"):
+        nothing.show()
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_suites_and_attacks_are_said_in_a_line(name: str) -> None:
+    assert len(repr(suite(name))) <= 400
+    assert max(len(repr(attack)) for attack in suite(name).values()) <= 400

@@ -181,7 +181,7 @@ def test_a_norm_is_known_by_name_and_by_order(given: float | str, name: str) -> 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("linfinite", "the norm was given as 'linfinite'; expected one of linf"),
+        ("linfinite", "the norm was given as 'linfinite'; did you mean 'linf'\\? expected one of linf"),
         ("l3", "expected one of linf, l2, l1, l0"),
         (3, "was given as 3"),
         (True, "given as True"),

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from epsball.training.fit import fit as fit
     from epsball.training.objectives import adversarial as adversarial
     from epsball.training.recipe import Recipe as Recipe
+    from epsball.verification.export import export as export
     from epsball.verification.verify import verify as verify
 
     load_run = read_run
@@ -64,6 +65,7 @@ else:
         "bpda": "models.estimators:bpda",
         "eot": "models.estimators:eot",
         "evaluate": "evaluation.evaluate:evaluate",
+        "export": "verification.export:export",
         "fit": "training.fit:fit",
         "l0": "geometry:l0",
         "l1": "geometry:l1",

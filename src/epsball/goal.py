@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from epsball.errors import InputError
+from epsball.errors import InputError, brief
 
 _SURE = 8
 """Roundings of the logits that compete by which a decision is clear, so that no batch-mate and no repetition can undo it."""
@@ -34,6 +34,9 @@ class Goal:
 
     labels: Tensor
     targeted: bool = False
+
+    def __repr__(self) -> str:
+        return f"Goal(labels={brief(self.labels)}, targeted={self.targeted})"
 
     @classmethod
     def towards(cls, targets: Tensor, labels: Tensor) -> Goal:

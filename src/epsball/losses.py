@@ -179,3 +179,12 @@ def _spread(sides: _Sides, places: int) -> Tensor:
     )
     spread = order[:, 0] - (third + last) / 2
     return torch.where(count.squeeze(1) < places, spread.detach(), spread)
+
+
+NAMED: dict[str, Loss] = {
+    "cross_entropy": cross_entropy,
+    "sharpened_cross_entropy": sharpened_cross_entropy,
+    "margin": margin,
+    "dlr": dlr,
+}
+"""The losses that may be given by name."""

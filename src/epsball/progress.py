@@ -1,4 +1,4 @@
-"""How far a long computation is: a callback, a bar on a terminal, or a line per stage where stderr is no terminal."""
+"""How far a long computation is: a callback, a bar on a terminal or in a notebook, a line per stage where stderr is neither."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeAlias
 
+from epsball import notebook_bar
 from epsball.terminal import printable
 
 Progress: TypeAlias = Callable[[str, int, int], object]
@@ -27,10 +28,13 @@ SETTLED = 0.02
 def shown(progress: Progress | None) -> Iterator[Progress]:
     """Give the callback itself, or one that shows progress on stderr once the work takes longer than a moment.
 
-    On a terminal that is a bar with the time that the work still needs, elsewhere one line for every stage.
+    On a terminal and in a notebook that is a bar with the time that the work still needs, elsewhere one line for every stage.
     """
     if progress is not None:
         yield progress
+    elif notebook_bar.in_notebook():
+        with notebook_bar.bar(PATIENCE, Pace().left) as moved:
+            yield moved
     elif sys.stderr is None:  # as where the process was started with stderr closed, or has no console
         yield _nowhere
     elif sys.stderr.isatty():

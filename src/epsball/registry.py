@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from difflib import get_close_matches
-from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from epsball.errors import InputError
+from epsball.errors import InputError, suggestion
 
 Entry = TypeVar("Entry")
 
@@ -69,8 +66,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             return self._own[name]
         for point in metadata.entry_points(group=self.group, name=name):
             return self.add(name, _loaded(point, self.noun))
-        close = min(get_close_matches(name, list(self)), key=partial(_apart, name), default="")
-        hint = f"did you mean {close!r}? " if close else ""
+        hint = suggestion(name, self)
         raise InputError(
             f"there is no {self.noun} {name!r}; {hint}expected one of {', '.join(self)}{f', or {self.also}' * bool(self.also)}"
         )
@@ -84,12 +80,6 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
     def __len__(self) -> int:
         return len(list(iter(self)))
-
-
-def _apart(name: str, other: str) -> int:
-    """How many letters two names do not share; none where they are only in another order, the commonest slip."""
-    one, two = Counter(name), Counter(other)
-    return ((one - two) + (two - one)).total()
 
 
 def _loaded(point: metadata.EntryPoint, noun: str) -> Any:

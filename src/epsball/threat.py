@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from epsball.display.text import budget, table
 from epsball.errors import InputError, brief
 from epsball.geometry.base import broadcasts, clip, is_half, largest, rounded_towards, wide
+from epsball.geometry.box import checked_box
 from epsball.geometry.lattice import Lattice, tolerance
 from epsball.geometry.names import norm_named
 from epsball.geometry.sides import LastSides, sides
@@ -67,25 +69,14 @@ class Threat:
         high: float | str | Tensor = 1.0,
         levels: int | None = None,
     ) -> None:
-        norm = norm_named(norm)
         eps = eps if isinstance(eps, Tensor) else parse_budget(eps)
-        low = parse_number(low, "low") if isinstance(low, str) else low
-        high = parse_number(high, "high") if isinstance(high, str) else high
-        for name, value in (("norm", norm), ("eps", eps), ("low", low), ("high", high), ("levels", levels)):
+        low, high = (parse_number(b, name) if isinstance(b, str) else b for name, b in (("low", low), ("high", high)))
+        for name, value in {"norm": norm_named(norm), "eps": eps, "low": low, "high": high, "levels": levels}.items():
             object.__setattr__(self, name, value)
         self._check()
 
     def _check(self) -> None:
-        low, high = (torch.as_tensor(bound, dtype=torch.float64) for bound in (self.low, self.high))
-        box = f"the box was given as [{brief(self.low)}, {brief(self.high)}]"
-        try:
-            span = high - low.to(high.device)
-        except RuntimeError as error:
-            raise InputError(f"{box}; expected limits of one shape, or of shapes that broadcast") from error
-        if not bool((span >= 0).all()) or not bool((span > 0).any()):
-            raise InputError(f"{box}; expected low below high, and equal to it only where a feature is frozen")
-        if not bool(low.isfinite().all() & high.isfinite().all()):
-            raise InputError(f"{box}; expected finite limits, the range of the data")
+        span = checked_box(self.low, self.high)
         eps = torch.as_tensor(self.eps, dtype=torch.float64)
         if not bool((eps >= 0).all()):
             raise InputError(f"ε was given as {brief(self.eps)}; expected a number that is not negative, in data units")
@@ -105,6 +96,17 @@ class Threat:
                 f"ε = {most:g} in linf is more than half the data range [{brief(self.low)}, {brief(self.high)}], "
                 f"so that a grey image would always do; ε is given in data units: use ε = {most:g}/255 for 8-bit steps"
             )
+
+    def __repr__(self) -> str:
+        return f"Threat({', '.join(f'{name}={value}' for name, value in self._facts().items())})"
+
+    def _repr_html_(self) -> str:
+        return table("Threat", self._facts())
+
+    def _facts(self) -> dict[str, object]:
+        eps = brief(self.eps) if isinstance(self.eps, Tensor) else budget(self.eps)
+        levels = {} if self.levels is None else {"levels": self.levels}
+        return {"norm": self.norm.name, "eps": eps, "low": brief(self.low), "high": brief(self.high), **levels}
 
     def on(self, x: Tensor) -> Threat:
         """Return the threat for inputs `x` `(N, …)`, of which each may have limits of its own.
@@ -146,8 +148,8 @@ class Threat:
 
     def to(self, device: torch.device) -> Threat:
         """Return the threat with its tensors on a device."""
-        named = ((name, getattr(self, name)) for name in ("eps", "low", "high"))
-        return self._with(**{name: value.to(device) for name, value in named if isinstance(value, Tensor)})
+        names = (name for name in ("eps", "low", "high") if isinstance(getattr(self, name), Tensor))
+        return self._with(**{name: getattr(self, name).to(device) for name in names})
 
     def _with(self, **changes: Any) -> Threat:
         """The same threat with other values of fields, which are right already."""
@@ -294,5 +296,5 @@ class Threat:
 
 def replace_eps(threat: Threat, eps: float | Tensor) -> Threat:
     """Return the same threat with another budget."""
-    changed = Threat(threat.norm, eps, threat.low, threat.high, threat.levels)
-    return changed._with(_axes=threat._axes, _last=threat._last and LastSides())  # noqa: SLF001 of the class beside it
+    state = {"_axes": threat._axes, "_last": threat._last and LastSides()}  # noqa: SLF001 of the class beside it
+    return Threat(threat.norm, eps, threat.low, threat.high, threat.levels)._with(**state)  # noqa: SLF001 as above

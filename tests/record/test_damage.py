@@ -9,7 +9,7 @@ import pytest
 from epsball.errors import InputError
 from epsball.record import RunFolder, read_examples, read_inputs, read_run
 from epsball.record.files import table_bytes
-from epsball.record.manifest import json_bytes, read_manifest
+from epsball.record.manifest import examples_name, json_bytes, read_manifest
 from epsball.record.ownership import LOCK
 from forgery import altered, contents, forge, seal
 from plans import PLAN
@@ -35,7 +35,7 @@ def test_a_truncated_file_is_one_sentence(name: str, left: int, tmp_path: Path) 
 @pytest.mark.parametrize("left", [0, 10, -7])
 def test_truncated_arrays_are_one_sentence(left: int, tmp_path: Path) -> None:
     write(tmp_path)
-    for name in ("inputs.safetensors", f"{STAGE}/00000.safetensors"):
+    for name in ("inputs.safetensors", examples_name(f"{STAGE}/00000")):
         (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:left])
     with pytest.raises(InputError, match="no readable safetensors file"):
         read_inputs(tmp_path)

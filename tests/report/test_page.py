@@ -213,7 +213,7 @@ def test_a_record_without_its_folder_gives_a_page_without_pictures(make_run: Mak
 
 def test_a_damaged_example_file_is_an_error_in_one_sentence(make_run: Make) -> None:
     run, folder = make_run()
-    file = next((folder / "attacks" / "03-deepfool").glob("*.safetensors"))
+    file = next((folder / "examples" / "03-deepfool").glob("*.safetensors"))
     file.write_bytes(file.read_bytes()[:40])
     with pytest.raises(InputError, match="truncated"):
         write_report(run, folder)

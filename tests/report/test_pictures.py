@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from epsball.report.pictures import LARGEST, LARGEST_PNG, amplification, diverging, embedded, triptych
+from epsball.display.difference import amplification, diverging
+from epsball.report.pictures import LARGEST, LARGEST_PNG, embedded, triptych
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,6 +12,7 @@ import epsball as eb
 from epsball.record import read_run
 from epsball.record.evaluation import ATTACK_COLUMNS, SAMPLE_COLUMNS
 from epsball.record.files import array_bytes, read_arrays, read_table, table_bytes
+from epsball.record.manifest import examples_name
 from epsball.verification.verify import verify
 from forgery import contents, seal
 from forgery import forge as forge_file
@@ -86,7 +87,7 @@ def test_a_last_part_that_is_missing_is_noticed(folder: Path) -> None:
         folder,
         {
             name: None,
-            name.replace(".parquet", ".safetensors"): None,
+            examples_name(name): None,
             SAMPLES: without(folder, rows),
         },
     )
@@ -97,7 +98,7 @@ def test_a_last_part_that_is_missing_is_noticed(folder: Path) -> None:
 def test_hits_that_are_missing_with_their_examples_are_noticed(folder: Path) -> None:
     """The last rows of the last attack go, with their examples, and their samples are said to stand."""
     name = last_part(folder, DEEPFOOL)
-    arrays = name.replace(".parquet", ".safetensors")
+    arrays = examples_name(name)
     rows, hits = read_table(folder / name, ATTACK_COLUMNS), read_arrays(folder / arrays, ("ids", "x"))
     samples = read_table(folder / SAMPLES, SAMPLE_COLUMNS)
     last = rows["id"][-1:]

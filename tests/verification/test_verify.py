@@ -13,7 +13,7 @@ import epsball as eb
 from epsball.record import read_run
 from epsball.record.evaluation import ATTACK_COLUMNS, SAMPLE_COLUMNS
 from epsball.record.files import array_bytes, read_arrays, read_table, table_bytes
-from epsball.record.manifest import json_bytes
+from epsball.record.manifest import examples_name, json_bytes
 from epsball.verification.verify import verify
 from forgery import contents, forge, seal
 from toy import EPS, Affine, exact_radius, samples, toy_run
@@ -120,7 +120,7 @@ def test_rows_in_another_order_are_noticed(folder: Path) -> None:
 
 
 def examples(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]], name: str = FGSM) -> None:
-    name = name.replace(".parquet", ".safetensors")
+    name = examples_name(name)
     forge(folder, name, array_bytes(change(read_arrays(folder / name, ("ids", "x")))))
 
 
@@ -172,9 +172,7 @@ def test_a_success_beyond_the_budget_is_noticed(folder: Path) -> None:
         verify(folder, Affine())
 
 
-@pytest.mark.parametrize(
-    "name", ["samples.parquet", FGSM, FGSM.replace("parquet", "safetensors"), "inputs.safetensors"]
-)
+@pytest.mark.parametrize("name", ["samples.parquet", FGSM, examples_name(FGSM), "inputs.safetensors"])
 def test_any_other_byte_is_noticed(name: str, folder: Path) -> None:
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1

@@ -6,7 +6,6 @@ from epsball.attacks.apgd import APGD as APGD
 from epsball.attacks.apgd import TargetedAPGD as TargetedAPGD
 from epsball.attacks.bandits import Bandits as Bandits
 from epsball.attacks.base import Attack as Attack
-from epsball.attacks.base import Found as Found
 from epsball.attacks.binary_deepfool import BinaryDeepFool as BinaryDeepFool
 from epsball.attacks.boundary import Boundary as Boundary
 from epsball.attacks.brendel_bethge import BrendelBethge as BrendelBethge
@@ -29,6 +28,7 @@ from epsball.attacks.fab import FAB as FAB
 from epsball.attacks.fab import TargetedFAB as TargetedFAB
 from epsball.attacks.fgsm import FGSM as FGSM
 from epsball.attacks.fmn import FMN as FMN
+from epsball.attacks.found import Found as Found
 from epsball.attacks.frank_wolfe import FrankWolfe as FrankWolfe
 from epsball.attacks.gaussian_blur import GaussianBlur as GaussianBlur
 from epsball.attacks.geoda import GeoDA as GeoDA

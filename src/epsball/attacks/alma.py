@@ -13,6 +13,7 @@ from epsball.attacks.parts.steady import steady
 from epsball.geometry import l2, rows
 from epsball.geometry.base import TINY, wide
 from epsball.losses import Loss, dlr
+from epsball.settings import Named, Number
 from epsball.validation import positive
 
 if TYPE_CHECKING:
@@ -50,12 +51,12 @@ class ALMA(Attack):
     norms: ClassVar[tuple[str, ...]] = ("l2", "l1")
 
     steps: int = positive(500)
-    first: float = positive(1.0)
+    first: Number = positive(1.0)
     period: int = positive(10)
-    growth: float = positive(1.2)
-    progress: float = positive(0.95)
-    inertia: float = positive(0.9)
-    loss: Loss = dlr
+    growth: Number = positive(1.2)
+    progress: Number = positive(0.95)
+    inertia: Number = positive(0.9)
+    loss: Named[Loss] = Named(dlr)
 
     @property
     def expected_passes(self) -> float:

@@ -11,6 +11,7 @@ from epsball.attacks.base import Attack
 from epsball.attacks.parts.highest import begin_highest, remember_highest, return_to_highest
 from epsball.attacks.parts.likeliest import likeliest
 from epsball.losses import Loss, cross_entropy, dlr
+from epsball.settings import Named, Number
 from epsball.validation import positive
 
 if TYPE_CHECKING:
@@ -47,9 +48,9 @@ class APGD(Attack):
     accepts_start = True
 
     steps: int = positive(100)
-    loss: Loss = cross_entropy
-    inertia: float = positive(0.75)
-    rho: float = positive(0.75)
+    loss: Named[Loss] = Named(cross_entropy)
+    inertia: Number = positive(0.75)
+    rho: Number = positive(0.75)
 
     @property
     def expected_passes(self) -> float:
@@ -97,7 +98,7 @@ class TargetedAPGD(APGD):
         classes: how many classes are tried.
     """
 
-    loss: Loss = dlr
+    loss: Named[Loss] = Named(dlr)
     classes: int = positive(9)
 
     @property

@@ -15,6 +15,7 @@ from epsball.geometry import rows
 from epsball.geometry.base import TINY
 from epsball.losses import Loss, cross_entropy
 from epsball.oracle.access import Access
+from epsball.settings import Named
 from epsball.validation import positive
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Bandits(Attack):
 
     steps: int = positive(1500)
     tiles: int = positive(8)
-    loss: Loss = cross_entropy
+    loss: Named[Loss] = Named(cross_entropy)
 
     @property
     def expected_passes(self) -> float:

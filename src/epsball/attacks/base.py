@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import torch
 
 from epsball.attacks.call import Call
-from epsball.errors import InputError, ModelError
+from epsball.attacks.found import Found, UndefinedGradientError
+from epsball.display.text import budget, line
+from epsball.errors import InputError, brief
 from epsball.oracle.access import Access
 from epsball.oracle.work import Work
-from epsball.rho import Rho
+from epsball.settings import choices, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,65 +30,9 @@ if TYPE_CHECKING:
 
 _PROBABLY_LABELS = 0.8
 _EXPECTED_PASSES = 100.0
+_FEW = 2
+"""Attacks of an ensemble that its line shows."""
 _FINAL = ("__call__", "maximise")
-
-
-@dataclass(frozen=True)
-class Found:
-    """What an attack found for N samples.
-
-    Args:
-        x: the adversarial inputs `(N, …)`; the clean input where nothing was found.
-        success: whether the goal is met inside the threat, `(N,)`.
-        distance: |x - x0| in the threat's norm, float64 `(N,)`; infinity where nothing was found.
-        relative: distance / |x0|, the paper's ρ of one sample, float64 `(N,)`.
-        queries: model passes spent on the sample, `(N,)`.
-        gradients: gradients taken for it, `(N,)`.
-        undefined: entries of these gradients that were NaN or infinite, and taken as 0, `(N,)`.
-        notes: what the attack says of the samples beside, by name, `(N,)` each, such as which of them stand near an error.
-    """
-
-    x: Tensor
-    success: Tensor
-    distance: Tensor
-    relative: Tensor
-    queries: Tensor
-    gradients: Tensor
-    undefined: Tensor
-    notes: Mapping[str, Tensor] = field(default_factory=dict, kw_only=True)
-
-    def __repr__(self) -> str:
-        near = self.distance[self.success]
-        middle = f", median distance {near.median().item():.4g}" if len(near) else ""
-        passes = f"{(self.queries + self.gradients).double().mean().item():.0f}" if len(self.x) else "no"
-        return f"Found({int(self.success.sum())} of {len(self.x)} samples{middle}; {passes} passes a sample)"
-
-    @property
-    def blind(self) -> Tensor:
-        """Whether every entry of every gradient taken for the sample was NaN or infinite, `(N,)`."""
-        return (self.gradients > 0) & (self.undefined == self.gradients * self.x[0].numel())
-
-    @property
-    def rho(self) -> Rho:
-        """The paper's ρ over these samples, with counts of those that are left out of the mean."""
-        relative, distance, success = (t.cpu().numpy() for t in (self.relative, self.distance, self.success))
-        return Rho.of(relative, distance > 0, success)
-
-
-class UndefinedGradientError(ModelError):
-    """No gradient that was taken holds a single number.
-
-    Args:
-        found: what was found nevertheless.
-    """
-
-    def __init__(self, found: Found) -> None:
-        super().__init__(
-            f"every gradient of the model is NaN or infinite in all of its entries, at {int(found.blind.sum())} samples, while its "
-            "logits are finite; expected gradients to follow: look for a root, a norm or a logarithm at 0, a division or an overflow, "
-            "or use an attack that asks for scores or labels only"
-        )
-        self.found = found
 
 
 @dataclass(frozen=True)
@@ -122,11 +68,20 @@ class Attack(ABC):
 
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
+        cls.__repr__ = cls.__repr__  # type: ignore[method-assign] # else `dataclass` writes another one into every subclass
         for closed in _FINAL:
             if getattr(cls, closed) is not vars(Attack)[closed]:
                 raise TypeError(
                     f"{cls.__name__} defines {closed}, which is the same for all attacks; write run(self, ask) instead"
                 )
+
+    def __post_init__(self) -> None:
+        """Read the numbers that were given as texts; a subclass with checks of its own calls this first."""
+        settle(self)
+
+    def __repr__(self) -> str:
+        default = [(each.name, getattr(self, each.name), each.default) for each in fields(self)]
+        return line(f"{type(self).__name__}({', '.join(f'{k}={_shown(v)}' for k, v, usual in default if v != usual)})")
 
     @property
     def only_towards(self) -> tuple[int, ...]:
@@ -206,6 +161,7 @@ class Attack(ABC):
             notes={
                 name: _together(name, found) for name in dict.fromkeys(name for _, notes in found for name in notes)
             },
+            original=call.x,
         )
         if bool(whole.blind.any()) and bool((whole.blind | (whole.gradients == 0)).all()):
             raise UndefinedGradientError(whole)
@@ -262,3 +218,17 @@ def _search(attack: Attack, ask: Oracle) -> tuple[tuple[Tensor, ...], Mapping[st
     x, distance, *counts = ask.found()
     relative = torch.where(distance == 0, distance, distance / threat.norm(x0.double()))
     return (x, distance.isfinite(), distance, relative, *counts), ask.notes
+
+
+def _shown(value: object) -> str:
+    """A setting as its user would write it, where it is no longer than a few words."""
+    name = getattr(value, "__name__", None)
+    if isinstance(name, str):
+        return repr(name) if choices(value).get(name) is value else name
+    if isinstance(value, tuple) and len(value) > _FEW:
+        return f"({type(value[0]).__name__}, … {len(value)} in all)"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_shown, value))})"
+    if isinstance(value, float):
+        return budget(value)
+    return brief(value) if hasattr(value, "shape") else repr(value)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from epsball.goal import Goal
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class BinaryDeepFool(Attack):
     norms: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1")
 
     steps: int = positive(50)
-    overshoot: float = nonnegative(1e-3)
+    overshoot: Number = nonnegative(1e-3)
     boxed: bool | None = None
 
     def run(self, ask: Oracle) -> Tensor:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 _EVERY = 10
 """Steps after which the point on the sphere is asked about as well, and the lengths are adapted."""
@@ -49,9 +50,9 @@ class Boundary(Attack):
     accepts_start = True
 
     steps: int = positive(5000)
-    turn: float = positive(0.01)
-    approach: float = positive(0.01)
-    adaptation: float = positive(1.5)
+    turn: Number = positive(0.01)
+    approach: Number = positive(0.01)
+    adaptation: Number = positive(1.5)
     tries: int = positive(200)
 
     @property

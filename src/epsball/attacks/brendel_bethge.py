@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,10 @@ class BrendelBethge(Attack):
     accepts_start = True
 
     steps: int = positive(30)
-    first: float = positive(1.0)
-    last: float = positive(0.01)
-    momentum: float = nonnegative(0.8, below=1.0)
-    overshoot: float = nonnegative(0.1, below=1.0)
+    first: Number = positive(1.0)
+    last: Number = positive(0.01)
+    momentum: Number = nonnegative(0.8, below=1.0)
+    overshoot: Number = nonnegative(0.1, below=1.0)
     tries: int = positive(200)
 
     @property

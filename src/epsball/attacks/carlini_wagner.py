@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class CarliniWagner(Attack):
 
     steps: int = positive(1000)
     searches: int = positive(9)
-    rate: float = positive(0.01)
-    constant: float = positive(1e-3)
+    rate: Number = positive(0.01)
+    constant: Number = positive(1e-3)
 
     @property
     def expected_passes(self) -> float:

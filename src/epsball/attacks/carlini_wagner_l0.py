@@ -17,6 +17,7 @@ from epsball.validation import positive
 
 if TYPE_CHECKING:
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,9 @@ class CarliniWagnerL0(Attack):
 
     steps: int = positive(200)
     rounds: int = positive(40)
-    rate: float = positive(0.01)
-    constant: float = positive(1e-2)
-    most: float = positive(2e6)
+    rate: Number = positive(0.01)
+    constant: Number = positive(1e-2)
+    most: Number = positive(2e6)
 
     @property
     def expected_passes(self) -> float:

@@ -19,6 +19,7 @@ from epsball.validation import positive
 
 if TYPE_CHECKING:
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,10 @@ class CarliniWagnerLinf(Attack):
 
     steps: int = positive(2000)
     patience: int = positive(100)
-    rate: float = positive(0.02)
-    constant: float = positive(0.1)
-    most: float = positive(20.0)
-    shrink: float = positive(0.9)
+    rate: Number = positive(0.02)
+    constant: Number = positive(0.1)
+    most: Number = positive(20.0)
+    shrink: Number = positive(0.9)
 
     @property
     def expected_passes(self) -> float:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from epsball.attacks.base import Attack
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 Paid: TypeAlias = Literal["", "search", "searches", "scatter", "much scatter"]
 """What must have lowered a row's margin for a stage to be run on it; nothing where it is empty."""
@@ -63,7 +64,7 @@ class Stage:
     """
 
     attack: Attack
-    near: float = positive(math.inf, infinite=True)
+    near: Number = positive(math.inf, infinite=True)
     onward: bool = False
     scattered: bool = False
     paid: Paid = ""
@@ -264,7 +265,7 @@ class Sampled(Wrapper):
     starts_at_input = True
 
     attack: Attack
-    share: float = positive(0.05)
+    share: Number = positive(0.05)
 
     @property
     def members(self) -> tuple[Attack, ...]:

@@ -37,6 +37,7 @@ class Wrapper(Attack):
         """The attacks that are run, in this order."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for member in self.members:
             if not isinstance(member, Attack):
                 raise InputError(

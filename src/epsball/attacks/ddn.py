@@ -12,6 +12,7 @@ from epsball.attacks.parts.schedules import cosine
 from epsball.geometry import l2
 from epsball.geometry.base import wide
 from epsball.losses import Loss, cross_entropy
+from epsball.settings import Named, Number
 from epsball.validation import positive
 
 if TYPE_CHECKING:
@@ -44,11 +45,11 @@ class DDN(Attack):
     norms: ClassVar[tuple[str, ...]] = ("l2",)
 
     steps: int = positive(100)
-    radius: float = positive(1.0)
-    change: float = positive(0.05)
-    first: float = positive(1.0)
-    last: float = positive(0.01)
-    loss: Loss = cross_entropy
+    radius: Number = positive(1.0)
+    change: Number = positive(0.05)
+    first: Number = positive(1.0)
+    last: Number = positive(0.01)
+    loss: Named[Loss] = Named(cross_entropy)
 
     @property
     def expected_passes(self) -> float:

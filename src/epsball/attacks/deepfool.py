@@ -16,6 +16,7 @@ from epsball.validation import nonnegative, positive
 if TYPE_CHECKING:
     from epsball.oracle.oracle import Oracle
     from epsball.oracle.rows import State
+    from epsball.settings import Number
 
 _USUAL_STEPS = 2
 
@@ -48,9 +49,9 @@ class DeepFool(Attack):
 
     steps: int = positive(50)
     candidates: int = positive(10)
-    overshoot: float = nonnegative(0.02)
+    overshoot: Number = nonnegative(0.02)
     halvings: int = nonnegative(3)
-    screen: float = nonnegative(0.25, infinite=True)
+    screen: Number = nonnegative(0.25, infinite=True)
     boxed: bool | None = None
 
     @property

@@ -17,6 +17,7 @@ from epsball.validation import positive
 
 if TYPE_CHECKING:
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,9 @@ class EAD(Attack):
 
     steps: int = positive(1000)
     searches: int = positive(9)
-    rate: float = positive(0.01)
-    constant: float = positive(1e-3)
-    shrinkage: float = positive(1e-2)
+    rate: Number = positive(0.01)
+    constant: Number = positive(1e-3)
+    shrinkage: Number = positive(1e-2)
 
     @property
     def expected_passes(self) -> float:

@@ -14,11 +14,13 @@ from epsball.attacks.parts.boundary import AIM, nearest_boundary
 from epsball.attacks.parts.likeliest import likeliest
 from epsball.geometry import inner, rows
 from epsball.geometry.base import wide
+from epsball.settings import preset
 from epsball.validation import nonnegative, positive
 
 if TYPE_CHECKING:
     from epsball.oracle.forward import Local
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 _NEVER_NEARER = 1e-8
 _USUAL_CLASSES = 10
@@ -53,9 +55,9 @@ class FAB(Attack):
     steps: int = positive(100)
     restarts: int = positive(5)
     targets: int = nonnegative(0)
-    bias: float = nonnegative(0.1)
-    stretch: float = positive(1.05)
-    backward: float = positive(0.9)
+    bias: Number = nonnegative(0.1)
+    stretch: Number = positive(1.05)
+    backward: Number = positive(0.9)
 
     @property
     def expected_passes(self) -> float:
@@ -94,6 +96,7 @@ class FAB(Attack):
         return list(likeliest(ask, self.targets).T)
 
 
+@preset
 def TargetedFAB(steps: int = 100, restarts: int = 1, targets: int = 9) -> FAB:  # noqa: N802 - named as the attack it makes
     """Return FAB-T: FAB towards each of the nine likeliest classes, one run each.
 

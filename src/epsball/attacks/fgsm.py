@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from epsball.attacks.base import Attack
 from epsball.losses import Loss, cross_entropy
+from epsball.settings import Named
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +29,7 @@ class FGSM(Attack):
     single_step = True
     starts_at_input = True
 
-    loss: Loss = cross_entropy
+    loss: Named[Loss] = Named(cross_entropy)
 
     @property
     def expected_passes(self) -> float:

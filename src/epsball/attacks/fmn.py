@@ -12,6 +12,7 @@ from epsball.attacks.parts.schedules import cosine
 from epsball.geometry import l2
 from epsball.geometry.base import TINY, wide
 from epsball.losses import Loss, margin
+from epsball.settings import Named, Number
 from epsball.validation import positive
 
 if TYPE_CHECKING:
@@ -45,11 +46,11 @@ class FMN(Attack):
     accepts_start = True
 
     steps: int = positive(100)
-    first: float = positive(1.0)
-    last: float = positive(0.01)
-    change: float = positive(0.05)
-    last_change: float = positive(0.001)
-    loss: Loss = margin
+    first: Number = positive(1.0)
+    last: Number = positive(0.01)
+    change: Number = positive(0.05)
+    last_change: Number = positive(0.001)
+    loss: Named[Loss] = Named(margin)
 
     @property
     def expected_passes(self) -> float:

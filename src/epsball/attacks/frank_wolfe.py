@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from epsball.attacks.base import Attack
 from epsball.losses import Loss, sharpened_cross_entropy
+from epsball.settings import Named, Number
 from epsball.validation import nonnegative, positive
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ class FrankWolfe(Attack):
     starts_at_input = True
 
     steps: int = positive(40)
-    decay: float = nonnegative(0.5)
-    loss: Loss = sharpened_cross_entropy
+    decay: Number = nonnegative(0.5)
+    loss: Named[Loss] = Named(sharpened_cross_entropy)
 
     @property
     def expected_passes(self) -> float:

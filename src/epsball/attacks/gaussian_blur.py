@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class GaussianBlur(Attack):
     may_fail = True
     images_only = True
 
-    widest: float = positive(0.25)
+    widest: Number = positive(0.25)
     steps: int = positive(20)
     halvings: int = nonnegative(5)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 _LONGER, _DOUBLINGS, _HALVINGS = 1.1, 24, 12
 
@@ -50,9 +51,9 @@ class GeoDA(Attack):
 
     steps: int = positive(10)
     directions: int = positive(5000)
-    growth: float = positive(0.6)
-    radius: float = positive(0.01)
-    frequencies: float = positive(0.5)
+    growth: Number = positive(0.6)
+    radius: Number = positive(0.01)
+    frequencies: Number = positive(0.5)
     tries: int = positive(200)
 
     @property

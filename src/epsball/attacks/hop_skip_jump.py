@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 _FIRST_RADIUS = 0.1
 """Fraction of the pixel range around the first point that is asked about."""
@@ -53,7 +54,7 @@ class HopSkipJump(Attack):
     steps: int = positive(64)
     directions: int = positive(100)
     most: int = positive(10_000)
-    gamma: float = positive(0.01)
+    gamma: Number = positive(0.01)
     tries: int = positive(200)
 
     @property

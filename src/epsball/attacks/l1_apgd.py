@@ -14,6 +14,7 @@ from epsball.attacks.parts.likeliest import likeliest
 from epsball.geometry import l0, l1, rows
 from epsball.geometry.base import TINY, wide
 from epsball.losses import Loss, cross_entropy, dlr
+from epsball.settings import Named, preset
 from epsball.validation import nonnegative, positive
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class L1APGD(Attack):
     steps: int = positive(100)
     balls: int = positive(3)
     targets: int = nonnegative(0)
-    loss: Loss = cross_entropy
+    loss: Named[Loss] = Named(cross_entropy)
 
     @property
     def expected_passes(self) -> float:
@@ -120,7 +121,8 @@ class L1APGD(Attack):
         return_to_highest(s, sparser)
 
 
-def TargetedL1APGD(steps: int = 100, balls: int = 3, targets: int = 5, loss: Loss = dlr) -> L1APGD:  # noqa: N802 - as the attack
+@preset
+def TargetedL1APGD(steps: int = 100, balls: int = 3, targets: int = 5, loss: Loss | str = dlr) -> L1APGD:  # noqa: N802 - as the attack
     """Return l1-APGD on the targeted DLR loss towards each of the five likeliest classes, as AutoAttack has it in l1.
 
     Croce and Hein 2021, arXiv:2103.01208, section 4. Deviations and arguments are those of L1APGD.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,11 @@ class L1PDPGD(Attack):
     norms: ClassVar[tuple[str, ...]] = ("l1",)
 
     steps: int = positive(500)
-    first: float = positive(0.1)
-    last: float = positive(0.001)
-    weight: float = positive(0.3)
-    dual: float = positive(3.0)
-    last_dual: float = positive(0.1)
+    first: Number = positive(0.1)
+    last: Number = positive(0.001)
+    weight: Number = positive(0.3)
+    dual: Number = positive(3.0)
+    last_dual: Number = positive(0.1)
 
     @property
     def expected_passes(self) -> float:

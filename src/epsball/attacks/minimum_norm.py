@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from epsball.attacks.base import Attack
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class MinimumNorm(Wrapper):
 
     attack: Attack
     searches: int = positive(10)
-    first: float = positive(0.1)
+    first: Number = positive(0.1)
     halvings: int = nonnegative(4)
 
     @property

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from epsball.oracle.forward import Local
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class MultiTargeted(Attack):
 
     steps: int = positive(20)
     classes: int = positive(9)
-    first: float = positive(1.0)
-    rate: float = positive(0.03)
+    first: Number = positive(1.0)
+    rate: Number = positive(0.03)
 
     @property
     def longest_step(self) -> float:

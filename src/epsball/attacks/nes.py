@@ -11,6 +11,7 @@ from epsball.attacks.base import Attack
 from epsball.attacks.parts.judged import slope
 from epsball.losses import Loss, cross_entropy
 from epsball.oracle.access import Access
+from epsball.settings import Named, Number
 from epsball.validation import nonnegative, positive
 
 if TYPE_CHECKING:
@@ -41,10 +42,10 @@ class NES(Attack):
 
     steps: int = positive(200)
     pairs: int = positive(25)
-    radius: float = positive(0.001)
-    rate: float = positive(0.2)
-    decay: float = nonnegative(0.9)
-    loss: Loss = cross_entropy
+    radius: Number = positive(0.001)
+    rate: Number = positive(0.2)
+    decay: Number = nonnegative(0.9)
+    loss: Named[Loss] = Named(cross_entropy)
 
     @property
     def expected_passes(self) -> float:

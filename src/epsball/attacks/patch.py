@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from epsball.attacks.base import Attack
 from epsball.losses import Loss, sharpened_cross_entropy
+from epsball.settings import Named, Number
 from epsball.validation import positive
 
 if TYPE_CHECKING:
@@ -37,10 +38,10 @@ class Patch(Attack):
     images_only = True
     starts_at_input = True
 
-    side: float = positive(0.3)
+    side: Number = positive(0.3)
     steps: int = positive(40)
-    rate: float = positive(0.25)
-    loss: Loss = sharpened_cross_entropy
+    rate: Number = positive(0.25)
+    loss: Named[Loss] = Named(sharpened_cross_entropy)
 
     @property
     def expected_passes(self) -> float:

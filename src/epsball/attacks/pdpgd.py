@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 _DUAL = {"linf": l1, "l2": l2, "l1": linf}
 
@@ -47,11 +48,11 @@ class PDPGD(Attack):
     accepts_start = True
 
     steps: int = positive(500)
-    first: float = positive(1.0)
-    last: float = positive(0.003)
-    weight: float = positive(0.3)
-    dual: float = positive(0.3)
-    last_dual: float = positive(0.1)
+    first: Number = positive(1.0)
+    last: Number = positive(0.003)
+    weight: Number = positive(0.3)
+    dual: Number = positive(0.3)
+    last_dual: Number = positive(0.1)
 
     @property
     def expected_passes(self) -> float:

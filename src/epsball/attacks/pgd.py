@@ -11,6 +11,7 @@ from epsball.attacks.parts.slopes import Slope, ahead, here, resized, scaled
 from epsball.attacks.parts.starts import diversified, scattered
 from epsball.attacks.parts.step_rules import StepRule, momentum, smoothed, steepest
 from epsball.losses import Loss, cross_entropy, sharpened_cross_entropy
+from epsball.settings import Named, Number, preset
 from epsball.validation import nonnegative, positive
 
 if TYPE_CHECKING:
@@ -41,14 +42,14 @@ class PGD(Attack):
     """
 
     steps: int = positive(40)
-    first: float = positive(1.0)
-    rate: float = positive(0.03)
+    first: Number = positive(1.0)
+    rate: Number = positive(0.03)
     random_start: bool = True
-    loss: Loss = sharpened_cross_entropy
-    rule: StepRule = steepest
-    slope: Slope = here
+    loss: Named[Loss] = Named(sharpened_cross_entropy)
+    rule: Named[StepRule] = Named(steepest)
+    slope: Named[Slope] = Named(here)
     diversify: int = nonnegative(0)
-    scatter: float = nonnegative(0.0)
+    scatter: Number = nonnegative(0.0)
 
     @property
     def images_only(self) -> bool:  # type: ignore[override] # where its rule or slope needs them
@@ -93,6 +94,7 @@ class PGD(Attack):
         return s.x
 
 
+@preset
 def ODIPGD(steps: int = 20, diversify: int = 2) -> PGD:  # noqa: N802 - named as the attack it makes
     """Return PGD from a start that is diverse in the outputs: `diversify` steps of ε along a random direction of the logits.
 
@@ -101,7 +103,8 @@ def ODIPGD(steps: int = 20, diversify: int = 2) -> PGD:  # noqa: N802 - named as
     return PGD(steps=steps, diversify=diversify)
 
 
-def BIM(steps: int = 10, rate: float = 0.1, loss: Loss = cross_entropy) -> PGD:  # noqa: N802 - named as the attack it makes
+@preset
+def BIM(steps: int = 10, rate: float = 0.1, loss: Loss | str = cross_entropy) -> PGD:  # noqa: N802 - named as the attack it makes
     """Return the basic iterative method: PGD from the clean input.
 
     Kurakin et al. 2016, arXiv:1607.02533, eq. 2. Deviations: all norms. Arguments are those of PGD.
@@ -109,7 +112,8 @@ def BIM(steps: int = 10, rate: float = 0.1, loss: Loss = cross_entropy) -> PGD: 
     return PGD(steps=steps, first=rate, rate=rate, random_start=False, loss=loss)
 
 
-def MomentumPGD(steps: int = 10, rate: float = 0.1, decay: float = 1.0, loss: Loss = cross_entropy) -> PGD:  # noqa: N802 - as above
+@preset
+def MomentumPGD(steps: int = 10, rate: float = 0.1, decay: float = 1.0, loss: Loss | str = cross_entropy) -> PGD:  # noqa: N802 - as above
     """Return the momentum iterative method: g <- decay g + ∇J / |∇J|_1 from the clean input, stepped as in PGD.
 
     Dong et al. 2017, arXiv:1710.06081, algorithm 1. Deviations: all norms. `decay` is the paper's μ.
@@ -117,6 +121,7 @@ def MomentumPGD(steps: int = 10, rate: float = 0.1, decay: float = 1.0, loss: Lo
     return PGD(steps=steps, first=rate, rate=rate, random_start=False, loss=loss, rule=momentum(decay))
 
 
+@preset
 def NIFGSM(steps: int = 10, rate: float = 0.1, decay: float = 1.0) -> PGD:  # noqa: N802 - as above
     """Return the momentum method with gradients where the momentum leads to, ∇J(x + α μ m).
 
@@ -125,6 +130,7 @@ def NIFGSM(steps: int = 10, rate: float = 0.1, decay: float = 1.0) -> PGD:  # no
     return _iterative(steps, rate, momentum(decay), ahead(decay))
 
 
+@preset
 def SIFGSM(steps: int = 10, rate: float = 0.1, decay: float = 1.0, copies: int = 5) -> PGD:  # noqa: N802 - as above
     """Return the momentum method with the mean gradient over copies of the image, ∇_x J(x / 2^i), i < `copies`.
 
@@ -133,6 +139,7 @@ def SIFGSM(steps: int = 10, rate: float = 0.1, decay: float = 1.0, copies: int =
     return _iterative(steps, rate, momentum(decay), scaled(copies))
 
 
+@preset
 def DIFGSM(  # noqa: N802 - as above
     steps: int = 10, rate: float = 0.1, decay: float = 1.0, probability: float = 0.5, smallest: float = 0.9
 ) -> PGD:
@@ -143,6 +150,7 @@ def DIFGSM(  # noqa: N802 - as above
     return _iterative(steps, rate, momentum(decay), resized(probability, smallest))
 
 
+@preset
 def TIFGSM(steps: int = 10, rate: float = 0.1, decay: float = 1.0, length: int = 15) -> PGD:  # noqa: N802 - as above
     """Return the momentum method with gradients smoothed by a Gaussian kernel of `length` pixels, m <- μ m + W * ∇J / |W * ∇J|_1.
 

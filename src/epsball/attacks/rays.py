@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 _HALVINGS = 30
 _GAIN = 2
@@ -45,7 +46,7 @@ class RayS(Attack):
     name = "rays"
 
     steps: int = positive(5000)
-    tolerance: float = positive(0.02)
+    tolerance: Number = positive(0.02)
 
     @property
     def expected_passes(self) -> float:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class RotationTranslation(Attack):
     may_fail = True
     images_only = True
 
-    degrees: float = nonnegative(30.0)
-    shift: float = nonnegative(0.1)
+    degrees: Number = nonnegative(30.0)
+    shift: Number = nonnegative(0.1)
     angles: int = positive(16)
     shifts: int = positive(5)
 

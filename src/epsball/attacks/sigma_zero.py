@@ -19,6 +19,7 @@ from epsball.validation import positive
 
 if TYPE_CHECKING:
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,10 @@ class SigmaZero(Attack):
     norms: ClassVar[tuple[str, ...]] = ("l0",)
 
     steps: int = positive(1000)
-    first: float = positive(1.0)
-    smoothing: float = positive(1e-3)
-    threshold: float = positive(0.3)
-    change: float = positive(0.01)
+    first: Number = positive(1.0)
+    smoothing: Number = positive(1e-3)
+    threshold: Number = positive(0.3)
+    change: Number = positive(0.01)
 
     @property
     def expected_passes(self) -> float:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 _AT_ONCE = 2**14
 _HALVINGS, _LENGTHS = 12, 6
@@ -50,8 +51,8 @@ class SignOPT(Attack):
 
     steps: int = positive(100)
     directions: int = positive(100)
-    radius: float = positive(0.01)
-    length: float = positive(0.2)
+    radius: Number = positive(0.01)
+    length: Number = positive(0.2)
     tries: int = positive(200)
     starts: int = nonnegative(50)
 

@@ -13,12 +13,14 @@ from epsball.attacks.parts.judged import judged
 from epsball.geometry import rows
 from epsball.losses import cross_entropy
 from epsball.oracle.access import Access
+from epsball.settings import preset
 from epsball.validation import nonnegative, positive
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class SimBA(Attack):
     accepts_start = True
 
     steps: int = positive(2500)
-    length: float = positive(0.2)
-    frequencies: float = nonnegative(0.0)
+    length: Number = positive(0.2)
+    frequencies: Number = nonnegative(0.0)
 
     @property
     def images_only(self) -> bool:  # type: ignore[override] # cosines need two sides
@@ -83,6 +85,7 @@ class SimBA(Attack):
         return q.scatter(1, channel[:, None, None, None].expand(-1, 1, *like.shape[2:]), wave[:, None])
 
 
+@preset
 def SimBADct(steps: int = 2500, length: float = 0.2, frequencies: float = 0.125) -> SimBA:  # noqa: N802 - named as the attack it makes
     """Return SimBA along cosines of the lowest frequencies.
 

@@ -18,6 +18,7 @@ from epsball.validation import nonnegative, positive
 
 if TYPE_CHECKING:
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,10 @@ class SparseFool(Attack):
 
     steps: int = positive(100)
     candidates: int = positive(10)
-    control: float = positive(1.0)
-    overshoot: float = nonnegative(0.02)
+    control: Number = positive(1.0)
+    overshoot: Number = nonnegative(0.02)
     halvings: int = nonnegative(10)
-    screen: float = nonnegative(0.25, infinite=True)
+    screen: Number = nonnegative(0.25, infinite=True)
 
     @property
     def expected_passes(self) -> float:

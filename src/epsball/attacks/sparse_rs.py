@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 _SCHEDULE = ((0, 2), (50, 4), (200, 5), (500, 6), (1000, 8), (2000, 10), (4000, 12), (6000, 15), (8000, 20))
 """After which of 10,000 steps the share of pixels that move is what it was at first divided by how much."""
@@ -39,7 +40,7 @@ class SparseRS(Attack):
     name = "sparse-rs"
 
     steps: int = positive(5000)
-    share: float = positive(0.3)
+    share: Number = positive(0.3)
 
     @property
     def expected_passes(self) -> float:

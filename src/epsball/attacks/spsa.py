@@ -11,6 +11,7 @@ from epsball.attacks.parts.judged import slope
 from epsball.geometry.base import wide
 from epsball.losses import Loss, margin
 from epsball.oracle.access import Access
+from epsball.settings import Named, Number
 from epsball.validation import positive
 
 if TYPE_CHECKING:
@@ -40,9 +41,9 @@ class SPSA(Attack):
 
     steps: int = positive(100)
     pairs: int = positive(64)
-    radius: float = positive(0.01)
-    length: float = positive(0.01)
-    loss: Loss = margin
+    radius: Number = positive(0.01)
+    length: Number = positive(0.01)
+    loss: Named[Loss] = Named(margin)
 
     @property
     def expected_passes(self) -> float:

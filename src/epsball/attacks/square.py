@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from epsball.oracle.oracle import Oracle
     from epsball.oracle.rows import State
+    from epsball.settings import Number
 
 _HALVED_AFTER = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """Steps after which the area of the squares is halved, of 10,000."""
@@ -51,7 +52,7 @@ class Square(Attack):
     accepts_start = True
 
     steps: int = positive(5000)
-    share: float = positive(0.8)
+    share: Number = positive(0.8)
     rescaled: bool = True
 
     @property

@@ -10,6 +10,7 @@ from epsball.attacks.parts.adam import Adam
 from epsball.attacks.parts.warp import roughness, warped
 from epsball.geometry.base import wide
 from epsball.losses import Loss, margin
+from epsball.settings import Named, Number
 from epsball.validation import nonnegative, positive
 
 if TYPE_CHECKING:
@@ -39,9 +40,9 @@ class StAdv(Attack):
     starts_at_input = True
 
     steps: int = positive(100)
-    smoothness: float = nonnegative(0.05)
-    rate: float = positive(0.05)
-    loss: Loss = margin
+    smoothness: Number = nonnegative(0.05)
+    rate: Number = positive(0.05)
+    loss: Named[Loss] = Named(margin)
 
     @property
     def expected_passes(self) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from epsball import attacks, losses
 from epsball.attacks.cascade import Stage
-from epsball.errors import InputError
+from epsball.errors import InputError, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,9 @@ def suite(name: str, *, images: bool = True) -> dict[str, Attack]:
         InputError: an unknown suite.
     """
     if name not in _MADE:
-        raise InputError(f"there is no suite {name!r}; expected {', '.join(SUITES[:-1])} or {SUITES[-1]}")
+        raise InputError(
+            f"there is no suite {name!r}; {suggestion(name, SUITES)}expected {', '.join(SUITES[:-1])} or {SUITES[-1]}"
+        )
     return _MADE[name]() if images or name != "blackbox" else _blackbox_of_vectors()
 
 

@@ -18,6 +18,7 @@ from epsball.validation import nonnegative, positive
 
 if TYPE_CHECKING:
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 
 _STUCK = 1e-6
@@ -50,9 +51,9 @@ class SuperDeepFool(Attack):
 
     steps: int = positive(100)
     candidates: int = positive(10)
-    overshoot: float = nonnegative(0.02)
+    overshoot: Number = nonnegative(0.02)
     halvings: int = nonnegative(10)
-    screen: float = nonnegative(0.25, infinite=True)
+    screen: Number = nonnegative(0.25, infinite=True)
 
     @property
     def expected_passes(self) -> float:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from epsball.oracle.oracle import Oracle
+    from epsball.settings import Number
 
 _HALVINGS = 10
 
@@ -52,11 +53,11 @@ class SurFree(Attack):
     name = "surfree"
 
     steps: int = positive(500)
-    angle: float = positive(30.0)
+    angle: Number = positive(30.0)
     angles: int = positive(3)
-    shrink: float = positive(0.98)
+    shrink: Number = positive(0.98)
     halvings: int = positive(3)
-    frequencies: float = positive(0.5)
+    frequencies: Number = positive(0.5)
     memory: int = positive(20)
     tries: int = positive(200)
 

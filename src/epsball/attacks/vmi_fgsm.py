@@ -10,6 +10,7 @@ import torch
 from epsball.attacks.base import Attack
 from epsball.attacks.parts.step_rules import momentum
 from epsball.losses import Loss, cross_entropy
+from epsball.settings import Named, Number
 from epsball.validation import nonnegative, positive
 
 if TYPE_CHECKING:
@@ -37,11 +38,11 @@ class VMIFGSM(Attack):
     starts_at_input = True
 
     steps: int = positive(10)
-    rate: float = positive(0.1)
-    decay: float = nonnegative(1.0)
+    rate: Number = positive(0.1)
+    decay: Number = nonnegative(1.0)
     neighbours: int = positive(20)
-    width: float = positive(1.5)
-    loss: Loss = cross_entropy
+    width: Number = positive(1.5)
+    loss: Named[Loss] = Named(cross_entropy)
 
     @property
     def reach(self) -> float:

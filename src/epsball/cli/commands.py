@@ -81,6 +81,11 @@ COMMANDS = (
         "report:report",
         "Write one HTML file with figures, tables and adversarial examples; it needs no network.",
     ),
+    Deferred(
+        "export",
+        "export:export",
+        "Write the nearest adversarial image of each sample as PNG or .npz, each verified again as it was saved.",
+    ),
     Deferred("list", "listing:listing", "List attacks, suites, models, data sets or experiments."),
     Deferred(
         "doctor", "doctor:doctor", "Show versions, devices, data and extras, and what to install for what is missing."

@@ -1,14 +1,13 @@
 """An attack's hyper-parameters as flags: ``--steps 40 --rate 1/4 --no-random-start --loss margin``."""
 
-import dataclasses
 import inspect
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 from epsball.attacks.base import Attack
 from epsball.attacks.registry import make_attack, maker
 from epsball.errors import InputError
+from epsball.settings import named
 from epsball.units import parse_number
 
 YES, NO = {"true", "yes", "1"}, {"false", "no", "0"}
@@ -81,10 +80,7 @@ def _value(flag: str, text: str, default: Any) -> Any:
         return text
     if default is None or default is inspect.Parameter.empty:
         return _guessed(text)
-    choices = _siblings(default)
-    if text not in choices:
-        raise InputError(f"{flag} was given as {text!r}; expected one of {', '.join(choices)}")
-    return choices[text]
+    return named(text, default, f"{flag} was given as {text!r}")
 
 
 def _guessed(text: str) -> Any:
@@ -99,16 +95,3 @@ def _guessed(text: str) -> Any:
         return parse_number(text)
     except InputError:
         return text
-
-
-def _siblings(default: Any) -> dict[str, Any]:
-    """What may stand for a function or a rule: the public functions, and settings at their defaults, of its module."""
-    home = sys.modules[getattr(default, "__module__", None) or type(default).__module__]
-    own = {
-        name: value
-        for name, value in vars(home).items()
-        if getattr(value, "__module__", None) == home.__name__ and not name.startswith("_")
-    }
-    functions = {name: value for name, value in own.items() if inspect.isfunction(value)}
-    rules = {name: value() for name, value in own.items() if inspect.isclass(value) and dataclasses.is_dataclass(value)}
-    return functions | rules

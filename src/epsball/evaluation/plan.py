@@ -164,7 +164,8 @@ def threat_plan(threat: Threat) -> ThreatPlan:
 
 
 def _bound(bound: float | Tensor) -> Any:
-    return bound.tolist() if isinstance(bound, Tensor) else json_value(bound)
+    """A limit of the box; whole numbers as the reader of the record takes them, for whom all limits are real ones."""
+    return bound.double().tolist() if isinstance(bound, Tensor) else json_value(float(bound))
 
 
 def version() -> str:

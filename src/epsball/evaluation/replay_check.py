@@ -16,7 +16,7 @@ from epsball.verification import independent
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from epsball.attacks.base import Found
+    from epsball.attacks.found import Found
     from epsball.evaluation.samples import Samples
     from epsball.record.store import Notes
     from epsball.threat import Threat

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsball import diagnostics
-from epsball.attacks.base import UndefinedGradientError
+from epsball.attacks.found import UndefinedGradientError
 from epsball.certification.base import radii
 from epsball.diagnostics.base import CHECKS
 from epsball.errors import InputError, ModelError, UntrustworthyError
@@ -111,7 +111,7 @@ class Run:
 
     def stopped(self) -> Evaluation:
         """What is known so far; the run stays incomplete, and the same call goes on with it once it is wanted anyway."""
-        return Evaluation.of(self._plan, self._table(), self._rows, self._findings, 0.0)
+        return Evaluation.of(self._plan, self._table(), self._rows, self._findings, 0.0, images=self._store.images)
 
     def certify(self, position: int, name: str, certifier: Certifier) -> None:
         """Raise the lower bounds of the correctly classified samples."""
@@ -231,7 +231,7 @@ class Run:
         self._meter.finish()
         self._store.finish(table, findings)
         seconds = sum(self._store.seconds.values())
-        return Evaluation.of(self._plan, table, self._rows, findings, seconds)
+        return Evaluation.of(self._plan, table, self._rows, findings, seconds, images=self._store.images)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from epsball.display.text import line, table
 from epsball.errors import InputError, ModelError, brief
 from epsball.models import freezing
 from epsball.models.contents import contents
@@ -57,12 +58,21 @@ class Model:
         _holders: list[int] = field(init=False)
 
     def __repr__(self) -> str:
+        kind, size, settings = self._facts()
+        return line(f"Model({kind}{size}, {', '.join(f'{name}={value}' for name, value in settings.items())})")
+
+    def _repr_html_(self) -> str:
+        kind, size, settings = self._facts()
+        return table("Model", {"network": f"{kind}{size}", **settings})
+
+    def _facts(self) -> tuple[str, str, dict[str, str]]:
+        """What the network is, how large it is, and its settings, those at their defaults left out."""
         kind = getattr(self.net, "__qualname__", type(self.net).__name__)
         weights = sum(p.numel() for p in self.module.parameters()) if self.module is not None else 0
         size = f", {weights:,} weights" if weights else ""
         given = {"mean": self.mean, "std": self.std, "source": self.source or None}
-        settings = "".join(f", {name}={_shown(value)}" for name, value in given.items() if value is not None)
-        return f"Model({kind}{size}, outputs={self.outputs!r}{settings})"
+        settings = {name: _shown(value) for name, value in given.items() if value is not None}
+        return kind, size, {"outputs": repr(self.outputs), **settings}
 
     @property
     def module(self) -> nn.Module | None:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from epsball.attacks.base import Found
+    from epsball.attacks.found import Found
     from epsball.models.model import Model
     from epsball.paper.lab import Data, Lab
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsball.record.columns import positions, tabulate, to_attack
-from epsball.record.manifest import CLEAN, INPUTS, SAMPLES, attack_stages, certificate_stages
+from epsball.record.manifest import CLEAN, INPUTS, SAMPLES, attack_stages, certificate_stages, examples_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,8 +23,10 @@ Columns = dict[str, "NDArray[Any]"]
 def strange_files(manifest: Manifest) -> Iterator[str]:
     """A fragment of a sentence for each listed file that belongs to no stage of the plan."""
     stages = {*attack_stages(manifest.plan).values(), *certificate_stages(manifest.plan)}
+    tables = {name for name in manifest.files if name.rpartition("/")[0] in stages and name.endswith(".parquet")}
+    known = {INPUTS, CLEAN, SAMPLES, *tables, *map(examples_name, tables)}
     for name in sorted(manifest.files):
-        if name not in {INPUTS, CLEAN, SAMPLES} and name.rpartition("/")[0] not in stages:
+        if name not in known:
             yield f"{name} belongs to no attack and no certificate of the plan"
 
 

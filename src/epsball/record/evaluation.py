@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from msgspec import Struct
 
+from epsball.display.text import budget, line, table
 from epsball.errors import InputError
-from epsball.record import metrics
+from epsball.record import examples, metrics
 from epsball.units import parse_budget
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
+    from epsball.record.examples import Example, Images
     from epsball.record.plan import Plan
     from epsball.rho import Rho
 
@@ -86,7 +90,8 @@ class Evaluation:
     `upper` is inf where nothing was found; `by` names the attack it comes from ("clean" where the clean input is
     wrong, "" where nothing was found). `queries` and `gradients` add up the passes of all attacks. `reused` says that the
     result was read from a run folder that was finished already, and nothing was computed. `complete` says that every attack of
-    the plan has ended; of an unfinished run, `attacks` holds those that have, and the first finding says so.
+    the plan has ended; of an unfinished run, `attacks` holds those that have, and the first finding says so. `images`
+    are where its inputs and adversarial examples are, None where they were not kept.
     """
 
     plan: Plan
@@ -103,6 +108,7 @@ class Evaluation:
     attacks: dict[str, AttackRows]
     reused: bool = False
     complete: bool = True
+    images: Images | None = None
 
     @classmethod
     def of(
@@ -114,22 +120,37 @@ class Evaluation:
         seconds: float,
         *,
         complete: bool = True,
+        images: Images | None = None,
     ) -> Evaluation:
         """Build the evaluation from the columns of its samples."""
         named: dict[str, Any] = {"ids" if name == "id" else name: columns[name] for name in SAMPLE_COLUMNS}
-        return cls(plan=plan, seconds=seconds, findings=findings, attacks=attacks, complete=complete, **named)
+        return cls(
+            plan=plan, seconds=seconds, findings=findings, attacks=attacks, complete=complete, images=images, **named
+        )
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __repr__(self) -> str:
-        state = "trusted" if self.trusted else "not trusted" if self.complete else "unfinished"
-        at = f"{self.plan.threat.norm}, ε = {self.eps:g}"
+        figure = ", ".join(f"{name} {value}" for name, value in self._figures().items())
+        return line(f"Evaluation({len(self)} samples: {figure}; suite {self.plan.suite}, {self._state()})")
+
+    def _repr_html_(self) -> str:
+        by_severity = [f"{each.severity} {each.id}: {each.message}" for each in self.findings]
+        facts = {"samples": len(self), **self._figures(), "attacks": ", ".join(self.attacks), "suite": self.plan.suite}
+        return table("Evaluation", {**facts, "verdict": self._state(), "findings": "; ".join(by_severity) or "none"})
+
+    def _state(self) -> str:
+        return "trusted" if self.trusted else "not trusted" if self.complete else "unfinished"
+
+    def _figures(self) -> dict[str, str]:
+        """The figures that stand for the run: its accuracies at ε, or how far its nearest errors are."""
+        at, clean = f"in {self.plan.threat.norm}, ε = {budget(self.eps)}", {"clean": f"{self.clean_accuracy:.1%}"}
+        if np.isinf(self.eps):
+            return clean | {"median distance": f"{metrics.median_distance(self):.4g} {at}"}
         low, high = self.interval()
-        robust = f"robust {self.robust_accuracy():.1%} ({low:.1%} to {high:.1%}) in {at}"
-        nearest = f"median distance {metrics.median_distance(self):.4g} in {at}"
-        figure = robust if np.isfinite(self.eps) else nearest
-        return f"Evaluation({len(self)} samples: clean {self.clean_accuracy:.1%}, {figure}; suite {self.plan.suite}, {state})"
+        certified = {"certified": f"{self.certified_accuracy():.1%}"} if np.any(self.lower > 0) else {}
+        return clean | certified | {"robust": f"{self.robust_accuracy():.1%} ({low:.1%} to {high:.1%}) {at}"}
 
     @property
     def eps(self) -> float:
@@ -177,6 +198,33 @@ class Evaluation:
         if self.class_names:
             columns["class"] = np.asarray(self.class_names)[self.label]
         return pd.DataFrame(columns)
+
+    def examples(self) -> Iterator[Example]:
+        """The nearest adversarial example of each sample that was fooled, nearest first; each is read when it is reached.
+
+        Raises:
+            InputError: the images were not kept, as where those of a run without folder take more than 1 GiB.
+        """
+        return examples.examples(self)
+
+    def show(self, *samples: int) -> Figure:
+        """Original, amplified difference and adversarial image of samples by their ids, of the nearest three where none are given.
+
+        A notebook shows the figure where it is the value of a cell; `figure.savefig("examples.png")` writes it.
+
+        Raises:
+            InputError: there is no such sample, it was not fooled, the inputs are no images, or they were not kept.
+        """
+        return examples.show(self, samples)
+
+    def plot(self, axes: Axes | None = None, label: str | None = None) -> Figure:
+        """Accuracy against ε: the band from what is proved to what no attack refuted, with the 95 % interval of the latter.
+
+        Args:
+            axes: draw into these, so that several runs stand in one figure; a figure of its own when left out.
+            label: of this run in the legend.
+        """
+        return examples.plot(self, axes, label)
 
     @property
     def trusted(self) -> bool:

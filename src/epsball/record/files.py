@@ -268,6 +268,22 @@ def read_arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
     return arrays
 
 
+def read_rows(path: Path, name: str, row: int | None = None) -> NDArray[Any]:
+    """Read an array of a safetensors file, or one row of it without the others.
+
+    Raises:
+        InputError: the file is missing, damaged, or lacks the array or the row.
+    """
+    from safetensors import safe_open  # noqa: PLC0415 (only for those who read)
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            array: NDArray[Any] = file.get_tensor(name) if row is None else file.get_slice(name)[row : row + 1][0]
+    except Exception as error:  # a damaged file makes safetensors raise errors of many kinds
+        raise damaged(path, "safetensors", path.stat().st_size if path.is_file() else 0) from error
+    return array
+
+
 def refuse_strange(name: str, array: Any, rows: int) -> None:
     """Refuse an array of another type or shape than a run folder holds under that name."""
     fits = array.dtype.kind == "f" and array.ndim > 1 if name == "x" else array.dtype == np.int64 and array.ndim == 1

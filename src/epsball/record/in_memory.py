@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from epsball.record.evaluation import CLEAN_COLUMNS, AttackRows
+from epsball.record.images import KeptImages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,8 +20,12 @@ if TYPE_CHECKING:
     from epsball.record.store import Notes
 
 
+MOST = 2**30
+"""Bytes of inputs from which on they and their adversarial examples are not kept."""
+
+
 class InMemory:
-    """A store of rows and notes. Inputs and examples, which would take the most room, stay with the caller."""
+    """A store of rows and notes, and of the nearest adversarial example of each sample where there is room."""
 
     def __init__(self) -> None:
         """Nothing is stored yet."""
@@ -29,12 +35,27 @@ class InMemory:
         self._clean: dict[str, NDArray[Any]] | None = None
         self._columns: dict[tuple[str, int], dict[str, NDArray[Any]]] = {}
         self._notes: dict[tuple[str, int], Notes] = {}
+        self._inputs: Rows | None = None
+        self._places: dict[int, int] = {}
+        self._nearest: dict[int, tuple[float, NDArray[Any]]] = {}
 
     def close(self) -> None:
         """Nobody else can write here."""
 
     def write_inputs(self, x: Rows, y: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
-        """Leave the inputs with the caller."""
+        """Keep the inputs of the caller, as far as there is room for examples beside them."""
+        del y
+        self._inputs = x if math.prod(x.shape) * x.dtype.itemsize <= MOST else None
+        self._places = {sample: row for row, sample in enumerate(ids.tolist())}
+
+    @property
+    def images(self) -> KeptImages | None:
+        """The inputs and nearest examples of the samples that were fooled; None where there was no room."""
+        if self._inputs is None:
+            return None
+        rows = {sample: self._places[sample] for sample in self._nearest}
+        originals = {sample: self._inputs[row : row + 1][0].copy() for sample, row in rows.items()}
+        return KeptImages({sample: (originals[sample], x) for sample, (_, x) in self._nearest.items()})
 
     def read_clean(self) -> Mapping[str, NDArray[Any]] | None:
         """Ids, labels and predictions of the clean inputs."""
@@ -62,8 +83,13 @@ class InMemory:
         seconds: float,
         notes: Mapping[str, Sequence[Any]] | None = None,
     ) -> None:
-        """Store the rows of one chunk of an attack and the notes about it; leave the examples with the caller."""
-        del examples
+        """Store the rows of one chunk of an attack and the notes about it, and those of its examples that are the nearest so far."""
+        if self._inputs is not None:
+            for sample, distance, x in zip(
+                examples[0].tolist(), rows.distance[rows.success].tolist(), examples[1], strict=True
+            ):
+                if distance < self._nearest.get(sample, (np.inf,))[0]:
+                    self._nearest[sample] = distance, x.copy()
         self._notes[stage, number] = {name: list(values) for name, values in (notes or {}).items() if values}
         self.write_columns(stage, number, rows.columns(), seconds)
 

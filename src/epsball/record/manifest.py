@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MANIFEST, INPUTS, CLEAN, SAMPLES = "run.json", "inputs.safetensors", "clean.parquet", "samples.parquet"
-FORMAT: Literal[3] = 3
+FORMAT: Literal[4] = 4
 
 LONGEST = 400
 """Characters of what the parser says."""
@@ -39,7 +39,7 @@ class File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `run.json` says. `seconds` are spent by stage; `digest` is the SHA-256 of all the rest."""
 
-    format: Literal[3]
+    format: Literal[4]
     status: Literal["running", "complete"]
     plan: Plan
     files: dict[FileName, File]
@@ -73,6 +73,11 @@ def chunk_name(stage: str, number: int) -> str:
     return f"{stage}/{number:05d}"
 
 
+def examples_name(rows: str) -> str:
+    """File of the adversarial examples of a chunk of rows, in another folder: that of the rows is one table, as pandas reads it."""
+    return f"examples/{rows.partition('/')[2].removesuffix('.parquet')}.safetensors"
+
+
 def attack_stages(plan: Plan) -> dict[str, str]:
     """Folder of each attack of the run, in order."""
     ordered = sorted(plan.attacks.items(), key=lambda item: item[1].position)
@@ -84,9 +89,9 @@ def certificate_stages(plan: Plan) -> list[str]:
     return [stage_name("certificates", position, name) for position, name in enumerate(plan.certifiers)]
 
 
-def chunk_files(manifest: Manifest, stage: str, ending: str) -> list[str]:
-    """The listed files of one stage, in order."""
-    return sorted(name for name in manifest.files if name.startswith(f"{stage}/") and name.endswith(ending))
+def chunk_files(manifest: Manifest, stage: str) -> list[str]:
+    """The listed tables of one stage, in order."""
+    return sorted(name for name in manifest.files if name.startswith(f"{stage}/"))
 
 
 def json_bytes(value: Any) -> bytes:
@@ -152,7 +157,7 @@ def altered_files(folder: Path, manifest: Manifest) -> Iterator[str]:
     if manifest.complete:
         there = {
             file.relative_to(folder).as_posix()
-            for kind in ("attacks", "certificates")
+            for kind in ("attacks", "examples", "certificates")
             for file in (folder / kind).rglob("*.*")
         }
         yield from (f"{name} is not listed in {MANIFEST}" for name in sorted(there - manifest.files.keys()))

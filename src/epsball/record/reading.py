@@ -20,6 +20,7 @@ from epsball.record.evaluation import (
     Finding,
 )
 from epsball.record.files import read_arrays, read_table
+from epsball.record.images import StoredImages
 from epsball.record.manifest import (
     CLEAN,
     INPUTS,
@@ -30,6 +31,7 @@ from epsball.record.manifest import (
     certificate_stages,
     checked_manifest,
     chunk_files,
+    examples_name,
     read_manifest,
 )
 from epsball.record.stored_inputs import open_inputs
@@ -95,16 +97,17 @@ def _assemble(path: Path, manifest: Manifest) -> Evaluation:
         recorded = _table(path, manifest, SAMPLES, SAMPLE_COLUMNS, len(ids))
         _agree(consistency.other_columns(recorded, columns))
     findings = [*(() if complete else (_unfinished(attacks, whole),)), *manifest.findings]
-    return Evaluation.of(plan, columns, whole, findings, float(sum(manifest.seconds.values())), complete=complete)
+    seconds = float(sum(manifest.seconds.values()))
+    return Evaluation.of(plan, columns, whole, findings, seconds, complete=complete, images=StoredImages(path))
 
 
 def _attack_rows(
     path: Path, manifest: Manifest, attack: str, stage: str, samples: dict[str, NDArray[Any]]
 ) -> AttackRows:
     chunks = []
-    for file in chunk_files(manifest, stage, ".parquet"):
+    for file in chunk_files(manifest, stage):
         chunk = AttackRows.of(_table(path, manifest, file, ATTACK_COLUMNS, len(samples["id"])))
-        examples = manifest.files.get(file.replace(".parquet", ".safetensors"))
+        examples = manifest.files.get(examples_name(file))
         if examples is None or examples.rows != int(chunk.success.sum()):
             raise _ContradictionError(f"{MANIFEST} lists other examples than the successes of {file}")
         chunks.append(chunk)
@@ -116,7 +119,7 @@ def _attack_rows(
 def _certified(path: Path, manifest: Manifest, ids: NDArray[np.int64]) -> NDArray[np.float64]:
     lower = np.zeros(len(ids))
     for stage in certificate_stages(manifest.plan):
-        for file in chunk_files(manifest, stage, ".parquet"):
+        for file in chunk_files(manifest, stage):
             columns = _table(path, manifest, file, CERTIFICATE_COLUMNS, len(ids))
             if not (columns["lower"] >= 0).all():
                 raise _ContradictionError(f"{file} holds a negative or missing radius")
@@ -172,7 +175,7 @@ def read_examples(path: Path | str, attack: str) -> tuple[NDArray[np.int64], NDA
     stages = attack_stages(manifest.plan)
     if attack not in stages:
         raise InputError(f"{path} has no attack {attack!r}; it has {', '.join(stages) or 'none'}")
-    chunks = [read_arrays(path / file, ("ids", "x")) for file in chunk_files(manifest, stages[attack], ".safetensors")]
+    chunks = [read_arrays(path / examples_name(file), ("ids", "x")) for file in chunk_files(manifest, stages[attack])]
     if not chunks:
         shape = read_inputs(path)[0].shape[1:]
         return np.empty(0, dtype=np.int64), np.empty((0, *shape), dtype=np.float32)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from epsball.errors import FolderLostError, InputError, OtherConfigurationError
 from epsball.record.evaluation import ATTACK_COLUMNS, CLEAN_COLUMNS, AttackRows
 from epsball.record.files import TEMPORARY, array_bytes, read_bytes, read_table, sha256, table_bytes, write_whole
+from epsball.record.images import StoredImages
 from epsball.record.manifest import (
     CLEAN,
     INPUTS,
@@ -21,6 +22,7 @@ from epsball.record.manifest import (
     altered_files,
     checked_manifest,
     chunk_name,
+    examples_name,
     manifest_bytes,
     read_manifest,
 )
@@ -137,6 +139,11 @@ class RunFolder:
         """Seconds spent so far, by stage."""
         return self.manifest.seconds
 
+    @property
+    def images(self) -> StoredImages:
+        """The inputs and adversarial examples."""
+        return StoredImages(self.path)
+
     def write_inputs(self, x: Rows, y: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
         """Store the clean inputs (n, C, H, W), their labels and ids, once."""
         if INPUTS not in self.manifest.files:
@@ -156,7 +163,7 @@ class RunFolder:
         name = chunk_name(stage, number)
         ids, x = examples
         kept = {key: list(values) for key, values in (notes or {}).items() if values}
-        written = self._write(f"{name}.safetensors", array_bytes({"ids": ids, "x": x}), len(ids))
+        written = self._write(examples_name(name), array_bytes({"ids": ids, "x": x}), len(ids))
         written |= self._write(f"{name}.parquet", table_bytes(rows.columns()), len(rows), kept)
         self._commit(files=self.manifest.files | written, seconds=self._spent(stage, seconds))
 

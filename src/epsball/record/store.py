@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from epsball.record.blocks import Rows
     from epsball.record.evaluation import AttackRows, Finding
+    from epsball.record.examples import Images
 
 Notes = dict[str, list[Any]]
 """What is to be remembered about a chunk beside its rows, by name: lists of numbers."""
@@ -33,6 +34,10 @@ class Store(Protocol):
     @property
     def seconds(self) -> Mapping[str, float]:
         """Seconds spent so far, by stage."""
+
+    @property
+    def images(self) -> Images | None:
+        """The inputs and adversarial examples of what was written; None where they are not kept."""
 
     def write_inputs(self, x: Rows, y: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
         """Store the clean inputs (n, C, H, W), their labels and ids, once."""

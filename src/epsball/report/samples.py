@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsball.record.files import damaged
-from epsball.record.manifest import INPUTS, attack_stages, chunk_files, read_manifest
+from epsball.record.manifest import INPUTS, attack_stages, chunk_files, examples_name, read_manifest
 from epsball.report.pictures import triptych
 from epsball.report.text import class_names, number, percent
 
@@ -68,7 +68,7 @@ def choose(run: Evaluation) -> dict[str, list[int]]:
 
 def _rows(folder: Path, attack: str, wanted: list[int], shape: list[int]) -> Iterator[tuple[int, NDArray[Any]]]:
     manifest = read_manifest(folder)
-    for file in chunk_files(manifest, attack_stages(manifest.plan)[attack], ".safetensors"):
+    for file in map(examples_name, chunk_files(manifest, attack_stages(manifest.plan)[attack])):
         with _open(folder / file) as chunk:
             ids, given = chunk.get_tensor("ids").tolist(), chunk.get_slice("x").get_shape()
             if given != [len(ids), *shape]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from epsball.record.evaluation import ATTACK_COLUMNS, CERTIFICATE_COLUMNS, SAMPLE_COLUMNS, AttackRows
 from epsball.record.files import read_arrays, read_table
-from epsball.record.manifest import SAMPLES, Manifest, attack_stages, chunk_files
+from epsball.record.manifest import SAMPLES, Manifest, attack_stages, chunk_files, examples_name
 from epsball.verification.attack_rows import Context, check_rows
 from epsball.verification.differences import differences
 from epsball.verification.sample_rows import ExpectedColumns
@@ -41,7 +41,7 @@ def check_stages(
     for name, stage in attack_stages(manifest.plan).items():
         attack, start, collected = manifest.plan.attacks[name], 0, []
         attacked = expected.attacked(eps, everyone=attack.minimum_norm or manifest.plan.every_sample)
-        for file in chunk_files(manifest, stage, ".parquet"):
+        for file in chunk_files(manifest, stage):
             progress(f"{name} (check)", start, len(attacked))
             rows = AttackRows.of(read_table(path / file, ATTACK_COLUMNS, len(ids)))
             at, start = attacked[start : start + len(rows)], start + len(rows)
@@ -51,7 +51,7 @@ def check_stages(
                     [*problems, f"{file}: {_about(odd)} the attack was not to be run on, or not there"],
                     np.concatenate(rates),
                 )
-            examples = read_arrays(path / file.replace(".parquet", ".safetensors"), ("ids", "x"))
+            examples = read_arrays(path / examples_name(file), ("ids", "x"))
             allowed = np.inf if attack.minimum_norm else eps
             found, rate = check_rows(file, context, at, rows, (examples["ids"], examples["x"]), allowed)
             problems += [*found, *_counts(file, rows)]
@@ -76,7 +76,7 @@ def _counts(place: str, rows: AttackRows) -> Iterator[str]:
 
 
 def _certificates(path: Path, manifest: Manifest, expected: ExpectedColumns) -> Iterator[str]:
-    for file in chunk_files(manifest, "certificates", ".parquet"):
+    for file in chunk_files(manifest, "certificates"):
         columns = read_table(path / file, CERTIFICATE_COLUMNS, len(expected.ids))
         strange = [i for i in columns["id"].tolist() if i not in expected.place]
         if strange:

@@ -1,0 +1,82 @@
+"""The inputs and the adversarial examples of a run, one at a time: in its folder, or in memory."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from epsball.record.files import read_rows
+from epsball.record.manifest import INPUTS, attack_stages, chunk_files, examples_name, read_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+Place = tuple[str, int]
+"""A file, and a row in it."""
+
+
+class StoredImages:
+    """Those of a run folder: a file is opened for the row that is wanted, and nothing else of it is read.
+
+    Args:
+        path: of the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def original(self, sample: int) -> NDArray[Any]:
+        """As in `examples.Images`."""
+        return self._row(self._inputs[sample])
+
+    def adversarial(self, sample: int, attack: str) -> NDArray[Any]:
+        """As in `examples.Images`."""
+        return self._row(self._examples[attack][sample])
+
+    @cached_property
+    def _inputs(self) -> dict[int, Place]:
+        return self._places(INPUTS)
+
+    @cached_property
+    def _examples(self) -> dict[str, dict[int, Place]]:
+        manifest = read_manifest(self._path)
+        return {
+            attack: {
+                sample: place
+                for file in chunk_files(manifest, stage)
+                for sample, place in self._places(examples_name(file)).items()
+            }
+            for attack, stage in attack_stages(manifest.plan).items()
+        }
+
+    def _places(self, name: str) -> dict[int, Place]:
+        ids = read_rows(self._path / name, "ids")
+        return {int(sample): (name, row) for row, sample in enumerate(ids)}
+
+    def _row(self, place: Place) -> NDArray[Any]:
+        name, row = place
+        found: NDArray[Any] = read_rows(self._path / name, "x", row)
+        return found
+
+
+class KeptImages:
+    """Those of a run in memory: for every sample that was fooled, the clean input and its nearest adversarial example.
+
+    Args:
+        pairs: original and adversarial image by the sample's id.
+    """
+
+    def __init__(self, pairs: Mapping[int, tuple[NDArray[Any], NDArray[Any]]]) -> None:
+        self._pairs = pairs
+
+    def original(self, sample: int) -> NDArray[Any]:
+        """As in `examples.Images`."""
+        return self._pairs[sample][0]
+
+    def adversarial(self, sample: int, attack: str) -> NDArray[Any]:
+        """As in `examples.Images`; only the attack that found the nearest has one."""
+        del attack
+        return self._pairs[sample][1]

@@ -1,0 +1,111 @@
+"""Exported images are what their files hold: read again, run through the model again, measured again."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+import epsball as eb
+from toy import EPS, Affine, Jittery, samples, toy_run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("export") / "run"
+    toy_run(path)
+    return path
+
+
+def test_pictures_say_what_rounding_did_to_them(folder: Path, tmp_path: Path) -> None:
+    done = eb.export(folder, tmp_path / "out", model=Affine())
+    table, run = pd.read_csv(tmp_path / "out" / "examples.csv"), eb.load_run(folder)
+    x, y = samples()
+    assert len(table) == len(done) == len(list(run.examples())) == len(list((tmp_path / "out").rglob("*.png")))
+    for row in table.itertuples():
+        saved = np.asarray(Image.open(tmp_path / "out" / row.file))
+        assert saved.dtype == np.uint8
+        assert saved.shape == (4, 4)
+        again = torch.from_numpy(saved.astype(np.float32) / 255)[None, None]
+        predicted = int(Affine()(again).argmax())
+        assert row.saved_prediction == predicted
+        assert row.label == int(y[row.id])
+        assert row.fools == (predicted != row.label)
+        distance = float((again[0].double() - x[row.id].double()).abs().max())
+        assert row.saved_distance == pytest.approx(distance, abs=1e-12)
+        assert row.within_eps == (distance <= EPS * (1 + 1e-9))
+        assert row.distance == run.upper[row.id]
+    assert 0 < int(done.fools.sum()) < len(done), "8 bits cost some of these, which lie on the boundary, and not all"
+    assert table.fools.tolist() == done.fools.tolist()
+    about = json.loads((tmp_path / "out" / "export.json").read_text())
+    assert (about["images"], about["fools"]) == (len(done), int(done.fools.sum()))
+
+
+def test_arrays_are_exact_and_read_as_data(folder: Path, tmp_path: Path) -> None:
+    done = eb.export(folder, tmp_path / "out", "npz", Affine())
+    x, y = eb.load_data(str(tmp_path / "out" / "examples.npz"))
+    examples = sorted(eb.load_run(folder).examples(), key=lambda one: one.id)
+    assert np.array_equal(x.numpy(), np.stack([one.adversarial for one in examples]))
+    assert y.tolist() == [one.label for one in examples]
+    assert done.fools.all()
+    assert (Affine()(x).argmax(1) != y).all()
+    assert done.distance.tolist() == done.before.tolist()
+
+
+def test_colours_and_another_box_keep_their_values(tmp_path: Path) -> None:
+    x, y = samples()
+    x = (x.expand(-1, 3, -1, -1) * torch.tensor([1.0, 0.9, 0.8])[:, None, None] * 255).contiguous()
+
+    def net(pixels: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = Affine()(pixels.mean(1, keepdim=True) / 255)
+        return logits
+
+    threat = eb.Threat("linf", 12, low=0, high=255)
+    run = eb.evaluate(net, (x, net(x).argmax(1)), threat, eb.PGD(steps=10), out=tmp_path / "run", class_names="abcd")
+    done = eb.export(tmp_path / "run", model=net)
+    first = next(iter(sorted(run.examples(), key=lambda one: one.id)))
+    saved = np.asarray(Image.open(tmp_path / "run" / "export" / "images" / f"{first.id:06d}.png"))
+    assert np.array_equal(saved, np.rint(first.adversarial).transpose(1, 2, 0).astype(np.uint8))
+    assert (np.abs(done.distance - done.before) <= 0.5).all()
+    assert set(pd.read_csv(tmp_path / "run" / "export" / "examples.csv")["class"]) <= set("abcd")
+    assert len(y) == len(run)
+    assert eb.verify(tmp_path / "run", net).complete, "what is exported into the run folder leaves it as it was"
+
+
+def test_a_model_that_draws_is_run_often(tmp_path: Path) -> None:
+    toy_run(tmp_path / "run", model=Jittery(), suite=[eb.PGD(steps=10)], eps=0.05)
+    done = eb.export(tmp_path / "run", tmp_path / "out", "npz", Jittery())
+    assert done.fools.mean() > 0.8
+
+
+def test_what_cannot_be_exported_is_a_sentence(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(eb.InputError, match="live model"):
+        eb.export(folder, tmp_path / "a")
+    with pytest.raises(eb.UntrustworthyError, match="another model"):
+        eb.export(folder, tmp_path / "b", model=Affine(seed=3))
+    with pytest.raises(eb.InputError, match="'jpg'; expected 'png' or 'npz'"):
+        eb.export(folder, tmp_path / "c", "jpg", Affine())  # type: ignore[arg-type] # the slip that is told
+    with pytest.raises(eb.InputError, match="holds something already"):
+        eb.export(folder, folder, model=Affine())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_without_examples_and_rows_that_are_no_images(tmp_path: Path) -> None:
+    toy_run(tmp_path / "none", suite=[eb.FGSM()], eps=1e-6)
+    with pytest.raises(eb.InputError, match="nothing to export"):
+        eb.export(tmp_path / "none", model=Affine())
+    x, y = samples()
+    eb.evaluate(Affine(), (x.flatten(1), y), eb.Threat("linf", EPS), eb.FGSM(), out=tmp_path / "rows")
+    with pytest.raises(eb.InputError, match=r"shape \(16,\); a PNG holds images"):
+        eb.export(tmp_path / "rows", model=Affine())
+    assert eb.export(tmp_path / "rows", images="npz", model=Affine()).fools.all()
