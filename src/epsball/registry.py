@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from difflib import get_close_matches
-from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from epsball.errors import InputError
+from epsball.suggestions import did_you_mean, spelled
 
 Entry = TypeVar("Entry")
 
@@ -64,19 +62,23 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         """Whether an entry is the library's own or was looked up before, so that looking it up loads nothing."""
         return name in self._own
 
+    def spelled(self, name: str) -> str:
+        """Return the name of the entry that is meant, which may be typed in any case; the text itself where there is none."""
+        return spelled(name, self)
+
     def __getitem__(self, name: str) -> Entry:
         if name in self._own:
             return self._own[name]
         for point in metadata.entry_points(group=self.group, name=name):
             return self.add(name, _loaded(point, self.noun))
-        close = min(get_close_matches(name, list(self)), key=partial(_apart, name), default="")
-        hint = f"did you mean {close!r}? " if close else ""
+        if (meant := self.spelled(name)) != name:
+            return self[meant]
         raise InputError(
-            f"there is no {self.noun} {name!r}; {hint}expected one of {', '.join(self)}{f', or {self.also}' * bool(self.also)}"
+            f"there is no {self.noun} {name!r}; {did_you_mean(name, self)}expected one of {', '.join(self)}{f', or {self.also}' * bool(self.also)}"
         )
 
     def __contains__(self, name: object) -> bool:
-        return name in self._own or any(point.name == name for point in metadata.entry_points(group=self.group))
+        return name in self._own or (isinstance(name, str) and self.spelled(name) in iter(self))
 
     def __iter__(self) -> Iterator[str]:
         announced = (point.name for point in metadata.entry_points(group=self.group))
@@ -84,12 +86,6 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
     def __len__(self) -> int:
         return len(list(iter(self)))
-
-
-def _apart(name: str, other: str) -> int:
-    """How many letters two names do not share; none where they are only in another order, the commonest slip."""
-    one, two = Counter(name), Counter(other)
-    return ((one - two) + (two - one)).total()
 
 
 def _loaded(point: metadata.EntryPoint, noun: str) -> Any:

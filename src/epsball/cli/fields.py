@@ -9,6 +9,7 @@ from typing import Any
 from epsball.attacks.base import Attack
 from epsball.attacks.registry import make_attack, maker
 from epsball.errors import InputError
+from epsball.suggestions import did_you_mean, spelled
 from epsball.units import parse_number
 
 YES, NO = {"true", "yes", "1"}, {"false", "no", "0"}
@@ -34,7 +35,8 @@ def configured(name: str, words: list[str]) -> Attack:
         key = _key(flag)
         if key not in defaults:
             valid = ", ".join(f"--{known.replace('_', '-')}" for known in defaults) or "none"
-            raise InputError(f"{name} has no setting {flag}; its settings are {valid}")
+            hint = did_you_mean(key, defaults).replace("_", "-")
+            raise InputError(f"{name} has no setting {flag}; {hint}its settings are {valid}")
         settings[key] = _value(flag, text, defaults[key])
     missing = [key for key, value in defaults.items() if value is inspect.Parameter.empty and key not in settings]
     if missing:
@@ -81,10 +83,11 @@ def _value(flag: str, text: str, default: Any) -> Any:
         return text
     if default is None or default is inspect.Parameter.empty:
         return _guessed(text)
-    choices = _siblings(default)
-    if text not in choices:
-        raise InputError(f"{flag} was given as {text!r}; expected one of {', '.join(choices)}")
-    return choices[text]
+    known = choices(default)
+    text = spelled(text.replace("-", "_"), known)
+    if text not in known:
+        raise InputError(f"{flag} was given as {text!r}; {did_you_mean(text, known)}expected one of {', '.join(known)}")
+    return known[text]
 
 
 def _guessed(text: str) -> Any:
@@ -101,7 +104,7 @@ def _guessed(text: str) -> Any:
         return text
 
 
-def _siblings(default: Any) -> dict[str, Any]:
+def choices(default: Any) -> dict[str, Any]:
     """What may stand for a function or a rule: the public functions, and settings at their defaults, of its module."""
     home = sys.modules[getattr(default, "__module__", None) or type(default).__module__]
     own = {
