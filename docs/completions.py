@@ -12,8 +12,8 @@ from epsball.cli import completion, listing
 from epsball.cli.commands import COMMANDS
 from epsball.cli.settings import settings
 from epsball.geometry import NORMS
-from epsball.models.load import SCHEMES
-from epsball.models.wrap import OUTPUTS
+from epsball.models.adapters.base import SCHEMES
+from epsball.models.outputs import OUTPUTS
 from epsball.training.objectives import OBJECTIVES
 
 FILE = Path(epsball.__file__).parent / "cli" / completion.FILE

@@ -74,7 +74,8 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         if (meant := self.spelled(name)) != name:
             return self[meant]
         raise InputError(
-            f"there is no {self.noun} {name!r}; {did_you_mean(name, self)}expected one of {', '.join(self)}{f', or {self.also}' * bool(self.also)}"
+            f"there is no {self.noun} {name!r}; {did_you_mean(name, self)}expected one of {', '.join(self)}"
+            f"{f', or {self.also}' * bool(self.also)}"
         )
 
     def __contains__(self, name: object) -> bool:

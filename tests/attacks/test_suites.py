@@ -62,7 +62,8 @@ def test_every_suite_has_a_name_that_finds_it() -> None:
     assert all(suite(name) for name in SUITES)
     with pytest.raises(
         eb.InputError,
-        match="no suite 'quickest'; expected quick, standard, minimal, autoattack, autoattack-rand, blackbox or labels",
+        match=r"no suite 'quickest'; did you mean 'quick'\? "
+        "expected quick, standard, minimal, autoattack, autoattack-rand, blackbox or labels",
     ):
         suite("quickest")
 

@@ -47,8 +47,8 @@ class Deferred(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Keep the words as they are, for a shell that completes them."""
-        ctx.args = list(args)
-        return ctx.args
+        ctx.args = words = list(args)
+        return words
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """What the word that is being typed may become."""

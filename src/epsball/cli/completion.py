@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata, resources
+from itertools import pairwise
 from typing import Any
 
 FILE = "completions.json"
@@ -76,7 +77,7 @@ def _joined(before: list[str], incomplete: str) -> tuple[list[str], str, int]:
 
 def _settings(before: list[str]) -> dict[str, Any]:
     """The settings of the attack that was named before, as options."""
-    name = next((after for word, after in zip(before, before[1:], strict=False) if word == "--attack"), "")
+    name = next((after for word, after in pairwise(before) if word == "--attack"), "")
     return dict(catalogue()["settings"].get(name.lower(), {}))
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from epsball.cli.output import note
+from epsball.data import SOURCES
 from epsball.data.batches import gathered
 from epsball.data.load import has_splits, open_data
 from epsball.data.streamed import Streamed
@@ -82,6 +83,7 @@ def source(
                 "has them inside, such as file.py:factory with return eb.wrap(net, mean, std)"
             )
         model = f"{estimate}:{model}"
+    data = data_name(data)
     given = gathered(open_data(data, split, n))
     x, y = given.x, given.y
     place = checked_device(device)
@@ -89,6 +91,11 @@ def source(
     _note_order(data, given.class_names or ())
     x = dataclasses.replace(x, device=place) if isinstance(x, Streamed) else x.to(place)
     return Source(loaded, x, y.to(place), split if has_splits(data, split) else "", given.class_names)
+
+
+def data_name(text: str) -> str:
+    """The name of the set that is meant, which may be typed in any case; a file or folder of that name goes first."""
+    return text if Path(text).exists() else SOURCES.spelled(text)
 
 
 def _note_order(data: str, names: tuple[str, ...]) -> None:

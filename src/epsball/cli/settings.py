@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from epsball.attacks.base import Attack
@@ -58,7 +59,7 @@ def described(name: str) -> str:
 
 def explanation(words: list[str]) -> str:
     """Return the settings of the attack that a command line names, as lines for its help; nothing where it names none."""
-    name = next((after for word, after in zip(words, words[1:], strict=False) if word == "--attack"), "")
+    name = next((after for word, after in pairwise(words) if word == "--attack"), "")
     name = next((word.partition("=")[2] for word in words if word.startswith("--attack=")), name)
     if not name:
         return "The settings of an attack: epsball list attacks NAME, or --attack NAME --help."

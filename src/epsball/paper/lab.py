@@ -22,7 +22,8 @@ from epsball.paper.rows import Rows
 from epsball.plain import plain
 from epsball.record.files import write_whole
 from epsball.training.checkpoint import describe, whole
-from epsball.training.fit import Epoch, Trained, fit
+from epsball.training.fit import fit
+from epsball.training.history import Epoch, Trained
 from epsball.training.objectives import Objective, standard
 
 if TYPE_CHECKING:
