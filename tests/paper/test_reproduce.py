@@ -72,7 +72,7 @@ def test_all_are_run_judged_and_written(lab: Lab) -> None:
     assert "a &lt;b&gt;toy" in page
     assert "http:" not in page.replace("http://www.w3.org", "")
     assert "https:" not in page
-    assert "| [E2 two](two.json) | two is so | at least 2 | 3 | 2 | yes | **holds** |" in summary
+    assert "| [E2 two](two.json) | two is so | at least 2 | 3 | 2 | yes | **holds**, quick: other data, " in summary
     assert (lab.out / "two-1.svg").read_text().startswith("<svg xmlns=")
     assert "var(--" not in (lab.out / "two-1.svg").read_text()
 

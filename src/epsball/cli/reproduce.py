@@ -24,7 +24,7 @@ Folder = Annotated[
     typer.Option(
         "--out",
         metavar="FOLDER",
-        help="Where page, JSON, figures and finished steps are written; those of another seed than 0 in FOLDER/seed-N.",
+        help="Where page, JSON, figures and finished steps are written; in FOLDER/seed-N for other seeds.",
     ),
 ]
 
@@ -74,7 +74,7 @@ def _checks(result: Result) -> list[dict[str, object]]:
 def _verdicts(results: list[Result], stand_ins: str) -> Table:
     shown = table("The paper, claim by claim", "experiment", "holds", "measured", "verdict", numeric=False)
     for result in results:
-        title, said = f"{result.experiment.id} {result.experiment.name}", "\n".join((result.verdict.value, stand_ins))
+        title, said = f"{result.experiment.id} {result.experiment.name}", f"{result.verdict.value}\n{stand_ins}".strip()
         for place, finding in enumerate(result.findings):
             answer = DASH if finding.holds is None else "yes" if finding.holds else "no"
             statement = f"{finding.statement}: {finding.measured}"

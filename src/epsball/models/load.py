@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from epsball.models.networks.network import Shape
     from epsball.models.wrap import Numbers
 
-__all__ = ["hub", "hugging_face", "jax_file", "keras_file", "load_model", "onnx", "skops_file", "zoo"]
+__all__ = ["SCHEMES", "hub", "hugging_face", "jax_file", "keras_file", "load_model", "onnx", "skops_file", "zoo"]
 
 
 def load_model(

@@ -98,7 +98,8 @@ def find(names: Sequence[str]) -> list[Experiment]:
     unknown = [name for name in names if name.lower() not in known]
     if unknown:
         raise InputError(
-            f"there is no experiment {', '.join(unknown)}; {did_you_mean(unknown[0], EXPERIMENTS)}give {', '.join(f'{e.id} {e.name}' for e in EXPERIMENTS.values())}"
+            f"there is no experiment {', '.join(unknown)}; {did_you_mean(unknown[0], EXPERIMENTS)}"
+            f"give {', '.join(f'{e.id} {e.name}' for e in EXPERIMENTS.values())}"
         )
     return [known[name.lower()] for name in names] if names else list(EXPERIMENTS.values())
 
