@@ -108,7 +108,8 @@ def attribute_of(path: Path, name: str) -> Any:
         InputError: no such file, an error in it, or no such name.
     """
     if not path.is_file():
-        raise InputError(f"there is no file {path}; give path/to/file.py:name")
+        beside = [each.name for each in path.parent.glob("*.py")] if path.parent.is_dir() else []
+        raise InputError(f"there is no file {path}; {did_you_mean(path.name, beside)}give path/to/file.py:name")
     module_name = f"{USER_MODULE}{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
@@ -124,7 +125,9 @@ def attribute_of(path: Path, name: str) -> Any:
             raise InputError(f"{path} raised {type(error).__name__}: {error}; run it on its own and mend it") from error
     if name not in vars(module):
         public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        raise InputError(f"{path} defines no {name!r}; it has {', '.join(public) or 'no functions'}")
+        raise InputError(
+            f"{path} defines no {name!r}; {did_you_mean(name, public)}it has {', '.join(public) or 'no functions'}"
+        )
     return vars(module)[name]
 
 

@@ -53,6 +53,21 @@ def numbers(text: str | None, option: str) -> float | list[float] | None:
     return values if len(values) > 1 else values[0]
 
 
+def mean_of(text: str | None) -> float | list[float] | None:
+    """The numbers of ``--mean``, in the units of the images.
+
+    Raises:
+        InputError: one is above 1, as where pixels count from 0 to 255.
+    """
+    values = numbers(text, "--mean")
+    largest = max(values) if isinstance(values, list) else values
+    if largest is not None and largest > 1:
+        raise InputError(
+            f"--mean {text} is above 1, and images here are in [0, 1]; divide --mean and --std by 255 if they count 8-bit steps"
+        )
+    return values
+
+
 def threat(norm: str, eps: str | None, levels: int | None = None) -> Threat:
     """The threat of ``--norm``, ``--eps`` and ``--levels``; without ``--eps`` the budget is infinite."""
     return Threat(norm, math.inf if eps is None else eps, levels=levels)
@@ -117,7 +132,7 @@ def model_for(spec: str, x: Tensor, *, classes: int | None = None, seed: int = 0
 
 def _model(spec: str, x: Tensor, y: Tensor, place: Any, mean: str | None, std: str | None, outputs: str) -> Model:
     untrained = split_estimate(spec)[1].startswith("zoo:") and "@" not in spec
-    settings: dict[str, Any] = {"mean": numbers(mean, "--mean"), "std": numbers(std, "--std"), "outputs": outputs}
+    settings: dict[str, Any] = {"mean": mean_of(mean), "std": numbers(std, "--std"), "outputs": outputs}
     loaded = model_for(spec, x, classes=int(y.max()) + 1 if untrained else None, **settings)
     if untrained:
         note(f"{spec} has its initial weights; name trained ones as {spec}@weights.safetensors.")

@@ -8,7 +8,7 @@ import typer
 
 from epsball.cli.exit_codes import ExitCode
 from epsball.cli.held_out import HeldOut, loaded
-from epsball.cli.loading import checked_device, model_for, numbers, threat
+from epsball.cli.loading import checked_device, mean_of, model_for, numbers, threat
 from epsball.cli.options import Count, Data, Device, Eps, Json, Mean, Seed, Std
 from epsball.cli.output import note, print_findings, print_result, table
 from epsball.cli.training_files import Files, with_weights
@@ -68,7 +68,7 @@ def train(
     recipe = Recipe(
         epochs=epochs, batch_size=batch_size, rate=rate, warm_up=Recipe.warm_up if warm_up is None else warm_up
     )
-    model, held_out = _prepare(arch, data, n, seed, device, mean=numbers(mean, "--mean"), std=numbers(std, "--std"))
+    model, held_out = _prepare(arch, data, n, seed, device, mean=mean_of(mean), std=numbers(std, "--std"))
     try:
         trained = fit(
             model,
