@@ -191,8 +191,9 @@ def test_the_time_is_said_before_anything_is_measured(lab: Lab) -> None:
     assert set(FULL) == set(QUICK) == set(EXPERIMENTS)
 
 
+@pytest.mark.usefixtures("lab")
 def test_the_terminal_says_yes_or_no_and_a_seed_replaces_no_other(
-    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     runner = CliRunner(env={"COLUMNS": "200"})
@@ -210,8 +211,10 @@ def test_the_terminal_says_yes_or_no_and_a_seed_replaces_no_other(
 
 
 def test_no_legend_lies_over_what_is_drawn() -> None:
-    rows = Rows(tuple(exactly(1.0).of("y", group=group, name=name) for group in "ab" for name in ("long one", "two")))
-    plot = Bars("bars", lambda all_rows: all_rows.by("name"), "group", "y").draw(rows)
+    rows = Rows(
+        tuple(exactly(1.0).of("y", network=group, attack=name) for group in "ab" for name in ("long one", "two"))
+    )
+    plot = Bars("bars", lambda all_rows: all_rows.by("attack"), "network", "y").draw(rows)
     figure = plot.figure
     figure.canvas.draw()
     (legend,) = figure.legends
