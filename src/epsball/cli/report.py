@@ -19,7 +19,8 @@ def report(
     folder: RunFolder,
     *,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to write it; RUN/report.html, report.md and so on by default.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Where to write it; RUN/report.html, report.md and so on by default."),
     ] = None,
     format: Annotated[  # noqa: A002 (the name of the option)
         str,

@@ -78,7 +78,10 @@ def _gaps(run: Evaluation) -> Iterator[tuple[str, str]]:
         "Rotations, patches, weather, blur, and whatever else images meet in use.",
     )
     if not np.any(run.lower > 0):
-        yield "Proofs.", "No certificate was computed, so the true robust accuracy may be anything below the figure given."
+        yield (
+            "Proofs.",
+            "No certificate was computed, so the true robust accuracy may be anything below the figure given.",
+        )
     if not any(finding.id == "adaptive" and not finding.message.endswith(NONE) for finding in run.findings):
         yield f"Adaptive attack: {NONE}.", "Where the model is defended, add one that is written against that defence."
     yield (

@@ -24,7 +24,9 @@ def model_card(run: Evaluation, folder: Path, title: str) -> str:  # noqa: ARG00
     """The card: ``model-index`` as YAML between two rules, then verdict and table."""
     name = title or title_of(run.plan)
     head = "\n".join(_yaml({"model-index": [{"name": name, "results": [_result(run)]}]}))
-    return f"---\n{head}\n---\n\n<!-- {MARK} -->\n\n# {escaped(name)}\n\n## Adversarial robustness\n\n{markdown_body(run)}"
+    return (
+        f"---\n{head}\n---\n\n<!-- {MARK} -->\n\n# {escaped(name)}\n\n## Adversarial robustness\n\n{markdown_body(run)}"
+    )
 
 
 def _result(run: Evaluation) -> dict[str, Any]:
@@ -57,7 +59,9 @@ def _metrics(run: Evaluation) -> list[dict[str, Any]]:
     median = metrics.median_distance(run)
     if math.isfinite(median):
         named = f"Median distance to {target(run.plan) or 'an error'} ({norm})"
-        found.append({"type": "median_adversarial_distance", "value": float(f"{median:.6g}"), "name": named, "args": args})
+        found.append(
+            {"type": "median_adversarial_distance", "value": float(f"{median:.6g}"), "name": named, "args": args}
+        )
     return found
 
 

@@ -23,13 +23,13 @@ POINTLESS = "D16"
 def repeat(run: Evaluation, folder: Path) -> dict[str, str]:
     """Lines that run the same evaluation again and verify this one, and what they are."""
     if repeatable(run):
-        says = "In a shell, from the folder in which the run was made; the first line repeats it, the second verifies it:"
+        says = (
+            "In a shell, from the folder in which the run was made; the first line repeats it, the second verifies it:"
+        )
         return {"says": says, "lines": f"{command(run)}\n{_check(run, folder)}"}
     says = "In Python; the last line verifies this run:"
     if not run.plan.model.source:
-        says = (
-            f"In Python, where net is the {run.plan.model.class_name} that was evaluated; the last line verifies this run:"
-        )
+        says = f"In Python, where net is the {run.plan.model.class_name} that was evaluated; the last line verifies this run:"
     return {"says": says, "lines": python(run, folder)}
 
 

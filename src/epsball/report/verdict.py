@@ -79,9 +79,13 @@ def _headline(run: Evaluation) -> str:
     right = _right(run)
     broken = right - _robust(run)
     towards = target(run.plan)
-    outcome = f"so that the model takes {'it' if broken == 1 else 'them'} for {towards}" if towards else "so that it errs"
+    outcome = (
+        f"so that the model takes {'it' if broken == 1 else 'them'} for {towards}" if towards else "so that it errs"
+    )
     if not right:
-        return f"The model classifies none of the {count(len(run))} images correctly, so there is nothing left to attack."
+        return (
+            f"The model classifies none of the {count(len(run))} images correctly, so there is nothing left to attack."
+        )
     of = f"of the {count(right)} images that the model classifies correctly"
     if not run.attacks:
         return f"No attack was run; the model classifies {count(right)} of {count(len(run))} images correctly."

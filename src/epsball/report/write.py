@@ -40,7 +40,9 @@ def write_report(
             such format.
     """
     if format not in FORMATS:
-        raise InputError(f"the format was given as {format!r}; expected {', '.join(list(FORMATS)[:-1])} or {[*FORMATS][-1]}")
+        raise InputError(
+            f"the format was given as {format!r}; expected {', '.join(list(FORMATS)[:-1])} or {[*FORMATS][-1]}"
+        )
     chosen, folder = FORMATS[format], Path(folder)
     target = folder / chosen.file if path is None else Path(path)
     _refuse_other(target, chosen)

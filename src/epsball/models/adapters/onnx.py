@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
     from epsball.models.black_box import BlackBox
-
     from epsball.models.model import Model
 
 _PACKAGES = ("onnx", "onnx2fx")
