@@ -71,6 +71,17 @@ def test_the_example_of_the_front_page_works_as_printed(
     assert (tmp_path / "run" / "run.json").exists()
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_the_examples_of_training_work_as_printed(
+    place: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    (tmp_path / "example.py").write_text(re.findall(r"```python\n(.*?)```", text, re.DOTALL)[place], encoding="utf-8")
+    runpy.run_path(str(tmp_path / "example.py"))
+    assert capsys.readouterr().out
+
+
 def commands() -> list[str]:
     """Every command line of epsball on the front page."""
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)

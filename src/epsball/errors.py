@@ -13,13 +13,6 @@ Exception
 
 from __future__ import annotations
 
-from collections import Counter
-from difflib import get_close_matches
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 
 class InputError(ValueError):
     """Something the user gave cannot be used."""
@@ -72,15 +65,3 @@ def _end(value: object, name: str) -> str:
         return f"{float(getattr(value, name)()):g}"
     except (TypeError, ValueError, RuntimeError):  # of complex numbers, or texts
         return "?"
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return "did you mean 'pgd'? " for the known name that is nearest to what was typed, or nothing where none is near."""
-    letters = Counter(name.lower())
-
-    def apart(other: str) -> int:
-        """How many letters the names do not share; none where they are only in another order, the commonest slip."""
-        return ((letters - Counter(other)) + (Counter(other) - letters)).total()
-
-    close = min(get_close_matches(name.lower(), list(known)), key=apart, default="")
-    return f"did you mean {close!r}? " if close else ""

@@ -10,7 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from epsball.errors import InputError, suggestion
+from epsball.errors import InputError
+from epsball.suggestions import did_you_mean, spelled
 
 Entry = TypeVar("Entry")
 
@@ -61,18 +62,24 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         """Whether an entry is the library's own or was looked up before, so that looking it up loads nothing."""
         return name in self._own
 
+    def spelled(self, name: str) -> str:
+        """Return the name of the entry that is meant, which may be typed in any case; the text itself where there is none."""
+        return spelled(name, self)
+
     def __getitem__(self, name: str) -> Entry:
         if name in self._own:
             return self._own[name]
         for point in metadata.entry_points(group=self.group, name=name):
             return self.add(name, _loaded(point, self.noun))
-        hint = suggestion(name, self)
+        if (meant := self.spelled(name)) != name:
+            return self[meant]
         raise InputError(
-            f"there is no {self.noun} {name!r}; {hint}expected one of {', '.join(self)}{f', or {self.also}' * bool(self.also)}"
+            f"there is no {self.noun} {name!r}; {did_you_mean(name, self)}expected one of {', '.join(self)}"
+            f"{f', or {self.also}' * bool(self.also)}"
         )
 
     def __contains__(self, name: object) -> bool:
-        return name in self._own or any(point.name == name for point in metadata.entry_points(group=self.group))
+        return name in self._own or (isinstance(name, str) and self.spelled(name) in iter(self))
 
     def __iter__(self) -> Iterator[str]:
         announced = (point.name for point in metadata.entry_points(group=self.group))
@@ -101,7 +108,8 @@ def attribute_of(path: Path, name: str) -> Any:
         InputError: no such file, an error in it, or no such name.
     """
     if not path.is_file():
-        raise InputError(f"there is no file {path}; give path/to/file.py:name")
+        beside = [each.name for each in path.parent.glob("*.py")] if path.parent.is_dir() else []
+        raise InputError(f"there is no file {path}; {did_you_mean(path.name, beside)}give path/to/file.py:name")
     module_name = f"{USER_MODULE}{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
@@ -117,7 +125,9 @@ def attribute_of(path: Path, name: str) -> Any:
             raise InputError(f"{path} raised {type(error).__name__}: {error}; run it on its own and mend it") from error
     if name not in vars(module):
         public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        raise InputError(f"{path} defines no {name!r}; it has {', '.join(public) or 'no functions'}")
+        raise InputError(
+            f"{path} defines no {name!r}; {did_you_mean(name, public)}it has {', '.join(public) or 'no functions'}"
+        )
     return vars(module)[name]
 
 

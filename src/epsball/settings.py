@@ -8,7 +8,8 @@ import inspect
 import sys
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
-from epsball.errors import InputError, suggestion
+from epsball.errors import InputError
+from epsball.suggestions import did_you_mean, spelled
 from epsball.units import parse_number
 
 if TYPE_CHECKING:
@@ -107,8 +108,9 @@ def named(name: str, default: object, given: str) -> Any:
         InputError: there is nothing of that name.
     """
     known = choices(default)
+    name = spelled(name.replace("-", "_"), known)
     if name not in known:
-        raise InputError(f"{given}; {suggestion(name, known)}expected one of {', '.join(known)}, or a function")
+        raise InputError(f"{given}; {did_you_mean(name, known)}expected one of {', '.join(known)}, or a function")
     return known[name]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from epsball.attacks.registry import make_attack, registry
 from epsball.cli.commands import COMMANDS, Deferred
+from epsball.cli.settings import described, settings
 from epsball.data import SOURCES
 from epsball.models.adapters.hub import HUB
 from epsball.models.networks.catalogue import NETWORKS
@@ -85,3 +86,24 @@ def test_suites_say_what_each_contains(call: Call) -> None:
         "labels",
     }
     assert " at 0x" not in str(rows)
+
+
+@pytest.mark.parametrize("name", registry())
+def test_every_setting_of_every_attack_is_explained(name: str) -> None:
+    assert [row.flag for row in settings(name) if not row.what] == []
+    assert described(name)
+
+
+def test_an_attack_is_explained_by_its_name_in_any_case(call: Call) -> None:
+    (pgd,) = json.loads(call("list", "attacks", "PGD", "--json").stdout)["attacks"]
+    assert pgd["name"] == "pgd"
+    steps = pgd["settings"][0]
+    assert steps == {"flag": "steps", "kind": "whole number", "default": "40", "what": "number of gradients."}
+    said = call("list", "attacks", "pgd", "fgsm")
+    assert "arXiv:1706.06083" in said.stdout
+    assert "--random-start" in said.stdout
+    shown = call("attack", "--attack", "pgd", "-h")
+    assert shown.exit_code == 0
+    assert "--rate (number; 0.03): length of the last step" in shown.stdout
+    assert "did you mean 'pgd'" in call("list", "attacks", "pdg").stderr
+    assert call("list", "suites", "quick").exit_code == 2

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cli.words import evaluate
+from epsball.cli.held_out import loaded
+from epsball.cli.training_files import with_weights
 from epsball.models.weights import read_weights
 from epsball.training.checkpoint import Checkpoint, State
 
@@ -59,7 +61,7 @@ def test_weights_are_written_and_found_again(call: Call) -> None:
 def test_the_seed_decides_the_weights(call: Call) -> None:
     files = []
     for seed in ("1", "1", "2"):
-        assert call(*train("--seed", seed)).exit_code == 0
+        assert call(*train("--seed", seed, "--force")).exit_code == 0
         files.append(weights())
     assert files[0] == files[1]
     assert files[0] != files[2]
@@ -75,7 +77,7 @@ def test_adversarial_training_makes_a_linear_model_more_robust(call: Call, objec
     assert call(*train(*more)).exit_code == 0
     before = robust()
     steps = ["--steps", "3"] if objective == "pgd" else []
-    said = call(*train(*more, "--objective", objective, "--eps", "0.1", *steps))
+    said = call(*train(*more, "--objective", objective, "--eps", "0.1", "--force", *steps))
     assert said.exit_code == 0, said.stderr
     assert robust() > before
 
@@ -95,7 +97,8 @@ def test_an_interrupt_keeps_the_finished_epochs(call: Call, monkeypatch: pytest.
     assert not Path("w.safetensors").exists()
     assert call(*train()).exit_code == 0
     resumed = weights()
-    assert call(*train()).exit_code == 0
+    assert [json.loads(line)["number"] for line in Path("w.history.jsonl").read_text().splitlines()] == [1, 2]
+    assert call(*train("--force")).exit_code == 0
     assert weights() == resumed
 
 
@@ -136,21 +139,89 @@ def test_weights_go_into_a_device_and_not_into_a_folder(call: Call) -> None:
 )
 def test_what_cannot_be_trained_is_said_in_one_sentence(call: Call, words: list[str], part: str) -> None:
     Path("w.safetensors").write_text("in the way")
-    said = call(*train(*words))
+    said = call(*train("--force", *words))
     assert said.exit_code == 2
     assert len(said.stderr.strip().splitlines()) == 1
     assert part in said.stderr
 
 
-def test_weights_that_are_there_are_kept_beside_the_new_ones(call: Call) -> None:
+def test_weights_that_are_there_are_replaced_only_where_that_is_said(call: Call) -> None:
     assert call(*train("--seed", "1")).exit_code == 0
     first = weights()
-    same = call(*train("--seed", "1"))
-    assert "was there already" not in same.stderr
-    assert list(Path().glob("*.old-*")) == []
-    for seed, kept in (("2", "w.old-1.safetensors"), ("3", "w.old-2.safetensors")):
-        assert f"its weights are kept as {kept}" in call(*train("--seed", seed)).stderr
-    assert read_weights("w.old-1.safetensors")[0]["1.weight"].tolist() == first
+    said = call(*train("--seed", "2"))
+    assert said.exit_code == 2
+    assert said.stderr.strip() == (
+        "Error: w.safetensors is there already; name another file with --out, or replace it with --force"
+    )
+    assert weights() == first
+    assert call(*train("--seed", "2", "--force")).exit_code == 0
+    assert weights() != first
+
+
+def test_epochs_are_told_as_they_finish_and_stand_in_a_file(call: Call) -> None:
+    said = call(*train("--objective", "pgd", "--steps", "2", "--eps", "0.1", "--json"))
+    lines = [line for line in said.stderr.splitlines() if line.startswith("epoch ")]
+    assert len(lines) == 2
+    assert lines[0].startswith("epoch 1/2: loss ")
+    assert all(part in lines[0] for part in ("held-out", "under PGD", "under FGSM", "left"))
+    document = json.loads(said.stdout)
+    rows = [json.loads(line) for line in Path("w.history.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert rows == document["epochs"]
+    assert document["history"] == "w.history.jsonl"
+    assert document["best"] == "w.best.safetensors"
+    assert "History: w.history.jsonl" in said.stderr
+
+
+def test_a_number_of_images_limits_the_test_pass_too(call: Call) -> None:
+    assert "--n 300" in json.loads(call(*train("--json")).stdout)["next"]
+    assert loaded("digits", 100).total == 100
+    given = loaded("digits", None)
+    assert given.validation is not None
+    everything = given.total
+    assert loaded("digits", everything + 1).total == everything
+    assert "--n " not in given.proposal("m", "linf", "0.1")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of Unix reads it")
+@pytest.mark.parametrize(
+    ("more", "arch"),
+    [
+        pytest.param(["--mean", "0.5", "--std", "0.25"], "linear", marks=pytest.mark.thorough),
+        (["--objective", "pgd", "--norm", "l2", "--eps", "1/2", "--steps", "2"], "linear"),
+        pytest.param(["--mean", "0.5"], "my nets.py:make", marks=pytest.mark.thorough),
+        pytest.param([], "zoo:linear@./first one.safetensors", marks=pytest.mark.thorough),
+        ([], "my nets.py:make@./first one.safetensors"),
+    ],
+)
+def test_the_next_line_works_as_pasted_into_a_shell(call: Call, more: list[str], arch: str) -> None:
+    net = "nn.Sequential(nn.Flatten(), nn.Linear(64, 10))"
+    Path("my nets.py").write_text(f"from torch import nn\ndef make():\n    return {net}\n", encoding="utf-8")
+    assert call(*train("--out", "./first one.safetensors")).exit_code == 0
+    said = call(*train(*more, "--json", "--out", "./its weights.safetensors", arch=arch))
+    assert said.exit_code == 0, said.stderr
+    document = json.loads(said.stdout)
+    line = f"{document['next']} --suite fgsm --json"
+    words = f'epsball() {{ "{sys.executable}" -m epsball "$@"; }}; {line}'
+    used = subprocess.run(["/bin/bash", "-c", words], capture_output=True, text=True, check=False)
+    assert used.returncode == 0, used.stderr
+    measured = json.loads(used.stdout)
+    assert measured["model"]["source"] == document["model"]
+    assert abs(measured["clean_accuracy"] - document["epochs"][-1]["accuracy"]) < 1e-9
+    norm = "l2" if "l2" in more else "linf"
+    assert (measured["threat"]["norm"], measured["threat"]["eps"]) == (norm, 0.5 if norm == "l2" else 0.1)
+
+
+@pytest.mark.parametrize(
+    ("spec", "named"),
+    [
+        ("zoo:mlp-512", "zoo:mlp-512@w"),
+        ("zoo:mlp-512@old", "zoo:mlp-512@w"),
+        ("a@b/net.py:make@old", "a@b/net.py:make@w"),
+        ("onnx:a@b/net.onnx@old", "onnx:a@b/net.onnx@w"),
+    ],
+)
+def test_a_model_is_named_with_its_new_weights(spec: str, named: str) -> None:
+    assert with_weights(spec, Path("w")) == named
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,13 @@ from typer.testing import CliRunner
 from epsball import paper
 from epsball.cli import app
 from epsball.errors import InputError
+from epsball.paper import EXPERIMENTS
 from epsball.paper import reproduce as module
+from epsball.paper.duration import FULL, QUICK
 from epsball.paper.estimates import exactly
 from epsball.paper.experiment import Check, Experiment, Finding, Table, Verdict, verdict
 from epsball.paper.lab import Lab
-from epsball.paper.plots import Lines
+from epsball.paper.plots import Bars, Lines
 from epsball.paper.reproduce import PAGE, find, read, reproduce, write_page
 from epsball.paper.rows import Rows
 from paper import test_binary, test_comparison, test_fine_tuning, test_linear_growth, test_regions, test_transfer
@@ -72,7 +74,7 @@ def test_all_are_run_judged_and_written(lab: Lab) -> None:
     assert "a &lt;b&gt;toy" in page
     assert "http:" not in page.replace("http://www.w3.org", "")
     assert "https:" not in page
-    assert "| [E2 two](two.json) | two is so | at least 2 | 3 | 2 | yes | **holds** |" in summary
+    assert "| [E2 two](two.json) | two is so | at least 2 | 3 | 2 | yes | **holds**, quick: other data, " in summary
     assert (lab.out / "two-1.svg").read_text().startswith("<svg xmlns=")
     assert "var(--" not in (lab.out / "two-1.svg").read_text()
 
@@ -174,3 +176,47 @@ def test_every_experiment_of_the_paper_is_there() -> None:
     folder = Path(__file__).parent
     untested = [name for name in paper.EXPERIMENTS if not (folder / f"test_{name.replace('-', '_')}.py").exists()]
     assert untested == []
+
+
+def test_an_experiment_is_found_by_its_number_and_a_slip_is_guessed() -> None:
+    assert [each.id for each in find(["4", "e3", "E2"])] == ["E4", "E3", "E2"]
+    with pytest.raises(InputError, match="did you mean 'precision'"):
+        find(["precison"])
+
+
+def test_the_time_is_said_before_anything_is_measured(lab: Lab) -> None:
+    said: list[str] = []
+    reproduce(replace(lab, say=said.append), ["one"])
+    assert said[0].startswith("1 experiment, about 1")
+    assert set(FULL) == set(QUICK) == set(EXPERIMENTS)
+
+
+@pytest.mark.usefixtures("lab")
+def test_the_terminal_says_yes_or_no_and_a_seed_replaces_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runner = CliRunner(env={"COLUMNS": "200"})
+    said = runner.invoke(app, ["reproduce", "--quick", "--out", "r"])
+    assert said.exit_code == 0, said.output
+    lines = {line.split()[1]: line for line in said.stdout.splitlines() if line.strip().startswith("E")}
+    assert " no " in lines["one"]
+    assert " yes " in lines["two"]
+    assert "quick: other data" in said.stdout
+    page = Path("r", PAGE).read_text()
+    other = runner.invoke(app, ["reproduce", "--quick", "--out", "r", "--seed", "1"])
+    assert "r/seed-1/index.html" in other.stderr
+    assert Path("r", PAGE).read_text() == page
+    assert Path("r", "seed-1", PAGE).exists()
+
+
+def test_no_legend_lies_over_what_is_drawn() -> None:
+    rows = Rows(
+        tuple(exactly(1.0).of("y", network=group, attack=name) for group in "ab" for name in ("long one", "two"))
+    )
+    plot = Bars("bars", lambda all_rows: all_rows.by("attack"), "network", "y").draw(rows)
+    figure = plot.figure
+    figure.canvas.draw()
+    (legend,) = figure.legends
+    assert plot.get_legend() is None
+    assert legend.get_window_extent().y0 >= plot.get_window_extent().y1

@@ -117,6 +117,12 @@ def MomentumPGD(steps: int = 10, rate: float = 0.1, decay: float = 1.0, loss: Lo
     """Return the momentum iterative method: g <- decay g + ∇J / |∇J|_1 from the clean input, stepped as in PGD.
 
     Dong et al. 2017, arXiv:1710.06081, algorithm 1. Deviations: all norms. `decay` is the paper's μ.
+
+    Args:
+        steps: number of gradients.
+        rate: length of every step as a fraction of ε.
+        decay: the paper's μ, the share of the memory that a step keeps.
+        loss: what is ascended.
     """
     return PGD(steps=steps, first=rate, rate=rate, random_start=False, loss=loss, rule=momentum(decay))
 
@@ -125,7 +131,12 @@ def MomentumPGD(steps: int = 10, rate: float = 0.1, decay: float = 1.0, loss: Lo
 def NIFGSM(steps: int = 10, rate: float = 0.1, decay: float = 1.0) -> PGD:  # noqa: N802 - as above
     """Return the momentum method with gradients where the momentum leads to, ∇J(x + α μ m).
 
-    Lin et al. 2020, arXiv:1908.06281, algorithm 1 without scale copies. Deviations: those of `slopes.ahead`. Arguments are those above.
+    Lin et al. 2020, arXiv:1908.06281, algorithm 1 without scale copies. Deviations: those of `slopes.ahead`.
+
+    Args:
+        steps: number of gradients.
+        rate: length of every step as a fraction of ε.
+        decay: the paper's μ, the share of the memory that a step keeps.
     """
     return _iterative(steps, rate, momentum(decay), ahead(decay))
 
@@ -135,6 +146,12 @@ def SIFGSM(steps: int = 10, rate: float = 0.1, decay: float = 1.0, copies: int =
     """Return the momentum method with the mean gradient over copies of the image, ∇_x J(x / 2^i), i < `copies`.
 
     Lin et al. 2020, arXiv:1908.06281, algorithm 1 without look-ahead. Deviations: all norms.
+
+    Args:
+        steps: number of gradients.
+        rate: length of every step as a fraction of ε.
+        decay: the paper's μ, the share of the memory that a step keeps.
+        copies: how many scales of the image.
     """
     return _iterative(steps, rate, momentum(decay), scaled(copies))
 
@@ -146,6 +163,13 @@ def DIFGSM(  # noqa: N802 - as above
     """Return the momentum method with gradients through a random resizing and padding of the image.
 
     Xie et al. 2019, arXiv:1803.06978, M-DI²-FGSM. Deviations: those of `slopes.resized`; all norms.
+
+    Args:
+        steps: number of gradients.
+        rate: length of every step as a fraction of ε.
+        decay: the paper's μ, the share of the memory that a step keeps.
+        probability: how often an image is resized.
+        smallest: the smallest side as a fraction of the image's.
     """
     return _iterative(steps, rate, momentum(decay), resized(probability, smallest))
 
@@ -155,6 +179,12 @@ def TIFGSM(steps: int = 10, rate: float = 0.1, decay: float = 1.0, length: int =
     """Return the momentum method with gradients smoothed by a Gaussian kernel of `length` pixels, m <- μ m + W * ∇J / |W * ∇J|_1.
 
     Dong et al. 2019, arXiv:1904.02884, TI-MI-FGSM. Deviations: all norms.
+
+    Args:
+        steps: number of gradients.
+        rate: length of every step as a fraction of ε.
+        decay: the paper's μ, the share of the memory that a step keeps.
+        length: side of the kernel in pixels.
     """
     return _iterative(steps, rate, smoothed(length, momentum(decay)), here)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from epsball import attacks, losses
 from epsball.attacks.cascade import Stage
-from epsball.errors import InputError, suggestion
+from epsball.errors import InputError
+from epsball.suggestions import did_you_mean, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,10 +40,10 @@ def suite(name: str, *, images: bool = True) -> dict[str, Attack]:
     Raises:
         InputError: an unknown suite.
     """
+    name = spelled(name, SUITES)
     if name not in _MADE:
-        raise InputError(
-            f"there is no suite {name!r}; {suggestion(name, SUITES)}expected {', '.join(SUITES[:-1])} or {SUITES[-1]}"
-        )
+        hint = did_you_mean(name, SUITES)
+        raise InputError(f"there is no suite {name!r}; {hint}expected {', '.join(SUITES[:-1])} or {SUITES[-1]}")
     return _MADE[name]() if images or name != "blackbox" else _blackbox_of_vectors()
 
 

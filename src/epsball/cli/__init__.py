@@ -13,8 +13,8 @@ from epsball.plain import speak_plainly
 
 app: typer.Typer = typer.Typer(
     cls=Group,
-    add_completion=False,
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     help="How robust is an image classifier against adversarial examples, and why that number can be believed.",
 )
@@ -30,7 +30,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 (typer hands the flag over b
 def common(
     *,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
     traceback: Annotated[bool, typer.Option("--traceback", help="Show where an error came from.")] = False,
 ) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from epsball.attacks import Attack, Restarts, Targeted
+from epsball.attacks.registry import registry
 from epsball.cli.fields import configured
 from epsball.cli.loading import Source, batching, source, threat
 from epsball.cli.options import (
@@ -66,6 +67,7 @@ def attack(
 
     The attack's own settings are flags too: --attack pgd --steps 100 --rate 1/20 --loss margin --no-random-start.
     """
+    name = registry().spelled(name)
     bounds, chosen = threat(norm, eps, levels), _attack(name, ctx.args, restarts, target)
     if eps is None and not chosen.minimum_norm:
         raise InputError(f"{name} searches within a budget and has none; give --eps, such as --eps 0.1 or --eps 8/255")

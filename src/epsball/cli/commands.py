@@ -9,6 +9,10 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
+from epsball.cli.completion import Suggestion, suggestions
+
+HELP: set[str] = {"-h", "--help"}
+
 
 class Deferred(TyperCommand):
     """A command whose module is imported when it is used.
@@ -32,9 +36,24 @@ class Deferred(TyperCommand):
         alone.command(self.title, context_settings=self.settings)(resolve_name(f"epsball.cli.{self.place}"))
         return get_command(alone)
 
-    def make_context(self, *given: Any, **settings: Any) -> Any:
-        """Import the command and let it read the words that follow its name."""
-        return self.loaded().make_context(*given, **settings)
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **settings: Any) -> Any:
+        """Import the command and let it read the words that follow its name; a shell that completes them imports nothing."""
+        if settings.get("resilient_parsing"):
+            return super().make_context(info_name, list(args), parent, **settings)
+        command = self.loaded()
+        if self.settings and HELP & set(args):
+            command.epilog = resolve_name("epsball.cli.settings:explanation")(list(args))
+        return command.make_context(info_name, args, parent, **settings)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Keep the words as they are, for a shell that completes them."""
+        ctx.args = words = list(args)
+        return words
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """What the word that is being typed may become."""
+        found: list[Suggestion] = suggestions(self.title, ctx.args, incomplete)
+        return found
 
 
 _FLAGS_OF_THE_ATTACK = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -86,7 +105,11 @@ COMMANDS = (
         "export:export",
         "Write the nearest adversarial image of each sample as PNG or .npz, each verified again as it was saved.",
     ),
-    Deferred("list", "listing:listing", "List attacks, suites, models, data sets or experiments."),
+    Deferred(
+        "list",
+        "listing:listing",
+        "List attacks, suites, models, data sets or experiments; `list attacks pgd` explains its settings.",
+    ),
     Deferred(
         "doctor", "doctor:doctor", "Show versions, devices, data and extras, and what to install for what is missing."
     ),

@@ -6,6 +6,7 @@ import typer
 
 from epsball.attacks.base import Attack
 from epsball.attacks.registry import make_attack, registry
+from epsball.attacks.suites import SUITES
 from epsball.cli.loading import batching, source, threat
 from epsball.cli.options import (
     Anyway,
@@ -29,6 +30,7 @@ from epsball.cli.options import (
 )
 from epsball.cli.running import checked_gate, conclude
 from epsball.evaluation.evaluate import evaluate as measure
+from epsball.suggestions import spelled
 
 
 def evaluate(
@@ -87,6 +89,6 @@ def evaluate(
 
 def _suite(text: str) -> str | dict[str, Attack]:
     """The name of a suite, or the attacks of a list, by name."""
-    names = [name.strip() for name in text.split(",")]
+    names = [registry().spelled(name.strip()) for name in text.split(",")]
     listed = len(names) > 1 or names[0] in registry() or ":" in names[0]
-    return {name: make_attack(name) for name in names} if listed else text
+    return {name: make_attack(name) for name in names} if listed else spelled(text, SUITES)

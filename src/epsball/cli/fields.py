@@ -33,7 +33,8 @@ def configured(name: str, words: list[str]) -> Attack:
         key = _key(flag)
         if key not in defaults:
             valid = ", ".join(f"--{known.replace('_', '-')}" for known in defaults) or "none"
-            raise InputError(f"{name} has no setting {flag}; its settings are {valid}")
+            hint = did_you_mean(key, defaults).replace("_", "-")
+            raise InputError(f"{name} has no setting {flag}; {hint}its settings are {valid}")
         settings[key] = _value(flag, text, defaults[key])
     missing = [key for key, value in defaults.items() if value is inspect.Parameter.empty and key not in settings]
     if missing:

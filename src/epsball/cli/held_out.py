@@ -6,7 +6,9 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from epsball.cli.loading import data_name
 from epsball.data.load import has_splits, load_data
+from epsball.errors import InputError
 from epsball.report.text import count
 from epsball.terminal import command
 
@@ -25,6 +27,8 @@ class HeldOut:
         validation: those of the test split that are not among them; None where there are none.
         known: how many images of the test split are training images.
         divided: whether the set has splits.
+        total: how many images of the test split were read.
+        limited: whether that is a limited number.
     """
 
     data: str
@@ -32,6 +36,8 @@ class HeldOut:
     validation: tuple[Tensor, Tensor] | None
     known: int
     divided: bool
+    total: int
+    limited: bool = False
 
     @property
     def classes(self) -> int:
@@ -63,26 +69,39 @@ class HeldOut:
         ]
         return replace(self, training=moved[0] or self.training, validation=moved[1])
 
-    def proposal(self, model: str, norm: str, eps: str) -> str:
+    def proposal(self, model: str, norm: str, eps: str, mean: str | None = None, std: str | None = None) -> str:
         """The command that evaluates the network, and a word on what it measures where that is not plainly the test split."""
-        line = command("evaluate", model, data=self.data, norm=norm, eps=eps)
-        total = self.known + (0 if self.validation is None else len(self.validation[1]))
+        n = str(self.total) if self.limited else None
+        line = command("evaluate", model, data=self.data, norm=norm, eps=eps, n=n, mean=mean, std=std)
         if not self.known:
             return line
-        return f"{line}\n         which measures {count(total)} images; {count(self.known)} of them were trained on"
+        return (
+            f"{line}\n         which measures {count(self.total)} images; {count(self.known)} of them were trained on"
+        )
 
 
 def loaded(data: str, n: int | None) -> HeldOut:
-    """The first n images to train on, all by default, and those of the test split that are not among them.
+    """The first n images to train on, all by default, and n of the test split that are not among them.
 
     Raises:
         InputError: data that cannot be used.
     """
-    training, (x, y) = load_data(data, "train", n), load_data(data, "test")
+    data = data_name(data)
+    divided = has_splits(data)
+    training, (x, y) = load_data(data, "train", n), _test(data, n if divided else None)
     seen = set(_digests(training[0]))
-    new = [row for row, digest in enumerate(_digests(x)) if digest not in seen]
+    new = [row for row, digest in enumerate(_digests(x)) if digest not in seen][:n]
+    known = sum(digest in seen for digest in _digests(x))
     validation = (x[new], y[new]) if new else None
-    return HeldOut(data, training, validation, len(y) - len(new), has_splits(data))
+    return HeldOut(data, training, validation, known, divided, len(y), limited=divided and len(y) == n)
+
+
+def _test(data: str, n: int | None) -> tuple[Tensor, Tensor]:
+    """The first n images of the test split, all where it has fewer."""
+    try:
+        return load_data(data, "test", n)
+    except InputError:
+        return load_data(data, "test")
 
 
 def _digests(x: Tensor) -> list[bytes]:

@@ -1,8 +1,10 @@
 """``epsball list``: what there is, read from the classes and catalogues themselves."""
 
 import inspect
+import json
 import os
 import re
+from dataclasses import asdict
 from enum import Enum
 from typing import Annotated, Any
 
@@ -12,8 +14,11 @@ from epsball.attacks.base import Attack
 from epsball.attacks.registry import make_attack, registry
 from epsball.attacks.suites import SUITES, suite
 from epsball.cli.options import Json
-from epsball.cli.output import print_result, table
+from epsball.cli.output import console, print_result, table
+from epsball.cli.settings import described, settings
+from epsball.cli.streams import write_result
 from epsball.data import SOURCES
+from epsball.errors import InputError
 from epsball.models.adapters.hub import HUB
 from epsball.models.networks.catalogue import NETWORKS
 from epsball.paper import EXPERIMENTS
@@ -32,11 +37,26 @@ class Listed(str, Enum):
 
 
 def listing(
-    what: Annotated[Listed, typer.Argument(help="attacks, suites, models, data or experiments", show_choices=False)],
+    what: Annotated[
+        Listed,
+        typer.Argument(
+            metavar="WHAT",
+            case_sensitive=False,
+            help="attacks, suites, models, data or experiments",
+            show_choices=False,
+        ),
+    ],
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME …]", help="Of attacks: show their settings, with defaults and meaning."),
+    ] = None,
     *,
     as_json: Json = False,
 ) -> None:
-    """List attacks, suites, models, data sets or experiments."""
+    """List attacks, suites, models, data sets or experiments; `list attacks pgd` explains its settings."""
+    if names:
+        _explain(what, names, as_json=as_json)
+        return
     rows = {
         Listed.attacks: attacks,
         Listed.suites: suites,
@@ -51,6 +71,25 @@ def listing(
     for row in rows:
         shown.add_row(*cells(row))
     print_result(shown, {what.value: rows}, as_json=as_json)
+
+
+def _explain(what: Listed, names: list[str], *, as_json: bool) -> None:
+    """What some attacks do, from which paper, and their settings."""
+    if what is not Listed.attacks:
+        raise InputError(f"{what.value} have no settings to explain, and {names[0]!r} was named; leave it out")
+    found = []
+    for name in map(registry().spelled, names):
+        about, rows = described(name), settings(name)
+        columns = ("setting", "value", "default", "what it is")
+        shown = table(f"{name}\n{about}\n", *columns, numeric=False)
+        for row in rows:
+            shown.add_row(f"--{row.flag}", row.kind, row.default, row.what)
+        facts = _attack(name, make_attack(name), about) if name in registry() else {"name": name}
+        found.append((shown, facts | {"about": about, "settings": [asdict(row) for row in rows]}))
+    for shown, _ in found:
+        console(stderr=as_json).print(shown)
+    if as_json:
+        write_result(json.dumps({"attacks": [facts for _, facts in found]}, indent=2))
 
 
 def _names(rows: list[dict[str, Any]]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from epsball.cli.output import note
+from epsball.data import SOURCES
 from epsball.data.batches import gathered
 from epsball.data.load import has_splits, open_data
 from epsball.data.streamed import Streamed
@@ -52,6 +53,21 @@ def numbers(text: str | None, option: str) -> float | list[float] | None:
     return values if len(values) > 1 else values[0]
 
 
+def mean_of(text: str | None) -> float | list[float] | None:
+    """The numbers of ``--mean``, in the units of the images.
+
+    Raises:
+        InputError: one is above 1, as where pixels count from 0 to 255.
+    """
+    values = numbers(text, "--mean")
+    largest = max(values) if isinstance(values, list) else values
+    if largest is not None and largest > 1:
+        raise InputError(
+            f"--mean {text} is above 1, and images here are in [0, 1]; divide --mean and --std by 255 if they count 8-bit steps"
+        )
+    return values
+
+
 def threat(norm: str, eps: str | None, levels: int | None = None) -> Threat:
     """The threat of ``--norm``, ``--eps`` and ``--levels``; without ``--eps`` the budget is infinite."""
     return Threat(norm, math.inf if eps is None else eps, levels=levels)
@@ -82,6 +98,7 @@ def source(
                 "has them inside, such as file.py:factory with return eb.wrap(net, mean, std)"
             )
         model = f"{estimate}:{model}"
+    data = data_name(data)
     given = gathered(open_data(data, split, n))
     x, y = given.x, given.y
     place = checked_device(device)
@@ -89,6 +106,11 @@ def source(
     _note_order(data, given.class_names or ())
     x = dataclasses.replace(x, device=place) if isinstance(x, Streamed) else x.to(place)
     return Source(loaded, x, y.to(place), split if has_splits(data, split) else "", given.class_names)
+
+
+def data_name(text: str) -> str:
+    """The name of the set that is meant, which may be typed in any case; a file or folder of that name goes first."""
+    return text if Path(text).exists() else SOURCES.spelled(text)
 
 
 def _note_order(data: str, names: tuple[str, ...]) -> None:
@@ -110,7 +132,7 @@ def model_for(spec: str, x: Tensor, *, classes: int | None = None, seed: int = 0
 
 def _model(spec: str, x: Tensor, y: Tensor, place: Any, mean: str | None, std: str | None, outputs: str) -> Model:
     untrained = split_estimate(spec)[1].startswith("zoo:") and "@" not in spec
-    settings: dict[str, Any] = {"mean": numbers(mean, "--mean"), "std": numbers(std, "--std"), "outputs": outputs}
+    settings: dict[str, Any] = {"mean": mean_of(mean), "std": numbers(std, "--std"), "outputs": outputs}
     loaded = model_for(spec, x, classes=int(y.max()) + 1 if untrained else None, **settings)
     if untrained:
         note(f"{spec} has its initial weights; name trained ones as {spec}@weights.safetensors.")

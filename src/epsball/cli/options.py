@@ -1,27 +1,42 @@
 """Options that several commands share."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from epsball.data import SOURCES
+from epsball.geometry import NORMS
+from epsball.models.adapters import python_file
+from epsball.models.load import SCHEMES
+
+
+def model_forms() -> list[str]:
+    """How a model is named: a file's factory, then every scheme of the registry, as the first line of its own file says."""
+    readers = {name: SCHEMES[name] for name in SCHEMES if SCHEMES.is_own(name)}
+    lines = {name: sys.modules[reader.__module__].__doc__ or "" for name, reader in readers.items()}
+    own = [text.split("`")[1] if text.startswith("`") else f"{name}:…" for name, text in lines.items()]
+    return [(python_file.__doc__ or "").split("`")[1], *own, *(f"{name}:…" for name in SCHEMES if name not in readers)]
+
+
 ModelSpec = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="zoo:NAME@weights.safetensors; path/to/file.py:factory, @weights where it needs them; onnx:file.onnx; hub:NAME.",
+        help="; ".join(model_forms()).replace("[", r"\[") + ".",
     ),
 ]
 Data = Annotated[
     str,
     typer.Option(
         metavar="DATA",
-        help="mnist-5k, digits (embedded), mnist, cifar10, imagenet-sample, a Parquet file or folder, an image folder, an .npz",
+        help=f"{', '.join(SOURCES)}; {SOURCES.also}.",
     ),
 ]
 Split = Annotated[str, typer.Option(help="Part of the data: train or test.")]
 Count = Annotated[int | None, typer.Option("--n", min=1, help="Use the first N samples; all by default.")]
-Norm = Annotated[str, typer.Option(help="linf, l2, l1 or l0.")]
+Norm = Annotated[str, typer.Option(help=f"{', '.join(NORMS)}.")]
 Eps = Annotated[
     str | None,
     typer.Option(

@@ -13,13 +13,19 @@ from epsball.cli.running import interruptible
 from epsball.paper.lab import Lab
 from epsball.paper.reproduce import PAGE, Result
 from epsball.paper.reproduce import reproduce as measure
+from epsball.report.text import DASH
 
 Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="[EXPERIMENT …]", help="Of `epsball list experiments`, by name or number; all by default."),
 ]
 Folder = Annotated[
-    Path, typer.Option("--out", metavar="FOLDER", help="Where page, JSON, figures and finished steps are written.")
+    Path,
+    typer.Option(
+        "--out",
+        metavar="FOLDER",
+        help="Where page, JSON, figures and finished steps are written; in FOLDER/seed-N for other seeds.",
+    ),
 ]
 
 _RESULTS = Path("results")
@@ -40,26 +46,37 @@ def reproduce(
     # a folder named from the root is this machine's own and helps nobody who reads the result
     options = {"--quick": quick, f"--out {out}": out != _RESULTS and not out.is_absolute(), f"--seed {seed}": seed != 0}
     words = ["epsball reproduce", *names, *(option for option, given in options.items() if given)]
-    with interruptible(out):
-        results = measure(Lab(quick=quick, out=out, seed=seed, say=note), names, " ".join(words))
+    folder = out if seed == 0 else out / f"seed-{seed}"
+    lab = Lab(quick=quick, out=folder, seed=seed, say=note)
+    with interruptible(folder):
+        results = measure(lab, names, " ".join(words))
     document = {
         "experiments": [
-            {"id": r.experiment.id, "name": r.experiment.name, "verdict": r.verdict.value, "checks": _checks(r)}
+            {
+                "id": r.experiment.id,
+                "name": r.experiment.name,
+                "verdict": r.verdict.value,
+                "stand_ins": lab.stand_ins,
+                "checks": _checks(r),
+            }
             for r in results
         ],
-        "page": out / PAGE,
+        "page": folder / PAGE,
     }
-    print_result(_verdicts(results), document, as_json=as_json)
-    note(f"Page: {out / PAGE}   (open it in a browser)")
+    print_result(_verdicts(results, lab.stand_ins), document, as_json=as_json)
+    note(f"Page: {folder / PAGE}   (open it in a browser)")
 
 
 def _checks(result: Result) -> list[dict[str, object]]:
     return [asdict(finding) for finding in result.findings]
 
 
-def _verdicts(results: list[Result]) -> Table:
-    shown = table("The paper, claim by claim", "experiment", "measured", "verdict", numeric=False)
+def _verdicts(results: list[Result], stand_ins: str) -> Table:
+    shown = table("The paper, claim by claim", "experiment", "holds", "measured", "verdict", numeric=False)
     for result in results:
-        lines = [f"{finding.statement}: {finding.measured}" for finding in result.findings]
-        shown.add_row(f"{result.experiment.id} {result.experiment.name}", "\n".join(lines), result.verdict.value)
+        title, said = f"{result.experiment.id} {result.experiment.name}", f"{result.verdict.value}\n{stand_ins}".strip()
+        for place, finding in enumerate(result.findings):
+            answer = DASH if finding.holds is None else "yes" if finding.holds else "no"
+            statement = f"{finding.statement}: {finding.measured}"
+            shown.add_row("" if place else title, answer, statement, "" if place else said)
     return shown

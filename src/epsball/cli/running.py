@@ -19,13 +19,12 @@ from epsball.verification.identity import runs_nothing
 
 @contextmanager
 def interruptible(out: Path | None, remedy: str = "the same command continues it") -> Iterator[None]:
-    """On Ctrl-C say what remains and where, and exit 130."""
+    """On Ctrl-C say what remains and where; the outermost layer exits with 130."""
     try:
         yield
     except KeyboardInterrupt as stop:
         where = f"what is finished lies in {out}, {remedy}" if out else "nothing is written without --out FOLDER"
-        note(f"Interrupted: {where}.")
-        raise typer.Exit(ExitCode.INTERRUPTED) from stop
+        raise KeyboardInterrupt(f"{where}.") from stop
 
 
 def checked_gate(gate: str | None, eps: str | None) -> float | None:

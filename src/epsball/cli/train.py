@@ -1,25 +1,23 @@
 """``epsball train``: weights from data."""
 
-import itertools
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import torch
 import typer
 
 from epsball.cli.exit_codes import ExitCode
 from epsball.cli.held_out import HeldOut, loaded
-from epsball.cli.loading import checked_device, model_for, threat
-from epsball.cli.options import Count, Data, Device, Eps, Json, Seed
+from epsball.cli.loading import checked_device, mean_of, model_for, numbers, threat
+from epsball.cli.options import Count, Data, Device, Eps, Json, Mean, Seed, Std
 from epsball.cli.output import note, print_findings, print_result, table
+from epsball.cli.training_files import Files, with_weights
 from epsball.errors import InputError
 from epsball.models.model import Model
-from epsball.models.weights import read_weights, save_weights
-from epsball.record.files import is_special
 from epsball.record.plan import portable
 from epsball.report.text import DASH, count, percent, seconds
-from epsball.training.fit import Trained, fit
+from epsball.training.fit import fit
+from epsball.training.history import Epoch, Trained
 from epsball.training.objectives import OBJECTIVES, Objective
 from epsball.training.recipe import Recipe
 
@@ -27,7 +25,9 @@ Weights = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the 
 TrainNorm = Annotated[
     str | None, typer.Option(show_default="linf", help="linf, l2, l1 or l0; for the objectives fgsm and pgd.")
 ]
-DEFAULT_NORM, DEFAULT_EPS, STEPS = "linf", "0.1", 10
+Force = Annotated[bool, typer.Option("--force", help="Replace weights that are there already; refused otherwise.")]
+DEFAULT_NORM, DEFAULT_EPS, EPS_OF_PHOTOGRAPHS, STEPS = "linf", "0.1", "8/255", 10
+RGB = 3
 
 
 def train(
@@ -56,16 +56,19 @@ def train(
         ),
     ] = None,
     n: Count = None,
+    mean: Mean = None,
+    std: Std = None,
+    force: Force = False,
     seed: Seed = 0,
     device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
     """Train a network, standard or adversarially; an interrupted run goes on where it stopped."""
-    goal, files = _objective(objective, norm, eps, steps, warm_up), Files.beside(out)
+    goal, files = _objective(objective, norm, eps, steps, warm_up), Files.beside(out, force=force)
     recipe = Recipe(
         epochs=epochs, batch_size=batch_size, rate=rate, warm_up=Recipe.warm_up if warm_up is None else warm_up
     )
-    model, held_out = _prepare(arch, data, n, seed, device)
+    model, held_out = _prepare(arch, data, n, seed, device, mean=mean_of(mean), std=numbers(std, "--std"))
     try:
         trained = fit(
             model,
@@ -75,83 +78,45 @@ def train(
             validation=held_out.validation,
             seed=seed,
             checkpoint=files.checkpoint,
+            on_epoch=_Rows(recipe.epochs, files),
         )
     except KeyboardInterrupt as stop:
-        note(f"Interrupted: {_kept(files)}.")
-        raise typer.Exit(ExitCode.INTERRUPTED) from stop
+        raise KeyboardInterrupt(f"{files.left}.") from stop
     files = files.written(trained)
-    _report(trained, f"{model.source}@{out}", data, files, as_json=as_json)
+    spec = with_weights(model.source, out)
+    photographs = held_out.training[0].shape[1] == RGB
+    proposal = held_out.proposal(
+        spec, norm or DEFAULT_NORM, eps or (EPS_OF_PHOTOGRAPHS if photographs else DEFAULT_EPS), mean, std
+    )
+    _report(trained, spec, held_out.data, files, proposal, as_json=as_json)
     if any(finding.severity == "FAIL" for finding in trained.findings):
         note("Error: there is nothing to evaluate, see the findings above.")
         raise typer.Exit(ExitCode.NO_NUMBER)
-    weakest = norm or DEFAULT_NORM, eps or DEFAULT_EPS
-    note(f"Next:    {held_out.proposal(f'{model.source}@{out}', *weakest)}")
+    note(f"Next:    {proposal}")
 
 
-@dataclass(frozen=True)
-class Files:
-    """Where the last weights, the best ones and the checkpoint lie; None where there are none."""
+class _Rows:
+    """Epochs as they finish: a line on stderr, and one in the history file.
 
-    last: Path
-    best: Path | None
-    checkpoint: Path | None
+    Args:
+        total: how many epochs there will be.
+        files: where the history lies.
+    """
 
-    @classmethod
-    def beside(cls, out: Path) -> "Files":
-        """Best weights and checkpoint beside the last weights; none where those go to a device or a pipe.
+    def __init__(self, total: int, files: Files) -> None:
+        self.total: int = total
+        self.files: Files = files
+        self.done: list[Epoch] = []
 
-        Raises:
-            InputError: a folder stands where the weights are to be written.
-        """
-        if out.is_dir():
-            raise InputError(
-                f"--out {out} is a folder; expected a file: name one in it, --out {out / 'weights.safetensors'}"
-            )
-        if is_special(out):
-            return cls(out, None, None)
-        return cls(out, out.with_name(f"{out.stem}.best{out.suffix}"), out.with_name(f"{out.name}.checkpoint"))
-
-    def written(self, trained: Trained) -> "Files":
-        """Write the weights, and remove the checkpoint; without held-out samples there are no best ones."""
-        best = None if trained.peak is None else self.best
-        _put(trained.model, self.last)
-        if best and trained.peak:
-            _put(trained.peak, best)
-        if self.checkpoint:
-            self.checkpoint.unlink(missing_ok=True)
-        return replace(self, best=best)
-
-
-def _kept(files: Files) -> str:
-    """What an interrupted run leaves."""
-    if files.checkpoint is None:
-        return f"nothing is written beside {files.last}; give a file"
-    if not files.checkpoint.exists():
-        return "nothing was written yet; the same command begins anew"
-    return f"the finished epochs lie in {files.checkpoint}; the same command goes on from there"
-
-
-def _put(model: Model, file: Path) -> None:
-    """Write weights; other ones that stand there already are kept under the next free name beside them."""
-    if is_special(file) or not file.is_file():
-        save_weights(model, file)
-        return
-    names = (file.with_name(f"{file.stem}.old-{number}{file.suffix}") for number in itertools.count(1))
-    kept = next(name for name in names if not name.exists())
-    file.replace(kept)
-    save_weights(model, file)
-    if _hold_the_same(file, kept):
-        kept.unlink()
-    else:
-        note(f"{file} was there already: its weights are kept as {kept}.")
-
-
-def _hold_the_same(file: Path, kept: Path) -> bool:
-    try:
-        (new, _), (old, _) = read_weights(file), read_weights(kept)
-    except InputError:  # what stood there was something else
-        return False
-    return new.keys() == old.keys() and all(torch.equal(value, old[name]) for name, value in new.items())
+    def __call__(self, epoch: Epoch) -> None:
+        self.done.append(epoch)
+        self.files.note(self.done)
+        reached = {"held-out": epoch.accuracy, "under PGD": epoch.robust, "under FGSM": epoch.fgsm}
+        measured = (f"{name} {percent(value)}" for name, value in reached.items() if value is not None)
+        rest = (self.total - epoch.number) * sum(each.seconds for each in self.done) / len(self.done)
+        left = f"about {seconds(rest)} left" if rest else ""
+        parts = f"loss {epoch.loss:.4f}", *measured, seconds(epoch.seconds), left
+        note(f"epoch {epoch.number}/{self.total}: {', '.join(filter(None, parts))}")
 
 
 def _objective(name: str, norm: str | None, eps: str | None, steps: int | None, warm_up: float | None) -> Objective:
@@ -172,10 +137,13 @@ def _objective(name: str, norm: str | None, eps: str | None, steps: int | None, 
     return chosen.make(None if eps is None else threat(norm or DEFAULT_NORM, eps), steps or STEPS)
 
 
-def _prepare(arch: str, data: str, n: int | None, seed: int, device: str) -> tuple[Model, HeldOut]:
+def _prepare(
+    arch: str, data: str, n: int | None, seed: int, device: str, **preprocessing: Any
+) -> tuple[Model, HeldOut]:
     place = checked_device(device)
     samples = loaded(data, n)
-    model = model_for(arch if ":" in arch else f"zoo:{arch}", samples.training[0], classes=samples.classes, seed=seed)
+    spec = arch if ":" in arch else f"zoo:{arch}"
+    model = model_for(spec, samples.training[0], classes=samples.classes, seed=seed, **preprocessing)
     if model.module is not None:
         model.module.to(place)
     if samples.sentence:
@@ -183,23 +151,33 @@ def _prepare(arch: str, data: str, n: int | None, seed: int, device: str) -> tup
     return model, samples.to(place)
 
 
-def _report(trained: Trained, spec: str, data: str, files: Files, *, as_json: bool) -> None:
-    columns = "epoch", "loss", "held-out accuracy", "under PGD", "under FGSM", "time"
-    shown = table(f"{spec}, trained on {data}", *columns)
-    for epoch in trained.history:
-        reached = (DASH if known is None else percent(known) for known in (epoch.accuracy, epoch.robust, epoch.fgsm))
-        shown.add_row(count(epoch.number), f"{epoch.loss:.4f}", *reached, seconds(epoch.seconds))
+def _report(trained: Trained, spec: str, data: str, files: Files, proposal: str, *, as_json: bool) -> None:
+    shown = table(
+        f"{spec}, trained on {data}", "weights", "epoch", "loss", "held-out accuracy", "under PGD", "under FGSM"
+    )
+    chosen = {"last": trained.history[-1].number, "best": trained.best_epoch}
+    for name, number in chosen.items():
+        if number is not None:
+            epoch = trained.history[number - 1]
+            reached = (
+                DASH if known is None else percent(known) for known in (epoch.accuracy, epoch.robust, epoch.fgsm)
+            )
+            shown.add_row(name, count(number), f"{epoch.loss:.4f}", *reached)
     print_findings(trained.findings)
     document = {
         "model": spec,
         "weights": files.last,
         "best": files.best,
         "best_epoch": trained.best_epoch,
+        "history": files.history,
         "data": data,
         "epochs": [asdict(epoch) for epoch in trained.history],
         "findings": [portable(finding) for finding in trained.findings],
+        "next": proposal.partition("\n")[0],
     }
     print_result(shown, document, as_json=as_json)
     note(f"Weights: {files.last}   (after the last epoch)")
     if files.best:
         note(f"         {files.best}   (after epoch {trained.best_epoch}, the best one)")
+    if files.history:
+        note(f"History: {files.history}   (one line an epoch)")

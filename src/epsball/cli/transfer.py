@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from epsball.attacks.registry import registry
 from epsball.cli.fields import configured
 from epsball.cli.loading import source, threat
 from epsball.cli.options import Count, Data, Device, Eps, Json, Levels, Norm, Out, Seed, Split
@@ -35,6 +36,7 @@ def transfer(
     as_json: Json = False,
 ) -> None:
     """Attack each network and show its examples to all: a matrix of accuracies, source by target."""
+    name = registry().spelled(name)
     bounds, chosen = threat(norm, eps, levels), configured(name, [])
     given = {spec: source(spec, data, split=split, n=n, device=device) for spec in dict.fromkeys(models)}
     first = next(iter(given.values()))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from epsball.errors import InputError, suggestion
+from epsball.errors import InputError
 from epsball.geometry import NORMS, Norm
+from epsball.suggestions import did_you_mean
 
 _ORDERS = {"∞": "inf", "infinity": "inf", "max": "inf"}
 """Other words for an order."""
@@ -20,5 +21,5 @@ def norm_named(norm: Norm | str | float) -> Norm:
     order = str(norm).strip().lower().removeprefix("l").removeprefix("_")
     name = f"l{_ORDERS.get(order, order.removesuffix('.0'))}"
     if isinstance(norm, bool) or name not in NORMS:
-        raise InputError(f"the norm was given as {norm!r}; {suggestion(name, NORMS)}expected one of {', '.join(NORMS)}")
+        raise InputError(f"the norm was given as {norm!r}; {did_you_mean(name, NORMS)}expected one of {', '.join(NORMS)}")
     return NORMS[name]

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from epsball.models.networks.network import Shape
     from epsball.models.wrap import Numbers
 
-__all__ = ["hub", "hugging_face", "jax_file", "keras_file", "load_model", "onnx", "skops_file", "zoo"]
+__all__ = ["SCHEMES", "hub", "hugging_face", "jax_file", "keras_file", "load_model", "onnx", "skops_file", "zoo"]
+
+
+_WEIGHTS = (".pt", ".pth", ".safetensors", ".ckpt", ".bin")
 
 
 def load_model(
@@ -88,6 +91,8 @@ def _named(spec: str, weights: str | Path | None, options: Options) -> Model:
         model = wrap(SCHEMES[scheme](rest, options))
     else:
         close = f"did you mean 'zoo:{spec}'? " if spec in NETWORKS else ""
+        if spec.endswith(_WEIGHTS):
+            close = f"weights do not say what network they are of: write path/to/model.py:factory@{spec}; "
         raise InputError(
             f"{spec!r} is no model; {close}expected zoo:NAME[@weights], path/to/file.py:factory[@weights], "
             "onnx:file.onnx, sklearn:file.skops, keras:file.keras, jax:path/to/file.py:factory, hf:folder-or-id or hub:NAME"

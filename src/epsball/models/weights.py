@@ -62,7 +62,7 @@ def read_weights(path: str | Path) -> tuple[State, dict[str, str]]:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"there is no file of weights at {path}; check the path after '@' or --weights")
+        raise InputError(f"there is no file of weights at {path}; check the path behind '@'")
     with path.open("rb") as stream:
         head = stream.read(512)
     if not head:

@@ -22,7 +22,8 @@ from epsball.paper.rows import Rows
 from epsball.plain import plain
 from epsball.record.files import write_whole
 from epsball.training.checkpoint import describe, whole
-from epsball.training.fit import Epoch, Trained, fit
+from epsball.training.fit import fit
+from epsball.training.history import Epoch, Trained
 from epsball.training.objectives import Objective, standard
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
     from epsball.training.recipe import Recipe
 
+STAND_INS = (
+    "quick: other data, digits of 28 x 28 in place of MNIST and of 8 x 8 in place of CIFAR-10, and short settings"
+)
 Choice = TypeVar("Choice")
 Data = tuple[Tensor, Tensor]
 
@@ -57,6 +61,11 @@ class Lab:
     def pick(self, quick: Choice, full: Choice) -> Choice:
         """Return the first setting in a quick run, the second in a full one."""
         return quick if self.quick else full
+
+    @property
+    def stand_ins(self) -> str:
+        """What a quick run measures in place of what the paper did; empty in a full one."""
+        return STAND_INS if self.quick else ""
 
     def name(self, data: str) -> str:
         """Return what stands in for a data set: MNIST and CIFAR-10 become embedded digits, 28 x 28 and 8 x 8, in a quick run."""

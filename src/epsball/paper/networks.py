@@ -9,7 +9,7 @@ from epsball.attacks import FGSM, PGD
 from epsball.geometry import linf
 from epsball.losses import cross_entropy
 from epsball.threat import Threat
-from epsball.training.fit import Epoch, Trained
+from epsball.training.history import Epoch, Trained
 from epsball.training.objectives import Objective, adversarial, standard
 from epsball.training.recipe import Recipe, constant, recipe_for
 

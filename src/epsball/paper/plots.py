@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SIZE = (7.2, 3.3)
 COLOURS = (ACCENT, WARN, GOOD, INK, MUTED)
 DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
+LETTERS, BESIDE = 105, 6
+"""As many letters of a legend stand in one line, and as many letters' room takes an entry's line beside its name."""
 FEW = 16
 """As many points of a curve are marked."""
 
@@ -232,10 +234,12 @@ def _logarithmic(plot: Axes, axis: Literal["x", "y"]) -> None:
 
 
 def _finished(plot: Axes, entries: int, *, percent: bool = False) -> Axes:
-    """With an axis from 0 to 100 % where y is a fraction, and a legend where there is more than one entry."""
+    """With an axis from 0 to 100 % where y is a fraction, and a legend above the axes where there is more than one entry."""
     if percent:
         plot.set_ylim(0, 1.02)
         plot.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     if entries > 1:
-        plot.legend(frameon=False, fontsize=8, labelcolor=INK)
+        longest = max(len(name) for name in plot.get_legend_handles_labels()[1])
+        columns = min(entries, max(1, LETTERS // (longest + BESIDE)))
+        plot.figure.legend(loc="outside upper left", ncols=columns, frameon=False, fontsize=8, labelcolor=INK)
     return plot

@@ -15,11 +15,14 @@ from markupsafe import Markup
 from epsball.errors import InputError
 from epsball.evaluation.plan import environment
 from epsball.paper import EXPERIMENTS
+from epsball.paper.duration import foreseen
 from epsball.paper.experiment import Experiment, Finding, Verdict, verdict, worded
+from epsball.paper.lab import STAND_INS
 from epsball.paper.rows import Rows
 from epsball.record.files import write_whole
 from epsball.record.plan import portable
 from epsball.report.svg import alone, inline
+from epsball.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,8 +74,9 @@ def reproduce(lab: Lab, names: Sequence[str] = (), command: str = "") -> list[Re
     Raises:
         InputError: an unknown name, or results that cannot be written.
     """
-    done = []
-    for experiment in find(names):
+    done, chosen = [], find(names)
+    lab.say(foreseen(chosen, quick=lab.quick))
+    for experiment in chosen:
         lab.say(f"{experiment.id} {experiment.name}: {experiment.claim}")
         facts = {"command": command, "quick": lab.quick, "seed": lab.seed, **portable(environment(torch.device("cpu")))}
         started = time.perf_counter()
@@ -85,16 +89,17 @@ def reproduce(lab: Lab, names: Sequence[str] = (), command: str = "") -> list[Re
 
 
 def find(names: Sequence[str]) -> list[Experiment]:
-    """The experiments of these names or numbers, all when there are none.
+    """The experiments of these names or numbers ("E3", "3"), all when there are none.
 
     Raises:
         InputError: a name that no experiment has.
     """
-    known = {key: each for each in EXPERIMENTS.values() for key in (each.name, each.id.lower())}
+    known = {key: each for each in EXPERIMENTS.values() for key in (each.name, each.id.lower(), each.id[1:])}
     unknown = [name for name in names if name.lower() not in known]
     if unknown:
         raise InputError(
-            f"there is no experiment {', '.join(unknown)}; give {', '.join(f'{e.id} {e.name}' for e in EXPERIMENTS.values())}"
+            f"there is no experiment {', '.join(unknown)}; {did_you_mean(unknown[0], EXPERIMENTS)}"
+            f"give {', '.join(f'{e.id} {e.name}' for e in EXPERIMENTS.values())}"
         )
     return [known[name.lower()] for name in names] if names else list(EXPERIMENTS.values())
 
@@ -194,5 +199,10 @@ def _figures(result: Result) -> list[dict[str, Any]]:
 
 
 def _section(result: Result) -> dict[str, Any]:
-    beside = {"tone": TONES[result.verdict], "tables": _tables(result), "figures": _figures(result)}
+    beside = {
+        "stand_ins": STAND_INS if result.environment["quick"] else "",
+        "tone": TONES[result.verdict],
+        "tables": _tables(result),
+        "figures": _figures(result),
+    }
     return {**_described(result), **beside}

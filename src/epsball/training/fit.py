@@ -23,6 +23,7 @@ from epsball.progress import Progress, shown
 from epsball.randomness import generator_seed
 from epsball.training.batch_norm import fold, insert
 from epsball.training.checkpoint import Checkpoint, State, describe, details
+from epsball.training.history import Epoch, Trained
 from epsball.training.objectives import Objective, standard
 from epsball.training.objectives.base import Robust, warmed
 from epsball.training.recipe import Recipe
@@ -32,7 +33,7 @@ from epsball.training.validation import Measured, Validation, checked_answers, c
 from epsball.validation import checked_seed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor, nn, optim
 
@@ -41,66 +42,6 @@ if TYPE_CHECKING:
 
 _TRIED = 512
 """Samples of the training set on which the last weights are tried where none are held out."""
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One pass over the training set.
-
-    Args:
-        number: from 1.
-        loss: mean of the objective over its batches.
-        accuracy: on the validation set afterwards; None where there is none.
-        seconds: it took.
-        robust: accuracy under ten steps of PGD on up to 512 samples of the validation set; None where there is none, or the
-            objective has no threat.
-        fgsm: accuracy under FGSM on the same samples; far above the robust one where training has collapsed.
-    """
-
-    number: int
-    loss: float
-    accuracy: float | None
-    seconds: float
-    robust: float | None = None
-    fgsm: float | None = None
-
-    @property
-    def merit(self) -> float:
-        """What the best epoch has the highest figure of: robust accuracy where it was measured, else accuracy."""
-        known = self.accuracy if self.robust is None else self.robust
-        return -math.inf if known is None else known
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A trained copy of the model, in evaluation mode, and how it got there.
-
-    Args:
-        model: with the weights of the last epoch, which is what the recipe's schedule aims at.
-        history: every epoch.
-        peak: the model after the epoch of highest robust accuracy (of highest accuracy, where no threat is trained against) on the
-            validation set, the first of equals; None where nothing was validated.
-        findings: what the checks of a training found: that the network guesses (FAIL), that robustness collapsed (WARN).
-    """
-
-    model: Model
-    history: tuple[Epoch, ...]
-    peak: Model | None = None
-    findings: tuple[Finding, ...] = ()
-
-    @property
-    def best_epoch(self) -> int | None:
-        """The number of the epoch after which the peak was reached; None where nothing was validated."""
-        return None if self.peak is None else max(self.history, key=lambda epoch: epoch.merit).number
-
-    @property
-    def best(self) -> Model:
-        """The peak, or the last model where nothing was validated.
-
-        Adversarial training overfits: its robust accuracy falls again after a while (Rice, Wong, Kolter 2020, arXiv:2002.11569). A
-        figure for the best model is biased upwards on the samples that chose it; quote one from other samples.
-        """
-        return self.model if self.peak is None else self.peak
 
 
 def fit(
@@ -113,6 +54,7 @@ def fit(
     seed: int = 0,
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
+    on_epoch: Callable[[Epoch], object] | None = None,
 ) -> Trained:
     """Minimise an objective over a training set, in batches that the seed shuffles.
 
@@ -128,6 +70,7 @@ def fit(
         seed: of all draws; the global random state is left as it was.
         checkpoint: a file that is written before the first epoch and after every one; where it exists, training goes on from it.
         progress: called with (stage, batches done, batches to do); a bar on a terminal when left out.
+        on_epoch: called with every epoch as it is finished, first with those that the checkpoint holds.
 
     Raises:
         InputError: data or labels that cannot be used; a checkpoint of another run.
@@ -154,7 +97,7 @@ def fit(
     file = Checkpoint(Path(checkpoint), spec) if checkpoint else None
     run = _Run(model, net, optimiser, recipe, objective, *data, batching)
     with shown(progress) as moved:
-        history = _epochs(run, state, held_out, file, seed, moved)
+        history = _epochs(run, state, held_out, file, seed, moved, on_epoch or (lambda _: None))
     peak = None if state.best is None else _finished(model, recipe, state.best)
     last = _finished(model, recipe)
     return Trained(last, tuple(history), peak, tuple(_findings(last, history, data, validation, recipe)))
@@ -184,7 +127,13 @@ def _findings(
 
 
 def _epochs(
-    run: _Run, state: State, held_out: Validation | None, file: Checkpoint | None, seed: int, moved: Progress
+    run: _Run,
+    state: State,
+    held_out: Validation | None,
+    file: Checkpoint | None,
+    seed: int,
+    moved: Progress,
+    finished: Callable[[Epoch], object],
 ) -> list[Epoch]:
     """All epochs, those that the checkpoint holds already included; the state afterwards is that of the last."""
     if file:
@@ -192,6 +141,8 @@ def _epochs(
         if not state.history:
             file.save(state)
     history = [Epoch(**epoch) for epoch in state.history]
+    for epoch in history:
+        finished(epoch)
     for number in range(len(history) + 1, run.recipe.epochs + 1):
         started = time.perf_counter()
         loss = run.epoch(number, seed, moved)
@@ -204,6 +155,7 @@ def _epochs(
         state.history.append(asdict(epoch))
         if file:
             file.save(state)
+        finished(epoch)
     return history
 
 

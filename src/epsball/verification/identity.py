@@ -24,6 +24,7 @@ from epsball.models.networks.catalogue import NETWORKS
 from epsball.models.wrap import wrap
 from epsball.record.blocks import blocks
 from epsball.record.plan import data_fingerprint
+from epsball.terminal import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -83,14 +84,15 @@ def _recorded(plan: Plan, *, trusted: bool) -> Model:
     source = plan.model.source
     if not source:
         raise InputError(
-            "the run was made with a live model, which a folder cannot hold; expected the model: verify(run_folder, model=net)"
+            "the run was made with a live model, which a folder cannot hold; give the model: eb.verify(run_folder, model=net) in "
+            "Python, or on the command line what makes it: epsball verify RUN --model path/to/file.py:factory@weights.safetensors"
         )
     if trusted:
         _refuse_changed_code(plan)
     elif not runs_nothing(source):
         raise InputError(
             f"the run names its model as {named_source(plan)}, and nothing that a folder names is run or imported; name the model "
-            "yourself with --model, or give --trust-source if this name is your own choice"
+            f"yourself, epsball verify RUN --model {quoted(source)}, or give --trust-source if this name is your own choice"
         )
     return load_for(plan, source)
 

@@ -1,4 +1,4 @@
-"""Pretrained ImageNet classifiers whose architecture and weights come as installed packages."""
+"""`hub:NAME[@weights]`: pretrained ImageNet classifiers whose architecture and weights come as installed packages."""
 
 from collections.abc import Callable
 from importlib.util import find_spec

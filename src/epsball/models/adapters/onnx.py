@@ -1,4 +1,4 @@
-"""Classifiers from ONNX files as PyTorch modules: differentiable, for any batch size, with logits out. onnx2fx converts."""
+"""`onnx:file.onnx[@weights]`: a classifier as a PyTorch module with gradients, for any batch size, logits out; onnx2fx converts."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import torch
 
 from epsball.errors import InputError
 from epsball.models.adapters.base import SCHEMES, Options, origin_of, split_weights
-from epsball.models.networks.catalogue import build
+from epsball.models.networks.catalogue import NETWORKS, build
 from epsball.models.weights import check_fit, read_weights
 from epsball.models.wrap import wrap
 
@@ -32,6 +32,7 @@ def read(rest: str, options: Options) -> Model:
         InputError: an unknown name, images that the network cannot take, or weights that do not fit.
     """
     name, weights = split_weights(rest, options)
+    name = NETWORKS.spelled(name)
     if not weights:
         return wrap(build(name, shape=options.shape, classes=options.classes, seed=options.seed))
     state, metadata = read_weights(weights)

@@ -1,0 +1,99 @@
+"""Write what shells complete, from the commands and the catalogues themselves: python docs/completions.py."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import epsball
+from epsball.attacks.suites import SUITES
+from epsball.cli import completion, listing
+from epsball.cli.commands import COMMANDS
+from epsball.cli.settings import settings
+from epsball.geometry import NORMS
+from epsball.models.adapters.base import SCHEMES
+from epsball.models.outputs import OUTPUTS
+from epsball.training.objectives import OBJECTIVES
+
+FILE = Path(epsball.__file__).parent / "cli" / completion.FILE
+KINDS = {
+    "MODEL": "models",
+    "MODEL...": "models",
+    "DATA": "data",
+    "ARCH": "networks",
+    "WHAT": "lists",
+    "[NAME …]": "listed",
+    "[EXPERIMENT …]": "experiments",
+}
+"""What may stand for an argument or behind an option, by its placeholder."""
+OWN = {
+    "--attack": "attacks",
+    "--device": "devices",
+    "--model": "models",
+    "--norm": "norms",
+    "--objective": "objectives",
+    "--outputs": "outputs",
+    "--split": "splits",
+    "--suite": "suites",
+}
+
+
+def names() -> dict[str, dict[str, str]]:
+    """The names of every kind, each with what it means."""
+    attacks = {row["name"]: row["reference"] for row in listing.attacks()}
+    experiments = {row["name"]: row["claim"] for row in listing.experiments()}
+    networks = {row["name"].removeprefix("zoo:"): row["what"] for row in listing.models() if "zoo:" in row["name"]}
+    return {
+        "attacks": attacks,
+        "data": {row["name"]: row["what"] for row in listing.data_sets()},
+        "devices": dict.fromkeys(("auto", "cpu", "cuda", "mps"), ""),
+        "experiments": experiments,
+        "lists": dict.fromkeys((each.value for each in listing.Listed), ""),
+        "models": {row["name"]: row["what"] for row in listing.models()} | {f"{name}:": "" for name in SCHEMES},
+        "networks": networks,
+        "norms": dict.fromkeys(NORMS, ""),
+        "objectives": {name: each.description for name, each in OBJECTIVES.items()},
+        "outputs": dict.fromkeys(OUTPUTS, ""),
+        "splits": dict.fromkeys(("test", "train"), ""),
+        "suites": dict.fromkeys(SUITES, "suite") | attacks,
+    }
+
+
+def commands() -> dict[str, Any]:
+    """Options and arguments of every command."""
+    found = {}
+    for deferred in COMMANDS:
+        parameters = deferred.loaded().params
+        options = {
+            flag: {"help": each.help or "", "value": "" if each.is_flag else _kind(each)}
+            for each in parameters
+            if each.param_type_name == "option"
+            for flag in (*each.opts, *each.secondary_opts)
+        }
+        options["--help"] = options["-h"] = {"help": "Show what it takes and exit.", "value": ""}
+        arguments = [KINDS.get(each.metavar, "files") for each in parameters if each.param_type_name == "argument"]
+        found[deferred.title] = {"options": options, "arguments": arguments}
+    return found
+
+
+def _kind(option: Any) -> str:
+    return next((OWN[flag] for flag in option.opts if flag in OWN), KINDS.get(option.metavar or "", "files"))
+
+
+def attack_settings() -> dict[str, Any]:
+    """The settings of every attack as options."""
+    return {
+        row["name"]: {f"--{each.flag}": {"help": each.what, "value": "files"} for each in settings(row["name"])}
+        for row in listing.attacks()
+    }
+
+
+def page() -> str:
+    """The file."""
+    found = {"commands": commands(), "names": names(), "settings": attack_settings()}
+    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(page(), encoding="utf-8")
