@@ -11,7 +11,6 @@ from PIL import Image
 from torch import Tensor
 
 import epsball as eb
-from epsball.data.load import class_names
 from epsball.diagnostics.class_order import class_order
 from epsball.diagnostics.probe import Preflight
 
@@ -89,11 +88,8 @@ def as_texts(x: Tensor) -> Tensor:
 
 def test_an_evaluation_of_an_image_folder_says_so_and_records_the_names(tmp_path: Path) -> None:
     data = folder(tmp_path)
-    names = class_names(data)
-    assert names == tuple(NUMBERS)
-    run = eb.evaluate(as_texts, eb.load_data(str(data)), eb.Threat("linf", 0.01), suite=[eb.FGSM()], class_names=names)
+    run = eb.evaluate(as_texts, eb.load_data(str(data)), eb.Threat("linf", 0.01), suite=[eb.FGSM()])
     (finding,) = (finding for finding in run.findings if finding.id == "D41")
     assert "would be 100.0 %" in finding.evidence
     assert not run.trusted
-    assert run.plan.data.names == names
-    assert class_names("digits") == ()
+    assert run.class_names == tuple(NUMBERS)

@@ -6,7 +6,7 @@ import typer
 
 from epsball.attacks import Attack, Restarts, Targeted
 from epsball.cli.fields import configured
-from epsball.cli.loading import Source, batching, named_classes, source, threat
+from epsball.cli.loading import Source, batching, source, threat
 from epsball.cli.options import (
     Anyway,
     Bfloat16,
@@ -82,7 +82,7 @@ def attack(
             anyway=anyway,
             source=data,
             split=given.split,
-            class_names=named_classes(data, split),
+            class_names=given.class_names,
             batching=batching(given, tune=tune, bfloat16=bfloat16),
         ),
         out,

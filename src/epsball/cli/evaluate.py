@@ -6,7 +6,7 @@ import typer
 
 from epsball.attacks.base import Attack
 from epsball.attacks.registry import make_attack, registry
-from epsball.cli.loading import batching, named_classes, source, threat
+from epsball.cli.loading import batching, source, threat
 from epsball.cli.options import (
     Anyway,
     Bfloat16,
@@ -76,7 +76,7 @@ def evaluate(
             every_sample=every_sample,
             source=data,
             split=given.split,
-            class_names=named_classes(data, split),
+            class_names=given.class_names,
             batching=batching(given, tune=tune, bfloat16=bfloat16),
         ),
         out,

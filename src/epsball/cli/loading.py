@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from epsball.cli.output import note
-from epsball.data.load import class_names, has_splits, load_data
+from epsball.data.load import has_splits, load_data
 from epsball.errors import InputError, brief
 from epsball.models.adapters.estimate import estimator, split_estimate
 from epsball.models.load import load_model
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A model and its samples, on one device, and the split that they are of; "" where the data has none."""
+    """A model and its samples, on one device, the split that they are of, "" where the data has none, and the names of the classes."""
 
     model: Model
     x: Tensor
     y: Tensor
     split: str
+    class_names: tuple[str, ...] | None
 
 
 def numbers(text: str | None, option: str) -> float | list[float] | None:
@@ -77,21 +79,21 @@ def source(
                 "has them inside, such as file.py:factory with return eb.wrap(net, mean, std)"
             )
         model = f"{estimate}:{model}"
-    x, y = load_data(data, split, n)
+    given = load_data(data, split, n)
+    x, y = given
     place = checked_device(device)
     loaded = _model(model, x, y, place, mean, std, outputs)
-    return Source(loaded, x.to(place), y.to(place), split if has_splits(data, split) else "")
+    _note_order(data, given.class_names or ())
+    return Source(loaded, x.to(place), y.to(place), split if has_splits(data, split) else "", given.class_names)
 
 
-def named_classes(data: str, split: str) -> tuple[str, ...]:
-    """The names of the classes of an image folder; a line on stderr where their order is not that of every library."""
-    names = class_names(data, split)
-    if list(names) != sorted(names):
+def _note_order(data: str, names: tuple[str, ...]) -> None:
+    """A line on stderr where the order of numbered class folders is not that of every library."""
+    if all(name.isdecimal() for name in names) and list(names) != sorted(names) and Path(data).is_dir():
         shown = brief(", ".join(names)).strip("'")
         note(
             f"Labels number the class folders of {data} by value: {shown}. Sorted as texts, as by torchvision, they differ."
         )
-    return names
 
 
 def model_for(spec: str, x: Tensor, *, classes: int | None = None, seed: int = 0, **settings: Any) -> Model:

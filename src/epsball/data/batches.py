@@ -27,12 +27,16 @@ _PAIR = 2
 
 
 class Gathered(NamedTuple):
-    """Inputs `(N, …)` in data units, labels `(N,)`, and the normalisation `(C,)` that was undone for it; None where there was none."""
+    """Inputs `(N, …)` in data units, labels `(N,)`, the normalisation `(C,)` that was undone for it, and the names of the classes.
+
+    What there was not is None.
+    """
 
     x: Any
     y: Any
     mean: Tensor | None = None
     std: Tensor | None = None
+    class_names: tuple[str, ...] | None = None
 
 
 def gathered(data: Any) -> Gathered:
@@ -47,7 +51,7 @@ def gathered(data: Any) -> Gathered:
         InputError: something else, batches without images or labels, or ones that do not fit together.
     """
     if isinstance(data, tuple | list) and len(data) == _PAIR and all(hasattr(part, "shape") for part in data):
-        return Gathered(*map(_tensor, data))
+        return Gathered(_tensor(data[0]), _tensor(data[1]), class_names=_class_names(data))
     batches = [_pair(batch) for batch in _batches(data)]
     if not batches:
         raise InputError("the data hold no batch; a generator can be gone through only once: make a new one")
@@ -59,11 +63,11 @@ def gathered(data: Any) -> Gathered:
         ) from error
     normal = _normalisation(data)
     if normal is None:
-        return Gathered(x, y)
+        return Gathered(x, y, class_names=_class_names(data))
     mean, std = (torch.as_tensor(part, dtype=torch.float32).flatten() for part in (normal.mean, normal.std))
     raw = x * std[:, None, None] + mean[:, None, None]
     inside = raw.clamp(0, 1)
-    return Gathered(torch.where((raw - inside).abs() <= _ROUNDING, inside, raw), y, mean, std)
+    return Gathered(torch.where((raw - inside).abs() <= _ROUNDING, inside, raw), y, mean, std, _class_names(data))
 
 
 def _batches(data: Any) -> Iterator[Any]:
@@ -103,11 +107,27 @@ def _tensor(part: Any) -> Any:
     return torch.from_numpy(part if part.flags.writeable else part.copy())
 
 
-def _normalisation(data: Any) -> Any:
-    """The last transform of the data set behind loaders and subsets, where it is a `Normalize`; None else."""
+def _class_names(data: Any) -> tuple[str, ...] | None:
+    """The names that `load_data`, torchvision's or Hugging Face's data sets have for their classes; None where there are none."""
+    data = _innermost(data)
+    names = getattr(data, "class_names", None) or getattr(data, "classes", None)
+    features = getattr(data, "features", None)
+    if names is None and isinstance(features, Mapping):
+        names = next((getattr(features[name], "names", None) for name in _LABELS if name in features), None)
+    fits = isinstance(names, list | tuple) and bool(names) and all(isinstance(name, str) for name in names)
+    return tuple(names) if fits and names is not None else None
+
+
+def _innermost(data: Any) -> Any:
+    """The data set behind loaders and subsets."""
     while hasattr(data, "dataset"):
         data = data.dataset
-    transform = getattr(data, "transform", None)
+    return data
+
+
+def _normalisation(data: Any) -> Any:
+    """The last transform of the data set behind loaders and subsets, where it is a `Normalize`; None else."""
+    transform = getattr(_innermost(data), "transform", None)
     steps = getattr(transform, "transforms", [transform])
     last = steps[-1] if isinstance(steps, list | tuple | torch.nn.ModuleList) and len(steps) else None
     fits = type(last).__name__ == "Normalize" and hasattr(last, "mean") and hasattr(last, "std")

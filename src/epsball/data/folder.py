@@ -28,7 +28,7 @@ def read_folder(folder: Path, *, size: int | None = None) -> Source:
     Raises:
         InputError: no subfolders with pictures in them, subfolders that are parts of a set and no classes, or a link to nowhere.
     """
-    names = class_folders(folder)
+    names = _class_folders(folder)
     _refuse_parts(folder, names)
     if not names:
         raise InputError(f"{folder} has no subfolders; expected one subfolder a class, each with PNG or JPEG files")
@@ -46,10 +46,12 @@ def read_folder(folder: Path, *, size: int | None = None) -> Source:
     def pictures(rows: Rows) -> Iterator[tuple[str, bytes]]:
         return ((str(paths[row]), paths[row].read_bytes()) for row in rows)
 
-    return Source(checked_labels(labels, str(folder)), lambda rows: decode(pictures(rows), size=size))
+    return Source(
+        checked_labels(labels, str(folder)), lambda rows: decode(pictures(rows), size=size), class_names=tuple(names)
+    )
 
 
-def class_folders(folder: Path) -> list[str]:
+def _class_folders(folder: Path) -> list[str]:
     """Return the names of the classes in the order of their labels, see `read_folder`."""
     names = [entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
     numbers = all(name.isdecimal() for name in names)

@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from epsball.data.arrays import read_arrays
-from epsball.data.folder import class_folders, read_folder
+from epsball.data.folder import read_folder
+from epsball.data.labelled import Labelled
 from epsball.data.parquet import read_parquet
 from epsball.data.source import SOURCES, Source, choose
 from epsball.errors import InputError
@@ -18,7 +18,7 @@ SPLITS = ("train", "test")
 
 def load_data(
     name: str, split: str = "test", n: int | None = None, *, seed: int | None = None, size: int | None = None
-) -> tuple[Tensor, Tensor]:
+) -> Labelled:
     """Images and labels of a named set, or of a file or folder.
 
     A named set is first looked for at `$EPSBALL_DATA/NAME/{train,test}.parquet`, then fetched from its public home into
@@ -38,6 +38,7 @@ def load_data(
     Returns:
         x: float32 (N, C, H, W) in [0, 1]; 8-bit pixels are divided by 255.
         y: int64 (N,).
+        The pair's `class_names` are those of an image folder, or of a Parquet file that Hugging Face's `datasets` wrote.
 
     Raises:
         InputError: an unknown name, a missing or damaged file, columns or labels that cannot be used, n out of range.
@@ -52,15 +53,7 @@ def load_data(
     rows = choose(source.labels, n, seed, f"{name} ({split})" if name in SOURCES else name)
     images = torch.from_numpy(source.images(rows))
     x = images.float().div_(255) if images.dtype == torch.uint8 else images
-    return x.contiguous(), torch.from_numpy(source.labels[rows])
-
-
-def class_names(name: str | Path, split: str = "test") -> tuple[str, ...]:
-    """Return the names of the classes of an image folder in the order of their labels; empty for other sources, which number them."""
-    path = Path(name)
-    if str(name) in SOURCES or not path.is_dir() or any(path.glob("*.parquet")):
-        return ()
-    return tuple(class_folders(path / split if (path / split).is_dir() else path))
+    return Labelled(x.contiguous(), torch.from_numpy(source.labels[rows]), source.class_names)
 
 
 def has_splits(name: str, split: str = "test") -> bool:

@@ -1,5 +1,6 @@
 """Parquet: a column `image` or `img` of encoded pictures (bytes, or a struct {bytes, path}) and a column `label`."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,7 @@ def read_parquet(
     return Source(
         checked_labels(labels, str(files[0] if len(files) == 1 else files[0].parent), classes),
         lambda rows: decode(pictures(rows), size=size, colour=colour),
+        class_names=tables[0].class_names(),
     )
 
 
@@ -86,6 +88,14 @@ class _Table:
         if column.null_count:
             raise InputError(f"{self.path} has {column.null_count} rows without a label; remove them")
         return np.asarray(column.to_numpy())
+
+    def class_names(self) -> tuple[str, ...] | None:
+        """The names that Hugging Face's `datasets` writes beside the columns."""
+        try:
+            features = json.loads(self.file.schema_arrow.metadata[b"huggingface"])["info"]["features"]
+            return tuple(map(str, features["label"]["names"]))
+        except (TypeError, KeyError, ValueError):
+            return None
 
     def pictures(self, rows: Rows) -> Iterator[tuple[int, tuple[str, bytes]]]:
         """Sorted rows of this file -> (row, (name for messages, bytes)), reading only the row groups that hold them."""

@@ -26,11 +26,13 @@ class Source:
         labels: (N,) whole numbers from 0, in the order of the source.
         images: rows (n,) -> (n, C, H, W), uint8 in 0..255 or float32 in [0, 1].
         whole: whether these are all samples there are, because the set is not divided into splits.
+        class_names: names of the classes in the order of the labels; None where the source does not name them.
     """
 
     labels: Labels
     images: Callable[[Rows], Images]
     whole: bool = False
+    class_names: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

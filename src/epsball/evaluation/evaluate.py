@@ -57,7 +57,7 @@ def evaluate(
     ids: Sequence[int] | Tensor | None = None,
     source: str = "",
     split: str = "",
-    class_names: Sequence[str] = (),
+    class_names: Sequence[str] | None = None,
     batching: Batching | None = None,
 ) -> Evaluation:
     """Bound every sample's distance to its nearest error, lower <= Δ(x) <= upper.
@@ -89,7 +89,8 @@ def evaluate(
         ids: the samples' numbers (N,), row numbers when left out; draws depend on (seed, id) only.
         source: name of the data, for the record.
         split: part of the data, for the record.
-        class_names: names of the classes in the order of the labels, for the record and for the check of their order.
+        class_names: names of the classes in the order of the labels, for the record and for the check of their order; those that the
+            data bring along when left out.
         batching: how many samples go through the model at a time, and in which order in memory; chosen by rule when left out.
 
     Raises:
@@ -114,7 +115,7 @@ def evaluate(
             threat,
             source=source,
             split=split,
-            class_names=class_names,
+            class_names=(given.class_names if class_names is None else class_names) or (),
             suite=suite if isinstance(suite, str) else "custom",
             suite_version=SUITE_VERSION if isinstance(suite, str) else 0,
             attacks=attacks,

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from epsball.errors import InputError
 from epsball.geometry import Norm
 from epsball.models import code, identity
 from epsball.models.forward import numpy_of
@@ -193,6 +194,11 @@ def make_plan(
 ) -> Plan:
     """Everything the evaluation depends on, and the environment it runs in."""
     x = samples.x
+    if class_names and len(class_names) < samples.classes:
+        raise InputError(
+            f"{len(class_names)} class names were given and the model has {samples.classes} classes; "
+            "expected a name for each, in the order of the labels"
+        )
     model = identify(samples.model, x, low=threat.low, high=threat.high)
     data = DataPlan(
         source=source,

@@ -137,6 +137,11 @@ class Evaluation:
         return float(self.plan.threat.eps)
 
     @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """Names of the classes in the order of the labels; None where the data do not name them."""
+        return self.plan.data.names or None
+
+    @property
     def clean_accuracy(self) -> float:
         """Fraction of the samples classified correctly without an attack."""
         return metrics.clean_accuracy(self)
@@ -169,9 +174,8 @@ class Evaluation:
         except ImportError as error:
             raise InputError("to_pandas needs the package pandas, which is not here; pip install pandas") from error
         columns = {"id": self.ids} | {name: getattr(self, name) for name in list(SAMPLE_COLUMNS)[1:]}
-        names = self.plan.data.names
-        if names:
-            columns["class"] = np.asarray(names)[self.label]
+        if self.class_names:
+            columns["class"] = np.asarray(self.class_names)[self.label]
         return pd.DataFrame(columns)
 
     @property
