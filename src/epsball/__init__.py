@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from epsball.attacks import *  # noqa: F403 (every attack is public, whatever file it stands in)
     from epsball.attacks.universal import universal as universal
     from epsball.data.load import load_data as load_data
+    from epsball.data.load import open_data as open_data
     from epsball.errors import InputError as InputError
     from epsball.errors import ModelError as ModelError
     from epsball.errors import UntrustworthyError as UntrustworthyError
@@ -67,6 +68,7 @@ else:
         "l2": "geometry:l2",
         "linf": "geometry:linf",
         "load_data": "data.load:load_data",
+        "open_data": "data.load:open_data",
         "load_model": "models.load:load_model",
         "load_run": "record:read_run",
         "losses": "losses",

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from epsball.cli.output import note
-from epsball.data.load import has_splits, load_data
+from epsball.data.batches import gathered
+from epsball.data.load import has_splits, open_data
+from epsball.data.streamed import Streamed
 from epsball.errors import InputError, brief
 from epsball.models.adapters.estimate import estimator, split_estimate
+from epsball.models.inputs import part_size
 from epsball.models.load import load_model
 from epsball.oracle.batching import choose_batching
 from epsball.oracle.tuning import tune as fastest
@@ -20,8 +24,7 @@ from epsball.threat import Threat
 from epsball.units import parse_number
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
+    from epsball.models.inputs import Inputs
     from epsball.models.model import Model
     from epsball.oracle.batching import Batching
 
@@ -31,7 +34,7 @@ class Source:
     """A model and its samples, on one device, the split that they are of, "" where the data has none, and the names of the classes."""
 
     model: Model
-    x: Tensor
+    x: Inputs
     y: Tensor
     split: str
     class_names: tuple[str, ...] | None
@@ -79,12 +82,13 @@ def source(
                 "has them inside, such as file.py:factory with return eb.wrap(net, mean, std)"
             )
         model = f"{estimate}:{model}"
-    given = load_data(data, split, n)
-    x, y = given
+    given = gathered(open_data(data, split, n))
+    x, y = given.x, given.y
     place = checked_device(device)
     loaded = _model(model, x, y, place, mean, std, outputs)
     _note_order(data, given.class_names or ())
-    return Source(loaded, x.to(place), y.to(place), split if has_splits(data, split) else "", given.class_names)
+    x = dataclasses.replace(x, device=place) if isinstance(x, Streamed) else x.to(place)
+    return Source(loaded, x, y.to(place), split if has_splits(data, split) else "", given.class_names)
 
 
 def _note_order(data: str, names: tuple[str, ...]) -> None:
@@ -119,7 +123,8 @@ def batching(given: Source, *, tune: bool, bfloat16: bool) -> Batching | None:
     """The fastest batching on the first images if `tune`, a lower precision if `bfloat16`; None where the rule decides all."""
     if not (tune or bfloat16):
         return None
-    return dataclasses.replace((fastest if tune else choose_batching)(given.model, given.x), bfloat16=bfloat16)
+    x = given.x if isinstance(given.x, Tensor) else given.x[: part_size(given.x.shape)]
+    return dataclasses.replace((fastest if tune else choose_batching)(given.model, x), bfloat16=bfloat16)
 
 
 def checked_device(name: str) -> Any:

@@ -40,7 +40,7 @@ def transfer(
     first = next(iter(given.values()))
     with interruptible(out, "and the same command begins anew"):
         matrix = measure(
-            {spec: each.model for spec, each in given.items()}, (first.x, first.y), bounds, chosen, out, seed=seed
+            {spec: each.model for spec, each in given.items()}, (first.x[:], first.y), bounds, chosen, out, seed=seed
         )
     print_result(_shown(matrix, name), matrix.document, as_json=as_json)
     if out is not None:

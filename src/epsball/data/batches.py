@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, RandomSampler
+from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SequentialSampler, default_collate
 
+from epsball.data.opened import Opened
+from epsball.data.streamed import Streamed
 from epsball.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _EXPECTED = (
     "expected a pair (x, y) of inputs and labels, a DataLoader, a Dataset of such pairs, or an iterable of batches"
@@ -24,12 +26,14 @@ _AT_ONCE = 256
 _ROUNDING = 1e-4
 """By how much undoing a normalisation may leave [0, 1]."""
 _PAIR = 2
+HELD = 2**27
+"""Bytes of inputs up to which all of them are held in memory."""
 
 
 class Gathered(NamedTuple):
     """Inputs `(N, …)` in data units, labels `(N,)`, the normalisation `(C,)` that was undone for it, and the names of the classes.
 
-    What there was not is None.
+    What there was not is None; labels are None where they are read together with the inputs.
     """
 
     x: Any
@@ -52,6 +56,11 @@ def gathered(data: Any) -> Gathered:
     """
     if isinstance(data, tuple | list) and len(data) == _PAIR and all(hasattr(part, "shape") for part in data):
         return Gathered(_tensor(data[0]), _tensor(data[1]), class_names=_class_names(data))
+    streamed = _streamed(data)
+    if streamed is not None:
+        return streamed
+    if isinstance(data, Opened):
+        return Gathered(*data.held(), class_names=data.class_names)
     batches = [_pair(batch) for batch in _batches(data)]
     if not batches:
         raise InputError("the data hold no batch; a generator can be gone through only once: make a new one")
@@ -62,12 +71,54 @@ def gathered(data: Any) -> Gathered:
             f"the batches do not fit together ({error}); bring all images to one size, with a transform"
         ) from error
     normal = _normalisation(data)
+    mean, std = normal or (None, None)
+    return Gathered(_undone(x, normal), y, mean, std, _class_names(data))
+
+
+def _streamed(data: Any) -> Gathered | None:
+    """What is read part by part, because it would take much memory; None for anything smaller, or without rows to choose from."""
+    loader = isinstance(data, DataLoader)
+    if loader and (data.batch_size is None or not isinstance(data.sampler, RandomSampler | SequentialSampler)):
+        return None
+    source, collate = (data.dataset, data.collate_fn) if loader else (data, default_collate)
+    if isinstance(source, list | tuple | str | Mapping | Tensor | np.ndarray | IterableDataset) or not (
+        hasattr(source, "__getitem__") and hasattr(source, "__len__") and len(source)
+    ):
+        return None
+    normal = _normalisation(data)
+
+    def read(rows: list[int]) -> tuple[Tensor, Tensor]:
+        items = source.__getitems__(rows) if hasattr(source, "__getitems__") else [source[row] for row in rows]
+        x, y = _pair(_together(items, collate))
+        return _undone(x, normal), y
+
+    first, _ = read([0])
+    if len(source) * first.numel() * first.element_size() <= HELD:
+        return None
+    inputs = Streamed(read, np.arange(len(source)), first)
+    labels = source.labels if isinstance(source, Opened) else None
+    mean, std = normal or (None, None)
+    return Gathered(inputs, labels, mean, std, _class_names(data))
+
+
+def _together(items: list[Any], collate: Callable[[list[Any]], Any]) -> Any:
+    try:
+        return collate(items)
+    except TypeError as error:  # the loader's own, about items that are no numbers
+        said = " ".join(str(error).split())[:120]
+        raise InputError(
+            f"the data set's items cannot be put together ({said}); expected tensors: add a transform such as ToTensor()"
+        ) from error
+
+
+def _undone(x: Tensor, normal: tuple[Tensor, Tensor] | None) -> Tensor:
+    """Inputs `(N, C, H, W)` in data units."""
     if normal is None:
-        return Gathered(x, y, class_names=_class_names(data))
-    mean, std = (torch.as_tensor(part, dtype=torch.float32).flatten() for part in (normal.mean, normal.std))
+        return x
+    mean, std = normal
     raw = x * std[:, None, None] + mean[:, None, None]
     inside = raw.clamp(0, 1)
-    return Gathered(torch.where((raw - inside).abs() <= _ROUNDING, inside, raw), y, mean, std, _class_names(data))
+    return torch.where((raw - inside).abs() <= _ROUNDING, inside, raw)
 
 
 def _batches(data: Any) -> Iterator[Any]:
@@ -79,13 +130,7 @@ def _batches(data: Any) -> Iterator[Any]:
         data = DataLoader(data.dataset, data.batch_size or 1, collate_fn=data.collate_fn)
     elif not isinstance(data, DataLoader | list | tuple) and hasattr(data, "__getitem__"):
         data = DataLoader(data, _AT_ONCE)
-    try:
-        yield from data
-    except TypeError as error:  # the loader's own, about items that are no numbers
-        said = " ".join(str(error).split())[:120]
-        raise InputError(
-            f"the data set's items cannot be put together ({said}); expected tensors: add a transform such as ToTensor()"
-        ) from error
+    yield from data
 
 
 def _pair(batch: Any) -> tuple[Tensor, Tensor]:
@@ -125,10 +170,13 @@ def _innermost(data: Any) -> Any:
     return data
 
 
-def _normalisation(data: Any) -> Any:
-    """The last transform of the data set behind loaders and subsets, where it is a `Normalize`; None else."""
+def _normalisation(data: Any) -> tuple[Tensor, Tensor] | None:
+    """Mean and standard deviation `(C,)` of the last transform of the data set, where it is a `Normalize`; None else."""
     transform = getattr(_innermost(data), "transform", None)
     steps = getattr(transform, "transforms", [transform])
-    last = steps[-1] if isinstance(steps, list | tuple | torch.nn.ModuleList) and len(steps) else None
+    last: Any = steps[-1] if isinstance(steps, list | tuple | torch.nn.ModuleList) and len(steps) else None
     fits = type(last).__name__ == "Normalize" and hasattr(last, "mean") and hasattr(last, "std")
-    return last if fits else None
+    if not fits:
+        return None
+    mean, std = (torch.as_tensor(part, dtype=torch.float32).flatten() for part in (last.mean, last.std))
+    return mean, std

@@ -4,13 +4,12 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from epsball.data.arrays import read_arrays
 from epsball.data.folder import read_folder
 from epsball.data.labelled import Labelled
+from epsball.data.opened import Opened
 from epsball.data.parquet import read_parquet
-from epsball.data.source import SOURCES, Source, choose
+from epsball.data.source import SOURCES, Rows, Source, choose
 from epsball.errors import InputError
 
 SPLITS = ("train", "test")
@@ -43,6 +42,21 @@ def load_data(
     Raises:
         InputError: an unknown name, a missing or damaged file, columns or labels that cannot be used, n out of range.
     """
+    return open_data(name, split, n, seed=seed, size=size).held()
+
+
+def open_data(
+    name: str, split: str = "test", n: int | None = None, *, seed: int | None = None, size: int | None = None
+) -> Opened:
+    """Return the same images and labels as `load_data`, read when they are asked for: a data set of PyTorch.
+
+    `eb.evaluate` takes it, and goes through a set that is larger than memory part by part. Arguments and errors are those of
+    `load_data`; a damaged image is met when it is read.
+    """
+    return Opened(*_chosen(name, split, n, seed, size))
+
+
+def _chosen(name: str, split: str, n: int | None, seed: int | None, size: int | None) -> tuple[Source, Rows]:
     if split not in SPLITS:
         raise InputError(f"there is no split {split!r}; give 'train' or 'test'")
     if not isinstance(name, str | Path):
@@ -50,10 +64,7 @@ def load_data(
             f"the data was given as {type(name).__name__}; expected the name of a set, such as 'mnist', or the path of a file or folder"
         )
     source = _find(name, split, size)
-    rows = choose(source.labels, n, seed, f"{name} ({split})" if name in SOURCES else name)
-    images = torch.from_numpy(source.images(rows))
-    x = images.float().div_(255) if images.dtype == torch.uint8 else images
-    return Labelled(x.contiguous(), torch.from_numpy(source.labels[rows]), source.class_names)
+    return source, choose(source.labels, n, seed, f"{name} ({split})" if name in SOURCES else name)
 
 
 def has_splits(name: str, split: str = "test") -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from epsball.models.inputs import Inputs
     from epsball.models.model import Model
 
 SAMPLES = 64
@@ -44,7 +45,7 @@ class Preflight:
     when: ClassVar[str] = "preflight"
 
     model: Model
-    x: Tensor
+    x: Inputs
     y: Tensor
     clean: NDArray[np.int64]
     classes: int

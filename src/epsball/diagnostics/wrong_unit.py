@@ -8,6 +8,7 @@ import torch
 
 from epsball.diagnostics.base import Observation, check
 from epsball.diagnostics.probe import Preflight
+from epsball.models.inputs import parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,10 @@ def wrong_unit(given: Preflight) -> Iterator[Observation]:
     if not threat.bounded:
         return
     eps = float(torch.as_tensor(threat.eps).max())
-    reach = float(threat.reach(given.x.double()).min())
+    middle = (0 * given.x[:1].double() + threat.low + threat.high) / 2
+    if eps < float(threat.reach(middle).min()):
+        return  # from no image of the box is the farthest one nearer than from its middle
+    reach = min(float(threat.reach(part.double()).min()) for part in parts(given.x))
     if eps >= reach:
         yield Observation(
             "The budget allows every image of the box, which is probably a wrong unit",

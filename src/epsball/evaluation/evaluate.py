@@ -11,6 +11,7 @@ import numpy as np
 from epsball.attacks.suites import SUITE_VERSION
 from epsball.certification import base as certification
 from epsball.data.batches import gathered
+from epsball.data.streamed import Streamed
 from epsball.errors import InputError
 from epsball.evaluation import selection
 from epsball.evaluation.meter import Meter
@@ -19,7 +20,7 @@ from epsball.evaluation.replay_check import numbers
 from epsball.evaluation.reuse import read_again
 from epsball.evaluation.runner import Run
 from epsball.evaluation.samples import prepare
-from epsball.models.forward import numpy_of
+from epsball.models.inputs import part_size
 from epsball.models.wrap import wrap
 from epsball.oracle.batching import IMAGE_DIMENSIONS
 from epsball.progress import Progress, shown
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import Tensor
+    from torch.utils.data import Dataset
 
     from epsball.attacks.base import Attack
     from epsball.certification.base import Certifier
@@ -40,10 +42,12 @@ if TYPE_CHECKING:
     from epsball.oracle.batching import Batching
     from epsball.record import Evaluation, Store
 
+_CHUNK = 1024
+
 
 def evaluate(
     model: Callable[[Tensor], Any] | Model,
-    data: tuple[Tensor, Tensor] | Iterable[Any],
+    data: tuple[Tensor, Tensor] | Iterable[Any] | Dataset[Any],
     threat: Threat,
     suite: str | Attack | Mapping[str, Attack] | Sequence[Attack] = "standard",
     certifiers: Sequence[str | Certifier] = (),
@@ -51,7 +55,7 @@ def evaluate(
     *,
     seed: int = 0,
     progress: Progress | None = None,
-    chunk_size: int = 1024,
+    chunk_size: int | None = None,
     every_sample: bool = False,
     anyway: bool = False,
     ids: Sequence[int] | Tensor | None = None,
@@ -72,7 +76,8 @@ def evaluate(
     Args:
         model: a classifier in data units, `eb.wrap(net)` or any callable (N, …) -> (N, K).
         data: inputs x (N, …) in the threat's box and labels y (N,), tensors or arrays; a DataLoader, a Dataset or batches of such
-            pairs. A `Normalize` at the end of a data set's transform is undone, and given to the model where it has none.
+            pairs. A set of more than 128 MiB whose rows can be read one by one is gone through part by part. A `Normalize` at the
+            end of a data set's transform is undone, and given to the model where it has none.
         threat: norm, budget ε in data units (one for all samples) and box.
         suite: a name of `epsball.attacks.suites.SUITES`, of which the attacks that fit norm, budget and inputs are run, with an
             infinite ε "minimal" for "standard", without gradients "blackbox" or "labels"; or attacks, by name or in a
@@ -83,7 +88,8 @@ def evaluate(
         seed: seed of all draws.
         progress: called after every micro-batch with the stage, the passes done in all and an estimate of those there will be; a bar
             on a terminal when left out.
-        chunk_size: samples that are attacked, checked and stored at a time.
+        chunk_size: samples that are attacked, checked and stored at a time; 1,024 when left out, and fewer large ones of a set that is
+            not held in memory.
         every_sample: run every attack on every correctly classified sample, so that each one's own accuracy is known.
         anyway: attack also a model that guesses on the clean inputs; otherwise the run ends there, with that finding.
         ids: the samples' numbers (N,), row numbers when left out; draws depend on (seed, id) only.
@@ -104,6 +110,8 @@ def evaluate(
     if given.mean is not None and model.mean is None and model.std is None:
         model = replace(model, mean=given.mean, std=given.std)
     x, y = given.x, given.y
+    if chunk_size is None:
+        chunk_size = part_size(x.shape) if isinstance(x, Streamed) else _CHUNK
     images = getattr(x, "ndim", IMAGE_DIMENSIONS) == IMAGE_DIMENSIONS
     suite = selection.stand_in(suite, model, (x, y), threat)
     attacks, proofs = selection.chosen(suite, threat, images=images), certification.chosen(certifiers)
@@ -129,7 +137,7 @@ def evaluate(
             if out is not None and store.complete:
                 return read_again(out, plan)
             run = Run(samples, threat, plan, store, meter)
-            run.start(numpy_of(samples.x))
+            run.start()
             if run.pointless and not anyway:
                 return run.stopped()
             for position, (name, certifier) in enumerate(proofs.items()):
@@ -139,13 +147,13 @@ def evaluate(
             return run.finish()
 
 
-def _checked(threat: Threat, chunk_size: int) -> Threat:
+def _checked(threat: Threat, chunk_size: int | None) -> Threat:
     """The threat with ε as a number."""
     threat = given_threat(threat)
     if np.size(numbers(threat.eps)) != 1:
         raise InputError(
             "ε was given per sample; an evaluation needs one number for all: call the attack itself, or evaluate once per ε"
         )
-    if chunk_size < 1:
+    if chunk_size is not None and chunk_size < 1:
         raise InputError(f"chunk_size was given as {chunk_size}; expected at least 1 sample")
     return replace_eps(threat, float(threat.eps))

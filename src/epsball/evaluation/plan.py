@@ -24,7 +24,6 @@ from torch import Tensor
 from epsball.errors import InputError
 from epsball.geometry import Norm
 from epsball.models import code, identity
-from epsball.models.forward import numpy_of
 from epsball.models.identify import held, identify
 from epsball.models.model import Model
 from epsball.models.state import update_digest
@@ -39,7 +38,6 @@ from epsball.record.plan import (
     Plan,
     Real,
     ThreatPlan,
-    data_fingerprint,
 )
 from epsball.registry import USER_MODULE
 from epsball.verification.identity import AttackSource
@@ -199,12 +197,12 @@ def make_plan(
             f"{len(class_names)} class names were given and the model has {samples.classes} classes; "
             "expected a name for each, in the order of the labels"
         )
-    model = identify(samples.model, x, low=threat.low, high=threat.high)
+    model = identify(samples.model, x[:1], low=threat.low, high=threat.high)
     data = DataPlan(
         source=source,
         split=split,
         n=len(samples),
-        fingerprint=data_fingerprint(numpy_of(x), samples.label),
+        fingerprint=samples.fingerprint,
         shape=tuple(x.shape[1:]),
         classes=samples.classes,
         names=tuple(class_names),

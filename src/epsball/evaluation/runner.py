@@ -16,6 +16,7 @@ from epsball.certification.base import radii
 from epsball.diagnostics.base import CHECKS
 from epsball.errors import InputError, ModelError, UntrustworthyError
 from epsball.evaluation.replay_check import check_successes
+from epsball.models.forward import numpy_of
 from epsball.record.columns import tabulate, to_attack
 from epsball.record.evaluation import CERTIFICATE_COLUMNS, AttackRows, Evaluation, Finding
 from epsball.record.manifest import stage_name
@@ -31,8 +32,24 @@ if TYPE_CHECKING:
     from epsball.certification.base import Certifier
     from epsball.evaluation.meter import Meter
     from epsball.evaluation.samples import Samples
+    from epsball.models.inputs import Inputs
     from epsball.record.plan import Plan
     from epsball.record.store import Notes, Store
+
+
+class _AsArray:
+    """Inputs as NumPy has them, read when they are asked for."""
+
+    def __init__(self, x: Inputs) -> None:
+        self._x = x
+        self.shape = tuple(x.shape)
+        self.dtype = numpy_of(x[:1]).dtype
+
+    def __len__(self) -> int:
+        return len(self._x)
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        return numpy_of(self._x[rows])
 
 
 class Run:
@@ -57,8 +74,8 @@ class Run:
         self._findings: list[Finding] = []
         self._passes = 1
 
-    def start(self, x: NDArray[Any]) -> None:
-        """Check the model, and store the inputs x (n, …) or take up what an earlier call found."""
+    def start(self) -> None:
+        """Check the model, and store the inputs or take up what an earlier call found."""
         samples = self._samples
         right = int(samples.right.sum())
         self._meter.begin("checks", 0, right=right, robust=right)
@@ -75,7 +92,7 @@ class Run:
         self._findings = diagnostics.preflight(context)
         if any(finding.id == "D02" for finding in self._findings):
             self._passes = independent.PASSES
-        self._store.write_inputs(x, samples.label, samples.ids)
+        self._store.write_inputs(_AsArray(samples.x), samples.label, samples.ids)
         self._store.write_findings(self._findings)
         earlier = self._store.read_clean()
         if earlier is None:

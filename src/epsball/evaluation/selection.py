@@ -12,6 +12,7 @@ from torch import Tensor
 from epsball.attacks.base import Attack
 from epsball.attacks.suites import SUITES
 from epsball.attacks.suites import suite as named_suite
+from epsball.data.streamed import Streamed
 from epsball.errors import InputError
 from epsball.oracle.batching import IMAGE_DIMENSIONS
 
@@ -33,7 +34,7 @@ def stand_in(suite: Any, model: Model, data: Any, threat: Threat) -> Any:
     found out here is met, and told, by the clean pass.
     """
     x = data[0] if isinstance(data, tuple | list) and data else None
-    if suite != _FIGURE or not isinstance(x, Tensor) or not len(x):
+    if suite != _FIGURE or not isinstance(x, Tensor | Streamed) or not len(x):
         return suite
     try:
         with torch.enable_grad():

@@ -14,7 +14,7 @@ from epsball.errors import InputError
 from epsball.record.footer import compressions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -28,6 +28,7 @@ ARROW: dict[type[np.generic], str] = {
 }
 """How the columns of tables are stored."""
 LONGEST_TEXT = 1000
+_BLOCK = 2**20
 _PLAIN = {0, 1}
 """Parquet's numbers for no compression and for Snappy, which hardly shrinks anything to less than a twentieth."""
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -38,8 +39,24 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a kill at any moment leaves the old content or the new one, never a mixture.
+def file_digest(path: Path) -> str:
+    """Hexadecimal SHA-256 digest of a file, however large.
+
+    Raises:
+        InputError: it is missing or unreadable.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return digest.hexdigest()
+
+
+def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
+    """Write a file, in one piece or in several, so that a kill at any moment leaves the old content or the new one, never a mixture.
 
     A device or a pipe is written into, and the target of a link replaced: neither becomes a file of its own.
 
@@ -47,17 +64,26 @@ def write_whole(path: Path, content: bytes) -> None:
         InputError: the disk is full, the folder cannot be written, or a folder stands in the place of the file.
         BrokenPipeError: the reader of a pipe has gone.
     """
+    size = 0
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal size
+        for piece in [content] if isinstance(content, bytes) else content:
+            size += len(piece)
+            yield piece
+
     try:
         if is_special(path):
-            path.write_bytes(content)
+            with path.open("wb") as file:
+                file.writelines(pieces())
         else:
-            _replace(path.resolve() if path.is_symlink() else path, content)
+            _replace(path.resolve() if path.is_symlink() else path, pieces())
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise _unwritable(path, len(content), error) from error
+        raise _unwritable(path, size, error) from error
     except RuntimeError as error:  # how pathlib before Python 3.13 tells of a link that leads to itself
-        raise _unwritable(path, len(content), OSError(errno.ELOOP, os.strerror(errno.ELOOP))) from error
+        raise _unwritable(path, size, OSError(errno.ELOOP, os.strerror(errno.ELOOP))) from error
 
 
 def make_folder(path: Path) -> None:
@@ -77,17 +103,17 @@ def is_special(path: Path) -> bool:
     return path.exists() and not path.is_file()
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace(path: Path, pieces: Iterable[bytes]) -> None:
     temporary = path.with_name(f".{path.name}{TEMPORARY}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
-            file.write(content)
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
         _keep_name(path.parent)
-    except OSError:
+    except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
@@ -123,9 +149,13 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror or error}); the run folder is incomplete: evaluate again"
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    return InputError(
+        f"{path} cannot be read ({error.strerror or error}); the run folder is incomplete: evaluate again"
+    )
 
 
 def table_bytes(columns: Mapping[str, NDArray[Any]]) -> bytes:
@@ -232,13 +262,14 @@ def read_arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
         loaded: dict[str, NDArray[Any]] = load(content)
         arrays = {name: loaded[name] for name in names}
         for name, array in arrays.items():
-            _refuse_strange(name, array, len(arrays[names[0]]))
+            refuse_strange(name, array, len(arrays[names[0]]))
     except Exception as error:  # a damaged file makes safetensors raise errors of many kinds
         raise damaged(path, "safetensors", len(content)) from error
     return arrays
 
 
-def _refuse_strange(name: str, array: NDArray[Any], rows: int) -> None:
+def refuse_strange(name: str, array: Any, rows: int) -> None:
+    """Refuse an array of another type or shape than a run folder holds under that name."""
     fits = array.dtype.kind == "f" and array.ndim > 1 if name == "x" else array.dtype == np.int64 and array.ndim == 1
     if not fits or (name != "x" and len(array) != rows):
         raise ValueError(f"{name} has shape {array.shape} and type {array.dtype}")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from epsball.record.blocks import Rows
     from epsball.record.evaluation import Finding
     from epsball.record.store import Notes
 
@@ -32,7 +33,7 @@ class InMemory:
     def close(self) -> None:
         """Nobody else can write here."""
 
-    def write_inputs(self, x: NDArray[Any], y: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
+    def write_inputs(self, x: Rows, y: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
         """Leave the inputs with the caller."""
 
     def read_clean(self) -> Mapping[str, NDArray[Any]] | None:

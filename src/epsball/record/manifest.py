@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from epsball.errors import InputError
 from epsball.record.evaluation import Finding  # noqa: TC001 (the schema is read when the module is loaded)
-from epsball.record.files import read_bytes, sha256
+from epsball.record.files import file_digest, read_bytes, sha256
 from epsball.record.plan import Count, Plan, portable, real
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def altered_files(folder: Path, manifest: Manifest) -> Iterator[str]:
         file = folder / name
         if not file.is_file():
             yield f"{name} is missing"
-        elif sha256(read_bytes(file)) != entry.sha256:
+        elif file_digest(file) != entry.sha256:
             yield f"{name} is not as it was written: its digest differs"
     if manifest.complete:
         there = {

@@ -10,10 +10,14 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
+from epsball.record.blocks import blocks
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+
+    from epsball.record.blocks import Rows
 
 SHOWN = 100
 """Characters of a value that a sentence shows."""
@@ -204,11 +208,30 @@ def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
         yield key, value
 
 
-def data_fingerprint(x: NDArray[Any], y: NDArray[Any]) -> str:
+class DataDigest:
+    """The fingerprint of data that come part by part: SHA-256 over the bytes of the inputs and of the int64 labels."""
+
+    def __init__(self) -> None:
+        """Nothing is counted in yet."""
+        self._digest = hashlib.sha256()
+
+    def add(self, x: NDArray[Any]) -> None:
+        """Count in the next inputs (k, …)."""
+        self._digest.update(np.ascontiguousarray(x).data)
+
+    def fingerprint(self, y: NDArray[Any]) -> str:
+        """Of the inputs so far with these labels (n,)."""
+        whole = self._digest.copy()
+        whole.update(np.ascontiguousarray(y, dtype=np.int64).data)
+        return whole.hexdigest()
+
+
+def data_fingerprint(x: Rows, y: NDArray[Any]) -> str:
     """SHA-256 over the bytes of the inputs and of the int64 labels."""
-    digest = hashlib.sha256(np.ascontiguousarray(x).data)
-    digest.update(np.ascontiguousarray(y, dtype=np.int64).data)
-    return digest.hexdigest()
+    digest = DataDigest()
+    for block in blocks(x):
+        digest.add(block)
+    return digest.fingerprint(y)
 
 
 def portable(value: Any) -> Any:

@@ -32,6 +32,7 @@ from epsball.record.manifest import (
     chunk_files,
     read_manifest,
 )
+from epsball.record.stored_inputs import open_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -80,7 +81,7 @@ def _agree(problems: Iterable[str]) -> None:
 
 def _assemble(path: Path, manifest: Manifest) -> Evaluation:
     plan, complete = manifest.plan, manifest.complete
-    _, label, ids = read_inputs(path)
+    _, label, ids = open_inputs(path)
     _agree(consistency.strange_files(manifest))
     samples = _table(path, manifest, CLEAN, CLEAN_COLUMNS, len(ids))
     _agree(consistency.strange_samples(manifest, label, ids, samples))

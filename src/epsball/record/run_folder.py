@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +26,15 @@ from epsball.record.manifest import (
 )
 from epsball.record.ownership import LOCK, Ownership
 from epsball.record.plan import differences
+from epsball.record.stored_inputs import array_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from epsball.record.blocks import Rows
     from epsball.record.evaluation import Finding
     from epsball.record.plan import Plan
     from epsball.record.store import Notes
@@ -102,7 +105,7 @@ class RunFolder:
         if self._owner is not None:
             self._owner.release()
 
-    def _put(self, name: str, content: bytes) -> None:
+    def _put(self, name: str, content: bytes | Iterable[bytes]) -> None:
         if self._owner is None:
             raise InputError(f"{self.path} holds a finished run; nothing can be added, choose another folder with out=")
         self._owner.check()
@@ -116,10 +119,13 @@ class RunFolder:
         self._put(MANIFEST, manifest_bytes(manifest))
         self.manifest = manifest
 
-    def _write(self, name: str, content: bytes, rows: int, notes: Notes | None = None) -> dict[str, File]:
+    def _write(
+        self, name: str, content: bytes | Iterable[bytes], rows: int, notes: Notes | None = None
+    ) -> dict[str, File]:
         """Write a file and return its entry for the list."""
-        self._put(name, content)
-        return {name: File(sha256=sha256(content), rows=rows, notes=notes or {})}
+        digest = hashlib.sha256()
+        self._put(name, _counted_in(digest, [content] if isinstance(content, bytes) else content))
+        return {name: File(sha256=digest.hexdigest(), rows=rows, notes=notes or {})}
 
     @property
     def complete(self) -> bool:
@@ -131,10 +137,10 @@ class RunFolder:
         """Seconds spent so far, by stage."""
         return self.manifest.seconds
 
-    def write_inputs(self, x: NDArray[Any], y: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
+    def write_inputs(self, x: Rows, y: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
         """Store the clean inputs (n, C, H, W), their labels and ids, once."""
         if INPUTS not in self.manifest.files:
-            written = self._write(INPUTS, array_bytes({"x": x, "y": y, "ids": ids}), len(y))
+            written = self._write(INPUTS, array_blocks({"ids": ids, "y": y, "x": x}), len(y))
             self._commit(files=self.manifest.files | written)
 
     def write_chunk(
@@ -218,6 +224,12 @@ class RunFolder:
                 "restore it and run the same command again, or start afresh in another folder"
             )
         self._commit(files=self.manifest.files | written, findings=tuple(findings), status="complete")
+
+
+def _counted_in(digest: hashlib._Hash, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        digest.update(piece)
+        yield piece
 
 
 def _is_foreign(file: Path) -> bool:

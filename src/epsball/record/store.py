@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from epsball.record.blocks import Rows
     from epsball.record.evaluation import AttackRows, Finding
 
 Notes = dict[str, list[Any]]
@@ -33,7 +34,7 @@ class Store(Protocol):
     def seconds(self) -> Mapping[str, float]:
         """Seconds spent so far, by stage."""
 
-    def write_inputs(self, x: NDArray[Any], y: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
+    def write_inputs(self, x: Rows, y: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
         """Store the clean inputs (n, C, H, W), their labels and ids, once."""
 
     def read_clean(self) -> Mapping[str, NDArray[Any]] | None:

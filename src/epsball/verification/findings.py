@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
-    from torch import Tensor
 
+    from epsball.models.inputs import Inputs
     from epsball.models.model import Model
     from epsball.record import Evaluation, Finding, Plan
 
@@ -46,7 +46,7 @@ def missing_findings(run: Evaluation, recorded: Sequence[Finding]) -> Iterator[s
 def missing_findings_of_model(
     plan: Plan,
     model: Model,
-    x: Tensor,
+    x: Inputs,
     label: NDArray[np.int64],
     clean: NDArray[np.int64],
     recorded: Sequence[Finding],
@@ -68,7 +68,7 @@ def missing_findings_of_model(
     """
     if _of_another_version(plan) or any(finding.id == "D02" for finding in recorded):
         return
-    low, high = (torch.tensor(bound, dtype=torch.float64).to(x) for bound in (plan.threat.low, plan.threat.high))
+    low, high = (torch.tensor(bound, dtype=torch.float64).to(x[:1]) for bound in (plan.threat.low, plan.threat.high))
     bounds = [float(bound) if not bound.ndim else bound for bound in (low, high)]
     threat = Threat(plan.threat.norm, float(plan.threat.eps), low=bounds[0], high=bounds[1])
     y = torch.from_numpy(label).to(x.device)

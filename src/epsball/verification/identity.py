@@ -22,6 +22,7 @@ from epsball.models.identity import ModelIdentity, differences
 from epsball.models.load import load_model
 from epsball.models.networks.catalogue import NETWORKS
 from epsball.models.wrap import wrap
+from epsball.record.blocks import blocks
 from epsball.record.plan import data_fingerprint
 
 if TYPE_CHECKING:
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from epsball.models.inputs import Inputs
     from epsball.models.model import Model
     from epsball.record import Plan
+    from epsball.record.stored_inputs import StoredInputs
 
 
 def model_of(plan: Plan, model: Callable[[Tensor], Any] | Model | None, *, trust_source: bool = False) -> Model:
@@ -121,15 +124,26 @@ def device_of(plan: Plan, model: Model) -> torch.device:
     return torch.device(recorded if there else "cpu")
 
 
-def other_model(plan: Plan, model: Model, x: Tensor) -> Iterator[str]:
+def other_model(plan: Plan, model: Model, x: Inputs) -> Iterator[str]:
     """A sentence for every way in which the model is not the one of the run; x (n, …) are the run's inputs.
 
     Its code is left out: a file may have been moved, and what the code does is seen from the answers, all of which are replayed.
     """
-    low, high = (torch.tensor(bound, dtype=torch.float64).to(x) for bound in (plan.threat.low, plan.threat.high))
-    given = identify(model, x, low=low, high=high)
+    low, high = (torch.tensor(bound, dtype=torch.float64).to(x[:1]) for bound in (plan.threat.low, plan.threat.high))
+    given = identify(model, x[:1], low=low, high=high)
     recorded = replace(ModelIdentity(**asdict(plan.model)), code=given.code)
     yield from (f"it is another model than that of the run: {reason}" for reason in differences(recorded, given))
+
+
+def _equal(given: NDArray[Any], stored: StoredInputs) -> bool:
+    size, start = stored.shape, 0
+    if given.shape != size:
+        return False
+    for block in blocks(stored):
+        if not np.array_equal(given[start : start + len(block)], block):
+            return False
+        start += len(block)
+    return True
 
 
 @dataclass(frozen=True)
@@ -163,7 +177,7 @@ def other_attacks(plan: Plan, attacks: Mapping[str, AttackSource]) -> Iterator[s
 
 def other_data(
     plan: Plan,
-    x: NDArray[Any],
+    x: StoredInputs,
     y: NDArray[np.int64],
     ids: NDArray[np.int64],
     data: tuple[Tensor, Tensor] | None,
@@ -174,5 +188,5 @@ def other_data(
         yield f"inputs.safetensors holds {len(x)} inputs, {len(y)} labels and {len(np.unique(ids))} ids, the run is about {about.n}"
     elif data_fingerprint(x, y) != about.fingerprint:
         yield "inputs.safetensors does not hold the inputs and labels of the run: their fingerprint differs"
-    if data is not None and not (np.array_equal(numpy_of(data[0]), x) and np.array_equal(numpy_of(data[1]), y)):
+    if data is not None and not (_equal(numpy_of(data[0]), x) and np.array_equal(numpy_of(data[1]), y)):
         yield "inputs.safetensors does not hold the inputs and labels handed in"

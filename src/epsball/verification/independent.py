@@ -14,8 +14,8 @@ from epsball.validation import finite_logits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from torch import Tensor
 
+    from epsball.models.inputs import Inputs
     from epsball.models.model import Model
 
 SAME = 1e-6
@@ -43,7 +43,7 @@ class Replayed:
         return rate
 
 
-def replay(model: Model, x: Tensor, *, batch_size: int, passes: int = 1) -> Replayed:
+def replay(model: Model, x: Inputs, *, batch_size: int, passes: int = 1) -> Replayed:
     """Pass x (n, …) through the model in its own precision, `batch_size` at a time and `passes` times.
 
     This loop is verification's own: it shares none with what measures.

@@ -12,10 +12,11 @@ import torch
 from epsball.diagnostics.success_rate import stochastic
 from epsball.errors import UntrustworthyError
 from epsball.progress import Progress, shown
-from epsball.record import read_inputs, read_run
+from epsball.record import read_run
 from epsball.record.evaluation import CLEAN_COLUMNS
 from epsball.record.files import read_table
 from epsball.record.manifest import CLEAN, altered_files, read_manifest
+from epsball.record.stored_inputs import open_inputs
 from epsball.verification import independent
 from epsball.verification.attack_rows import Context
 from epsball.verification.differences import differences
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from epsball.models.model import Model
     from epsball.record import Finding, Plan
+    from epsball.record.stored_inputs import StoredInputs
 
 SHOWN = 5
 
@@ -83,11 +85,11 @@ def verify(
     path = Path(run_folder)
     manifest = read_manifest(path)
     _refuse(path, altered_files(path, manifest))
-    x, label, ids = read_inputs(path)
+    x, label, ids = open_inputs(path)
     _refuse(path, other_attacks(manifest.plan, attacks or {}))
     plan, given = manifest.plan, model_of(manifest.plan, model, trust_source=trust_source)
     _refuse(path, other_data(plan, x, label, ids, data))
-    inputs = torch.tensor(x, dtype=getattr(torch, plan.data.dtype), device=device_of(plan, given))
+    inputs = _OnDevice(x, getattr(torch, plan.data.dtype), torch.device(device_of(plan, given)))
     _refuse(path, other_model(plan, given, inputs))
     random = any(finding.id == "D02" for finding in manifest.findings)
     passes = passes or (independent.PASSES if random else 1)
@@ -104,11 +106,35 @@ def verify(
     return Verified(len(ids), len(outcome.success_rate), passes, manifest.complete, findings)
 
 
+@dataclass(frozen=True)
+class _OnDevice:
+    """The stored inputs as the model takes them."""
+
+    stored: StoredInputs
+    dtype: torch.dtype
+    device: torch.device
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.stored.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.stored.ndim
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    def __getitem__(self, rows: slice | Tensor) -> Tensor:
+        at = rows if isinstance(rows, slice) else rows.cpu().numpy()
+        return torch.tensor(self.stored[at], dtype=self.dtype, device=self.device)
+
+
 def _clean(
     path: Path,
     plan: Plan,
     model: Model,
-    data: tuple[Tensor, NDArray[Any], NDArray[np.int64], NDArray[np.int64]],
+    data: tuple[_OnDevice, StoredInputs, NDArray[np.int64], NDArray[np.int64]],
     *,
     passes: int,
     exact: bool,
