@@ -96,7 +96,8 @@ def prepare(scratch: Path, photographs: int) -> None:
     images = pq.read_table(source, columns=["image"])["image"].to_pylist()
     with torch.no_grad():
         net = network()
-        labels = [int(net(x[None]).argmax()) for x, _ in eb.open_data(str(source), size=SIDE)]
+        data = eb.open_data(str(source), size=SIDE)
+        labels = [int(net(data[at][0][None]).argmax()) for at in range(len(data))]
     places = [place % len(images) for place in range(photographs)]
     table = pa.table({"image": [images[at]["bytes"] for at in places], "label": [labels[at] for at in places]})
     pq.write_table(table, scratch / "photographs.parquet", row_group_size=ROW_GROUP)

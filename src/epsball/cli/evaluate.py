@@ -16,6 +16,7 @@ from epsball.cli.options import (
     Device,
     Eps,
     Estimate,
+    ExpectClean,
     Json,
     Levels,
     Mean,
@@ -53,6 +54,7 @@ def evaluate(
         str | None, typer.Option(metavar="FRACTION", help="Exit 1 if robust accuracy is below this fraction: 0.8, 4/5.")
     ] = None,
     anyway: Anyway = False,
+    expect_clean: ExpectClean = None,
     seed: Seed = 0,
     device: Device = "cpu",
     mean: Mean = None,
@@ -75,6 +77,7 @@ def evaluate(
             out=out,
             seed=seed,
             anyway=anyway,
+            expect_clean=expect_clean,
             every_sample=every_sample,
             source=data,
             split=given.split,

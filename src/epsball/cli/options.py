@@ -65,6 +65,13 @@ Anyway = Annotated[
     bool,
     typer.Option("--anyway", help="Attack also a model that guesses; otherwise the run ends after the clean pass."),
 ]
+ExpectClean = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FRACTION",
+        help="Clean accuracy that the model has elsewhere, 0.56: with another one here the run ends after the clean pass.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 Mean = Annotated[
     str | None,

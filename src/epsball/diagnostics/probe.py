@@ -40,6 +40,7 @@ class Preflight:
         batch_size: inputs for which memory suffices in a pass without gradients.
         names: of the classes in the order of the labels; empty where they are not known.
         threat: norm, budget and box of the attacks to come.
+        expected: the clean accuracy that the user expects; None where nobody said.
     """
 
     when: ClassVar[str] = "preflight"
@@ -52,6 +53,7 @@ class Preflight:
     threat: Threat = field(default_factory=lambda: Threat("linf"))
     batch_size: int = SAMPLES
     names: tuple[str, ...] = ()
+    expected: float | None = None
 
     @cached_property
     def probe(self) -> tuple[Tensor, Tensor]:

@@ -27,6 +27,7 @@ from epsball.progress import Progress, shown
 from epsball.record import RunFolder
 from epsball.record.in_memory import InMemory
 from epsball.threat import Threat, replace_eps
+from epsball.units import parse_number
 from epsball.validation import checked_seed, given_threat
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def evaluate(
     chunk_size: int | None = None,
     every_sample: bool = False,
     anyway: bool = False,
+    expect_clean: float | str | None = None,
     ids: Sequence[int] | Tensor | None = None,
     source: str = "",
     split: str = "",
@@ -91,7 +93,10 @@ def evaluate(
         chunk_size: samples that are attacked, checked and stored at a time; 1,024 when left out, and fewer large ones of a set that is
             not held in memory.
         every_sample: run every attack on every correctly classified sample, so that each one's own accuracy is known.
-        anyway: attack also a model that guesses on the clean inputs; otherwise the run ends there, with that finding.
+        anyway: attack also a model that guesses on the clean inputs, or is not as it was expected; otherwise the run ends there, with
+            that finding.
+        expect_clean: clean accuracy, a fraction, that the model has elsewhere; where it has another one here, beyond the interval and
+            the rounding of the figure, the run ends after the clean pass with that finding.
         ids: the samples' numbers (N,), row numbers when left out; draws depend on (seed, id) only.
         source: name of the data, for the record.
         split: part of the data, for the record.
@@ -106,6 +111,7 @@ def evaluate(
         UntrustworthyError: an attack found an error where a certificate excludes one.
     """
     threat, seed = _checked(threat, chunk_size), checked_seed(seed)
+    expected = _fraction(expect_clean)
     model, given = wrap(model), gathered(data)
     if given.mean is not None and model.mean is None and model.std is None:
         model = replace(model, mean=given.mean, std=given.std)
@@ -135,9 +141,9 @@ def evaluate(
         store: Store = InMemory() if out is None else RunFolder.open(out, plan, differences)
         with closing(store):
             if out is not None and store.complete:
-                return read_again(out, plan)
+                return read_again(out, plan, expected)
             run = Run(samples, threat, plan, store, meter)
-            run.start()
+            run.start(expected)
             if run.pointless and not anyway:
                 return run.stopped()
             for position, (name, certifier) in enumerate(proofs.items()):
@@ -145,6 +151,15 @@ def evaluate(
             for position, (name, attack) in enumerate(attacks.items()):
                 run.attack(position, name, attack)
             return run.finish()
+
+
+def _fraction(expected: float | str | None) -> float | None:
+    if expected is None:
+        return None
+    fraction = parse_number(expected, "expect_clean")
+    if not 0 <= fraction <= 1:
+        raise InputError(f"expect_clean was given as {expected}; expected a fraction between 0 and 1, such as 0.56")
+    return fraction
 
 
 def _checked(threat: Threat, chunk_size: int | None) -> Threat:

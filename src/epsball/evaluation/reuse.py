@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from epsball.diagnostics.unexpected_accuracy import unexpected_accuracy, unlike
 from epsball.record.evaluation import Finding
 from epsball.record.reading import read_run
 from epsball.record.run_folder import DECISIVE_VERSIONS
@@ -15,18 +16,22 @@ if TYPE_CHECKING:
     from epsball.record import Evaluation, Plan
 
 
-def read_again(out: str | Path, now: Plan) -> Evaluation:
+def read_again(out: str | Path, now: Plan, expected: float | None = None) -> Evaluation:
     """The result of the finished run in `out`, marked as reused; one of other versions has a finding that names them.
 
     Args:
         out: the run folder.
         now: the plan of the run that was asked for.
+        expected: clean accuracy that the user expects.
 
     Raises:
         InputError: a file of the folder is missing or was altered.
     """
     run = read_run(out)
     findings = [*run.findings, *other_versions(run.plan, now)]
+    if expected is not None and not any(finding.id == unexpected_accuracy.id for finding in findings):
+        right = int((run.clean == run.label).sum())
+        findings += unexpected_accuracy.findings(unlike(expected, right, len(run)))
     return replace(run, findings=findings, reused=True)
 
 

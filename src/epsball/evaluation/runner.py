@@ -74,8 +74,8 @@ class Run:
         self._findings: list[Finding] = []
         self._passes = 1
 
-    def start(self) -> None:
-        """Check the model, and store the inputs or take up what an earlier call found."""
+    def start(self, expected: float | None = None) -> None:
+        """Check the model and its clean accuracy, where one is expected, and store the inputs or take up what an earlier call found."""
         samples = self._samples
         right = int(samples.right.sum())
         self._meter.begin("checks", 0, right=right, robust=right)
@@ -88,6 +88,7 @@ class Run:
             self._threat.continuous,
             samples.batching.batch_size,
             self._plan.data.names,
+            expected,
         )
         self._findings = diagnostics.preflight(context)
         if any(finding.id == "D02" for finding in self._findings):

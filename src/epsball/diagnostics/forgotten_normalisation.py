@@ -1,0 +1,148 @@
+"""D52."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from epsball.diagnostics.base import Observation, check
+from epsball.diagnostics.probe import Preflight
+from epsball.errors import InputError, ModelError
+from epsball.models.forward import logits_of
+from epsball.oracle.batching import IMAGE_DIMENSIONS
+from epsball.record.statistics import more_often
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from epsball.models.model import Model
+
+SAMPLES = 200
+CHANCE = 1e-4
+"""Probability with which one of the normalisations would be right on as many more samples if all were as good."""
+GAIN = 0.05
+"""Fraction of the samples on which another normalisation must be right beyond those of the given one."""
+AS_GOOD = 0.01
+WHITE = 255
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Mean and standard deviation `(C,)` that networks of one origin take, in units of the box."""
+
+    name: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+USUAL = (
+    Normalisation("ImageNet's", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    Normalisation("CIFAR-10's", (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
+    Normalisation("CIFAR-100's", (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
+    Normalisation("CLIP's", (0.4815, 0.4578, 0.4082), (0.2686, 0.2613, 0.2758)),
+    Normalisation("MNIST's", (0.1307,), (0.3081,)),
+    Normalisation("Fashion-MNIST's", (0.2860,), (0.3530,)),
+    Normalisation("from -1 to 1", (0.5,), (0.5,)),
+    Normalisation("from 0 to 255", (0.0,), (1 / WHITE,)),
+)
+_EVERY = USUAL[-2:]
+"""Those that are the same for any number of channels."""
+
+
+@check(
+    "D52",
+    "FAIL",
+    Preflight,
+    remedy="give the network the normalisation of its training: --mean and --std, in Python eb.wrap(net, mean=, std=)",
+    unless=("D02",),
+    ends=True,
+)
+def forgotten_normalisation(given: Preflight) -> Iterator[Observation]:
+    """No usual normalisation (ImageNet, CIFAR, MNIST, -1 to 1, 0 to 255, none) may be right on far more samples than the given one."""
+    low, high = given.threat.low, given.threat.high
+    if given.x.ndim != IMAGE_DIMENSIONS or isinstance(low, Tensor) or isinstance(high, Tensor):
+        return
+    rows = _spread(given)
+    x, label = given.x[rows.to(given.x.device)], given.y.cpu().numpy()[rows.numpy()]
+    right = given.clean[rows.numpy()] == label
+    tried = list(_others(given.model, x.shape[1], low, high))
+    found = []
+    for name, model in tried:
+        try:
+            other = logits_of(model, x, given.batch_size).argmax(1).cpu().numpy() == label
+        except (InputError, ModelError):  # the network takes no such numbers, so it was trained on none
+            continue
+        if _better(other, right, label, len(tried)):
+            found.append((float(other.mean()), name, model))
+    if not found:
+        return
+    best, name, model = max(found, key=lambda each: each[0])
+    same = [other for accuracy, other, _ in found if other != name and accuracy >= best - AS_GOOD]
+    also = f"; {' and '.join(same)} would do as well" if same else ""
+    yield Observation(
+        "The network was probably trained with another normalisation of its inputs",
+        f"clean accuracy on {len(right)} samples is {100 * right.mean():.1f} %, and would be {100 * best:.1f} % "
+        f"with {_in_words(name)}{also}",
+        _remedy(model),
+    )
+
+
+def _spread(given: Preflight) -> Tensor:
+    """The first samples, or where half of them are of one class, some from everywhere."""
+    n = len(given.x)
+    first = torch.arange(min(n, SAMPLES))
+    counts = torch.bincount(given.y[: len(first)].cpu())
+    return first if 2 * int(counts.max()) < len(first) else torch.linspace(0, n - 1, len(first)).long()
+
+
+def _others(model: Model, channels: int, low: float, high: float) -> Iterator[tuple[str, Model]]:
+    """The same network behind each other normalisation that fits the number of channels."""
+    span = high - low
+    if model.mean is not None or model.std is not None:
+        yield "", replace(model, mean=None, std=None)
+    for usual in USUAL:
+        if len(usual.mean) == channels or usual in _EVERY:
+            mean, std = (torch.tensor(numbers) for numbers in (usual.mean, usual.std))
+            other = replace(model, mean=low + span * mean, std=span * std)
+            if not (_same(model.mean, other.mean) and _same(model.std, other.std)):
+                yield usual.name, other
+
+
+def _same(one: Tensor | None, other: Tensor | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    one, other = one.flatten().cpu(), other.flatten().cpu()
+    return len(one) in {1, len(other)} and torch.allclose(one.to(other.dtype), other)
+
+
+def _better(other: NDArray[np.bool_], right: NDArray[np.bool_], label: NDArray[np.int64], tried: int) -> bool:
+    """Whether it is right on far more samples, by an exact test for as many as are tried, and not only by one label for all."""
+    gained, lost = int((other & ~right).sum()), int((right & ~other).sum())
+    majority = np.bincount(label).max() / len(label)
+    if gained - lost < GAIN * len(label) or other.mean() <= majority:
+        return False
+    return more_often(gained, lost) * tried <= CHANCE
+
+
+def _in_words(name: str) -> str:
+    if not name:
+        return "none, so that it probably normalises by itself"
+    return f"inputs {name}" if name.startswith("from") else f"{name} mean and standard deviation"
+
+
+def _remedy(model: Model) -> str:
+    if model.mean is None or model.std is None:
+        return "leave out --mean and --std, in Python mean= and std= of eb.wrap"
+    mean, std = (_numbers(value) for value in (model.mean, model.std))
+    inside = f"mean=[{', '.join(mean)}], std=[{', '.join(std)}]"
+    return f"give --mean {','.join(mean)} --std {','.join(std)}, in Python eb.wrap(net, {inside})"
+
+
+def _numbers(value: Any) -> list[str]:
+    return [f"{each:.4g}" for each in value.flatten().tolist()]
