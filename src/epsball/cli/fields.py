@@ -8,6 +8,7 @@ from epsball.attacks.base import Attack
 from epsball.attacks.registry import make_attack, maker
 from epsball.errors import InputError
 from epsball.settings import named
+from epsball.suggestions import did_you_mean
 from epsball.units import parse_number
 
 YES, NO = {"true", "yes", "1"}, {"false", "no", "0"}

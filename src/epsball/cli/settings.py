@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from epsball.attacks.base import Attack
 from epsball.attacks.registry import maker
-from epsball.settings import choices
 from epsball.errors import InputError
+from epsball.settings import choices
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,8 +20,8 @@ COARSEST = Decimal("0.01")
     "D53",
     "FAIL",
     Preflight,
-    remedy="usual causes are the normalisation (--mean, --std; a finding D52 names it), the order of the classes (D41), the size to "
-    "which pictures are cut (--size, --crop), or other weights or data; --anyway measures robustness nevertheless",
+    remedy="usual causes are the normalisation (--mean, --std; a finding D52 names it), the order of the classes (D41), the size "
+    "to which pictures are cut, or other weights or data; --anyway measures robustness nevertheless",
     ends=True,
 )
 def unexpected_accuracy(given: Preflight) -> Iterator[Observation]:

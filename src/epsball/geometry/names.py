@@ -21,5 +21,7 @@ def norm_named(norm: Norm | str | float) -> Norm:
     order = str(norm).strip().lower().removeprefix("l").removeprefix("_")
     name = f"l{_ORDERS.get(order, order.removesuffix('.0'))}"
     if isinstance(norm, bool) or name not in NORMS:
-        raise InputError(f"the norm was given as {norm!r}; {did_you_mean(name, NORMS)}expected one of {', '.join(NORMS)}")
+        raise InputError(
+            f"the norm was given as {norm!r}; {did_you_mean(name, NORMS)}expected one of {', '.join(NORMS)}"
+        )
     return NORMS[name]
