@@ -66,6 +66,12 @@ def test_the_example_of_the_front_page_works_as_printed(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "example.py").write_text(example("README.md"), encoding="utf-8")
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))
+    x, y = eb.load_data("mnist-5k", split="train", n=600)
+    optimiser = torch.optim.Adam(net.parameters(), 1e-2)
+    for _ in range(40):
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(net((x - 0.1307) / 0.3081), y).backward()
+        optimiser.step()
     runpy.run_path(str(tmp_path / "example.py"), init_globals={"net": net})
     assert capsys.readouterr().out
     assert (tmp_path / "run" / "run.json").exists()
