@@ -57,8 +57,8 @@ def test_a_tree_with_another_step_is_not_the_same(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
     attack = tmp_path / "src" / "epsball" / "attacks" / "pgd.py"
     text = attack.read_text(encoding="utf-8")
-    assert "rate: float = positive(0.03)" in text
-    attack.write_text(text.replace("rate: float = positive(0.03)", "rate: float = positive(0.04)"), encoding="utf-8")
+    assert "rate: Number = positive(0.03)" in text
+    attack.write_text(text.replace("rate: Number = positive(0.03)", "rate: Number = positive(0.04)"), encoding="utf-8")
     done = started(str(BENCHMARKS / "same_rows.py"), "--against", str(tmp_path), "--cases", RESUMED)
     assert done.returncode == 1, done.stderr
     assert f"{RESUMED}: \n" in done.stdout

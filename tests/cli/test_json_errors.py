@@ -27,6 +27,7 @@ WRONG = {
     "reproduce": ["E99", "--quick"],
     "verify": ["nowhere"],
     "report": ["nowhere"],
+    "export": ["nowhere"],
     "list": ["attacks", "pdg"],
 }
 

@@ -145,7 +145,7 @@ def test_a_maximisation_returns_every_row_whatever_is_retired() -> None:
         ({"steps": None}, "whole number"),
         ({"rate": np.float32(-1)}, "above 0"),
         ({"rate": torch.tensor(-1.0)}, "a number"),
-        ({"rate": "1/20"}, "a number"),
+        ({"rate": "one twentieth"}, "a number"),
         ({"random_start": "no"}, "True or False"),
     ],
 )

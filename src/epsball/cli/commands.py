@@ -98,7 +98,7 @@ COMMANDS = (
     Deferred(
         "report",
         "report:report",
-        "Write one HTML file with figures, tables and adversarial examples; it needs no network.",
+        "Write one file about a run: a page with figures, tables and adversarial examples that needs no network, or another format.",
     ),
     Deferred(
         "export",
