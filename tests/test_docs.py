@@ -70,7 +70,7 @@ def test_the_example_of_the_front_page_works_as_printed(
     optimiser = torch.optim.Adam(net.parameters(), 1e-2)
     for _ in range(40):
         optimiser.zero_grad()
-        torch.nn.functional.cross_entropy(net((x - 0.1307) / 0.3081), y).backward()
+        torch.nn.functional.cross_entropy(net((x - 0.1307) / 0.3081), y).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     runpy.run_path(str(tmp_path / "example.py"), init_globals={"net": net})
     assert capsys.readouterr().out

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SAMPLES = 200
 CHANCE = 1e-4
 """Probability with which one of the normalisations would be right on as many more samples if all were as good."""
+FEW = 32
 GAIN = 0.05
 """Fraction of the samples on which another normalisation must be right beyond those of the given one."""
 AS_GOOD = 0.01
@@ -71,13 +72,23 @@ def forgotten_normalisation(given: Preflight) -> Iterator[Observation]:
     rows = _spread(given)
     x, label = given.x[rows.to(given.x.device)], given.y.cpu().numpy()[rows.numpy()]
     right = given.clean[rows.numpy()] == label
+    if right.mean() > 1 - GAIN:  # nothing can be right on so many more
+        return
     tried = list(_others(given.model, x.shape[1], low, high))
     found = []
     for name, model in tried:
         try:
-            other = logits_of(model, x, given.batch_size).argmax(1).cpu().numpy() == label
+            few = logits_of(model, x[:FEW], given.batch_size).argmax(1).cpu().numpy() == label[:FEW]
+            if few.sum() <= right[:FEW].sum():  # what is no better on a few is not asked about the rest
+                continue
+            rest = (
+                logits_of(model, x[FEW:], given.batch_size).argmax(1).cpu().numpy() == label[FEW:]
+                if len(x) > FEW
+                else few[:0]
+            )
         except (InputError, ModelError):  # the network takes no such numbers, so it was trained on none
             continue
+        other = np.concatenate((few, rest))
         if _better(other, right, label, len(tried)):
             found.append((float(other.mean()), name, model))
     if not found:
