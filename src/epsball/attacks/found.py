@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from epsball.display.difference import CHANNELS
 from epsball.display.text import table
 from epsball.errors import InputError, ModelError
 from epsball.rho import Rho
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _SHOWN = 3
-_IMAGES, _CHANNELS = 4, (1, 3)
+_IMAGES = 4
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Found:
         chosen = rows or distance.argsort(stable=True)[: min(_SHOWN, int(success.sum()))].tolist()
         if self.original is None or not len(chosen):
             raise InputError("there is no success among what was found; there is nothing to show")
-        if self.x.ndim != _IMAGES or self.x.shape[1] not in _CHANNELS:
+        if self.x.ndim != _IMAGES or self.x.shape[1] not in CHANNELS:
             raise InputError(
                 f"the inputs have shape {tuple(self.x.shape)}; expected images (N, C, H, W) with 1 or 3 channels to draw"
             )

@@ -13,12 +13,13 @@ from rich.console import Console
 from rich.table import Table
 
 from epsball.cli.streams import result_stream, write_result
+from epsball.display.text import NORMS
 from epsball.record import Evaluation, Finding, metrics
 from epsball.record.statistics import wilson
 from epsball.report.budget import budget
 from epsball.report.document import finite
 from epsball.report.target import left_out, target
-from epsball.report.text import NORMS, count, epsilon, number, percent
+from epsball.report.text import count, epsilon, number, percent
 from epsball.terminal import printable
 
 

@@ -27,6 +27,7 @@ SAMPLES = 200
 CHANCE = 1e-4
 """Probability with which one of the normalisations would be right on as many more samples if all were as good."""
 FEW = 32
+"""Samples that a normalisation is tried on before it is on the others."""
 GAIN = 0.05
 """Fraction of the samples on which another normalisation must be right beyond those of the given one."""
 AS_GOOD = 0.01
@@ -78,17 +79,12 @@ def forgotten_normalisation(given: Preflight) -> Iterator[Observation]:
     found = []
     for name, model in tried:
         try:
-            few = logits_of(model, x[:FEW], given.batch_size).argmax(1).cpu().numpy() == label[:FEW]
-            if few.sum() <= right[:FEW].sum():  # what is no better on a few is not asked about the rest
+            few = _right(model, x[:FEW], label[:FEW], given.batch_size)
+            if few.sum() <= right[:FEW].sum():
                 continue
-            rest = (
-                logits_of(model, x[FEW:], given.batch_size).argmax(1).cpu().numpy() == label[FEW:]
-                if len(x) > FEW
-                else few[:0]
-            )
+            other = _right(model, x, label, given.batch_size)
         except (InputError, ModelError):  # the network takes no such numbers, so it was trained on none
             continue
-        other = np.concatenate((few, rest))
         if _better(other, right, label, len(tried)):
             found.append((float(other.mean()), name, model))
     if not found:
@@ -102,6 +98,12 @@ def forgotten_normalisation(given: Preflight) -> Iterator[Observation]:
         f"with {_in_words(name)}{also}",
         _remedy(model),
     )
+
+
+def _right(model: Model, x: Tensor, label: NDArray[np.int64], batch_size: int) -> NDArray[np.bool_]:
+    """Whether the label predicted on each input `(n, …)` is its own, `(n,)`."""
+    right: NDArray[np.bool_] = logits_of(model, x, batch_size).argmax(1).cpu().numpy() == label
+    return right
 
 
 def _spread(given: Preflight) -> Tensor:

@@ -9,6 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+CHANNELS = (1, 3)
+"""Of what can be drawn: grey and colour."""
 FACTORS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+NORMS = {"linf": "l∞", "l2": "l2", "l1": "l1", "l0": "l0"}
 LONGEST = 400
 """Characters of a line."""
 _SHORT = 4

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from epsball.attacks import PGD
+from epsball.display.text import NORMS
 from epsball.geometry import l2, linf
 from epsball.paper.answers import labels, steepest
 from epsball.paper.cells import at_least, decimals, key, listed, percents
@@ -16,7 +17,7 @@ from epsball.paper.networks import standard_network
 from epsball.paper.plots import Lines, Plane
 from epsball.paper.rows import Rows, split, where
 from epsball.paper.subspace import ALIGNED, BOXED, DIRECTIONS, FREE, LADDER, RANDOM, directions
-from epsball.report.text import DASH, NORMS, number
+from epsball.report.text import DASH, number
 from epsball.threat import Threat
 
 if TYPE_CHECKING:

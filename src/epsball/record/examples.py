@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from epsball.display.text import budget
+from epsball.display.difference import CHANNELS
+from epsball.display.text import NORMS, budget
 from epsball.errors import InputError
 from epsball.record import metrics
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-NORMS = {"linf": "l∞", "l2": "l2", "l1": "l1", "l0": "l0"}
-CHANNELS = (1, 3)
 POINTS = 400
 ROWS = 3
 """Examples that are shown where none are named."""

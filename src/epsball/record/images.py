@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from epsball.record.files import read_rows
+from epsball.record.files import damaged, read_rows
 from epsball.record.manifest import INPUTS, attack_stages, chunk_files, examples_name, read_manifest
 
 if TYPE_CHECKING:
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from epsball.record.manifest import Manifest
 
 Place = tuple[str, int]
 """A file, and a row in it."""
@@ -42,15 +44,18 @@ class StoredImages:
 
     @cached_property
     def _examples(self) -> dict[str, dict[int, Place]]:
-        manifest = read_manifest(self._path)
         return {
             attack: {
                 sample: place
-                for file in chunk_files(manifest, stage)
+                for file in chunk_files(self._manifest, stage)
                 for sample, place in self._places(examples_name(file)).items()
             }
-            for attack, stage in attack_stages(manifest.plan).items()
+            for attack, stage in attack_stages(self._manifest.plan).items()
         }
+
+    @cached_property
+    def _manifest(self) -> Manifest:
+        return read_manifest(self._path)
 
     def _places(self, name: str) -> dict[int, Place]:
         ids = read_rows(self._path / name, "ids")
@@ -58,7 +63,10 @@ class StoredImages:
 
     def _row(self, place: Place) -> NDArray[Any]:
         name, row = place
-        found: NDArray[Any] = read_rows(self._path / name, "x", row)
+        path = self._path / name
+        found: NDArray[Any] = read_rows(path, "x", row)
+        if found.shape != tuple(self._manifest.plan.data.shape):
+            raise damaged(path, "epsball", path.stat().st_size)
         return found
 
 

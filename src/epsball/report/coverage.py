@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from epsball.display.text import NORMS
 from epsball.report.target import target
-from epsball.report.text import NORMS, TIMES, count, limit
+from epsball.report.text import TIMES, count, limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

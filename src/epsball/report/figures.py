@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from epsball.display.text import NORMS
 from epsball.record import metrics
 from epsball.report.svg import ACCENT, BAND, GOOD, INK, OPEN, PROVED, WARN, axes
 from epsball.report.target import left
-from epsball.report.text import NO_BREAK, NORMS, count, epsilon, number, percent
+from epsball.report.text import NO_BREAK, count, epsilon, number, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,10 +7,11 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+from epsball.display.text import NORMS
 from epsball.record import metrics
 from epsball.report.summary import MARK, escaped, markdown_body
 from epsball.report.target import left, target
-from epsball.report.text import NORMS, epsilon, title_of
+from epsball.report.text import epsilon, title_of
 from epsball.terminal import printable
 
 if TYPE_CHECKING:

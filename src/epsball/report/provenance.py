@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from epsball.display.text import NORMS
 from epsball.errors import brief
 from epsball.record.manifest import attack_stages
 from epsball.record.plan import portable
 from epsball.report.calls import attack_call
-from epsball.report.text import DASH, NORMS, TIMES, epsilon, seconds
+from epsball.report.text import DASH, TIMES, epsilon, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

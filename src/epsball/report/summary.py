@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from epsball.display.text import NORMS
 from epsball.record import metrics
 from epsball.record.evaluation import SAMPLE_COLUMNS
 from epsball.record.statistics import wilson
 from epsball.report.budget import budget
 from epsball.report.target import target
-from epsball.report.text import DASH, NORMS, class_names, count, epsilon, number, percent, title_of
+from epsball.report.text import DASH, class_names, count, epsilon, number, percent, title_of
 from epsball.report.verdict import findings, verdict
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
     from epsball.record.plan import DataPlan, Plan, ThreatPlan
 
-NORMS = {"linf": "l∞", "l2": "l2", "l1": "l1", "l0": "l0"}
 LIMITS = {
     "linf": "by at most {eps} in each pixel value",
     "l2": "by at most {eps} in Euclidean length",

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from epsball.display.text import NORMS
 from epsball.record import metrics
 from epsball.record.statistics import wilson
 from epsball.report.budget import budget
 from epsball.report.target import left, left_out, target
-from epsball.report.text import DASH, NO_BREAK, NORMS, count, epsilon, limit, number, percent
+from epsball.report.text import DASH, NO_BREAK, count, epsilon, limit, number, percent
 
 if TYPE_CHECKING:
     from epsball.record import Evaluation

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from epsball.data.pictures import decode
+from epsball.display.difference import CHANNELS
 from epsball.errors import InputError, UntrustworthyError
 from epsball.progress import Progress, shown
 from epsball.record import read_inputs, read_run
@@ -36,7 +37,6 @@ COLUMNS = (
     *("saved_prediction", "saved_distance", "fools", "within_eps"),
 )
 """Of `examples.csv`: what the run says of an example, and what the saved image shows."""
-CHANNELS = (1, 3)
 WHITE = 255
 Kind = Literal["png", "npz"]
 
