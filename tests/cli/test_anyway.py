@@ -48,3 +48,16 @@ def test_anyway_runs_the_attacks_and_the_exit_code_stays(call: Call, command: st
     said = call(*words, *(["--suite", "fgsm"] if command == "evaluate" else ["--attack", "fgsm"]))
     assert said.exit_code == 3
     assert list(json.loads(said.stdout)["results"]) == ["fgsm"]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "attack"])
+def test_another_accuracy_than_expected_ends_after_the_clean_pass_with_exit_code_3(call: Call, command: str) -> None:
+    words = [command, "nets.py:linear", "--data", "data.npz", "--norm", "linf", "--eps", "0.1", "--json"]
+    words += ["--suite" if command == "evaluate" else "--attack", "fgsm"]
+    clean = json.loads(call(*words).stdout)["clean_accuracy"]
+    assert call(*words, "--expect-clean", repr(clean)).exit_code == call(*words).exit_code
+    said = call(*words, "--expect-clean", "0.5" if clean > 0.9 else "1")
+    assert said.exit_code == 3
+    document = json.loads(said.stdout)
+    assert document["results"] == {}
+    assert document["findings"][0]["id"] == "D53"
