@@ -77,6 +77,7 @@ READERS: dict[str, tuple[int, int, Callable[[Path], object]]] = {
     "verify": (60, 500, lambda folder: eb.verify(folder, Affine())),
     "report": (12, 60, lambda folder: write_report(read_run(folder), folder, folder / "page.html")),
     "evaluate": (25, 200, lambda folder: toy_run(folder, suite=SUITE, chunk_size=40)),
+    "images": (25, 200, lambda folder: list(read_run(folder).examples())),
 }
 """What reads a folder, and how many alterations it is given in every run and where there is time."""
 

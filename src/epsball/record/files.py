@@ -278,10 +278,11 @@ def read_rows(path: Path, name: str, row: int | None = None) -> NDArray[Any]:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            array: NDArray[Any] = file.get_tensor(name) if row is None else file.get_slice(name)[row : row + 1][0]
+            array: NDArray[Any] = file.get_tensor(name) if row is None else file.get_slice(name)[row : row + 1]
+        refuse_strange(name, array, len(array) if row is None else 1)
     except Exception as error:  # a damaged file makes safetensors raise errors of many kinds
         raise damaged(path, "safetensors", path.stat().st_size if path.is_file() else 0) from error
-    return array
+    return array if row is None else array[0]
 
 
 def refuse_strange(name: str, array: Any, rows: int) -> None:

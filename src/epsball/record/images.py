@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from epsball.errors import InputError
 from epsball.record.files import damaged, read_rows
 from epsball.record.manifest import INPUTS, attack_stages, chunk_files, examples_name, read_manifest
 
@@ -32,11 +33,11 @@ class StoredImages:
 
     def original(self, sample: int) -> NDArray[Any]:
         """As in `examples.Images`."""
-        return self._row(self._inputs[sample])
+        return self._row(self._inputs, sample)
 
     def adversarial(self, sample: int, attack: str) -> NDArray[Any]:
         """As in `examples.Images`."""
-        return self._row(self._examples[attack][sample])
+        return self._row(self._examples[attack], sample)
 
     @cached_property
     def _inputs(self) -> dict[int, Place]:
@@ -61,8 +62,10 @@ class StoredImages:
         ids = read_rows(self._path / name, "ids")
         return {int(sample): (name, row) for row, sample in enumerate(ids)}
 
-    def _row(self, place: Place) -> NDArray[Any]:
-        name, row = place
+    def _row(self, places: Mapping[int, Place], sample: int) -> NDArray[Any]:
+        if sample not in places:
+            raise InputError(f"{self._path} is damaged: it holds no image of sample {sample}, which its tables name")
+        name, row = places[sample]
         path = self._path / name
         found: NDArray[Any] = read_rows(path, "x", row)
         if found.shape != tuple(self._manifest.plan.data.shape):
