@@ -28,21 +28,21 @@ FULL = {
 }
 """Seconds of each in full once its networks are trained, from docs/results on two cores."""
 QUICK = {
-    "precision": 29,
-    "linear-growth": 20,
-    "fgsm-table": 3,
+    "precision": 14,
+    "linear-growth": 11,
+    "fgsm-table": 2,
     "deepfool-accuracy": 1,
-    "binary": 7,
-    "comparison": 68,
-    "fine-tuning": 68,
-    "saddle-point": 64,
-    "adversarial-training": 27,
-    "capacity": 53,
-    "transfer": 60,
-    "regions": 50,
-    "regularisation": 55,
+    "binary": 1,
+    "comparison": 40,
+    "fine-tuning": 41,
+    "saddle-point": 38,
+    "adversarial-training": 16,
+    "capacity": 30,
+    "transfer": 12,
+    "regions": 9,
+    "regularisation": 19,
 }
-"""Seconds of each from scratch with --quick, `epsball reproduce --quick` on two cores."""
+"""Seconds of each in one `epsball reproduce --quick` from nothing, alone on two cores; a network counts where it is trained first."""
 _UNKNOWN = 60
 """Seconds that an experiment is taken for which nobody measured."""
 
