@@ -62,6 +62,7 @@ def source(
     mean: str | None = None,
     std: str | None = None,
     outputs: str = "logits",
+    key: str = "",
     estimate: str | None = None,
 ) -> Source:
     """Load the data and the model that fits it.
@@ -71,15 +72,16 @@ def source(
     """
     if estimate is not None:
         estimator(estimate)
-        if mean is not None or std is not None or outputs != "logits":
+        if mean is not None or std is not None or outputs != "logits" or key:
             raise InputError(
-                f"--estimate {estimate} was given with --mean, --std or --outputs, which belong behind it; give a model that "
+                f"--estimate {estimate} was given with --mean, --std, --outputs or --key, which belong behind it; give a model that "
                 "has them inside, such as file.py:factory with return eb.wrap(net, mean, std)"
             )
         model = f"{estimate}:{model}"
     x, y = load_data(data, split, n)
     place = checked_device(device)
-    loaded = _model(model, x, y, place, mean, std, outputs)
+    settings = {"mean": numbers(mean, "--mean"), "std": numbers(std, "--std"), "outputs": outputs, "key": key}
+    loaded = _model(model, x, y, place, **settings)
     return Source(loaded, x.to(place), y.to(place), split if has_splits(data, split) else "")
 
 
@@ -102,9 +104,8 @@ def model_for(spec: str, x: Tensor, *, classes: int | None = None, seed: int = 0
     return load_model(spec, seed=seed, **settings)
 
 
-def _model(spec: str, x: Tensor, y: Tensor, place: Any, mean: str | None, std: str | None, outputs: str) -> Model:
+def _model(spec: str, x: Tensor, y: Tensor, place: Any, **settings: Any) -> Model:
     untrained = split_estimate(spec)[1].startswith("zoo:") and "@" not in spec
-    settings: dict[str, Any] = {"mean": numbers(mean, "--mean"), "std": numbers(std, "--std"), "outputs": outputs}
     loaded = model_for(spec, x, classes=int(y.max()) + 1 if untrained else None, **settings)
     if untrained:
         note(f"{spec} has its initial weights; name trained ones as {spec}@weights.safetensors.")

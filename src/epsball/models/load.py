@@ -30,6 +30,7 @@ def load_model(
     mean: Numbers | None = None,
     std: Numbers | None = None,
     outputs: str = "logits",
+    key: str | int = "",
     shape: Shape | None = None,
     classes: int | None = None,
     seed: int = 0,
@@ -51,6 +52,7 @@ def load_model(
         mean: what `wrap` takes, for a model that has none of its own.
         std: likewise.
         outputs: likewise.
+        key: likewise.
         shape: (C, H, W) of the images for a zoo network; by default what the weights were saved with, or its own data's.
         classes: number of classes of a zoo network, likewise.
         seed: of the initial weights; the global random state is left as it was.
@@ -59,11 +61,11 @@ def load_model(
         InputError: a string, file, weights or settings that cannot be used, with the reason.
     """
     loaded = _named(spec, weights, Options(weights, shape, classes, seed))
-    if mean is None and std is None and outputs == loaded.outputs:
+    if mean is None and std is None and outputs == loaded.outputs and str(key) == loaded.key:
         return loaded
-    own = loaded.mean is not None or loaded.std is not None or loaded.outputs != "logits"
-    again = wrap(loaded if own else loaded.net, mean, std, outputs)
-    return replace(again, source=loaded.source, cost=loaded.cost)
+    own = loaded.mean is not None or loaded.std is not None or loaded.outputs != "logits" or loaded.key
+    again = wrap(loaded if own else loaded.net, mean, std, outputs, key=key)
+    return replace(again, source=loaded.source, cost=loaded.cost, input_size=loaded.input_size)
 
 
 def _named(spec: str, weights: str | Path | None, options: Options) -> Model:

@@ -25,6 +25,8 @@ def wrap(
     mean: Numbers | None = None,
     std: Numbers | None = None,
     outputs: str = "logits",
+    *,
+    key: str | int = "",
 ) -> Model:
     """Return `net` as a classifier on data units, so that every ε is in data units too.
 
@@ -35,6 +37,7 @@ def wrap(
         std: what it divided by.
         outputs: "logits"; "probs" for probabilities, of all classes or (N,) or (N, 1) of class 1; "binary" for one logit per
             sample, (N,) or (N, 1), positive for class 1.
+        key: which entry of the answer that is, by its name or number, where there are several.
 
     Raises:
         InputError: an unknown kind of outputs, a mean that is not finite, a standard deviation that is not positive, or settings
@@ -45,8 +48,13 @@ def wrap(
         tensor([[0., 1.]])
     """
     if isinstance(net, Model):
-        if mean is not None or std is not None or outputs not in {"logits", net.outputs}:
-            raise InputError("the model is wrapped already; give mean, std and outputs to the first wrap")
+        if (
+            mean is not None
+            or std is not None
+            or outputs not in {"logits", net.outputs}
+            or str(key) not in {"", net.key}
+        ):
+            raise InputError("the model is wrapped already; give mean, std, outputs and key to the first wrap")
         return net
     if type(net).__name__ == "ExportedProgram":  # of torch.export, which is not imported for this
         net = cast("Any", net).module()
@@ -62,7 +70,11 @@ def wrap(
     centre, scale = _per_channel(mean, "mean"), _per_channel(std, "std")
     if scale is not None and not bool((scale > 0).all()):
         raise InputError(f"std was given as {brief(std)}; expected positive numbers, in data units")
-    return Model(net, centre, scale, outputs)
+    if not isinstance(key, str | int):
+        raise InputError(
+            f"key was given as {brief(key)}; expected the name or the number of an entry, such as 'out' or 0"
+        )
+    return Model(net, centre, scale, outputs, key=str(key))
 
 
 def _per_channel(value: Numbers | None, name: str) -> Tensor | None:

@@ -99,6 +99,7 @@ def command(run: Evaluation, folder: Path) -> str:
         mean=_numbers(plan.model.mean),
         std=_numbers(plan.model.std),
         outputs=None if plan.model.outputs == "logits" else plan.model.outputs,
+        key=plan.model.key or None,
         every_sample="" if plan.every_sample else None,
     )
     return f"{again}\n{check}"

@@ -43,11 +43,11 @@ def model_of(plan: Plan, model: Callable[[Tensor], Any] | Model | None, *, trust
         UntrustworthyError: code that the run names is not as it was when the run was made.
     """
     given = _recorded(plan, trusted=trust_source) if model is None else wrap(model)
-    if given.mean is not None or given.std is not None or given.outputs != "logits":
+    if given.mean is not None or given.std is not None or given.outputs != "logits" or given.key:
         return given
     recorded = plan.model
     mean, std = (None if numbers is None else torch.tensor(numbers) for numbers in (recorded.mean, recorded.std))
-    return replace(given, mean=mean, std=std, outputs=recorded.outputs)
+    return replace(given, mean=mean, std=std, outputs=recorded.outputs, key=recorded.key)
 
 
 def load_for(plan: Plan, source: str) -> Model:
