@@ -3,24 +3,46 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from epsball.errors import InputError
-from epsball.models.adapters import hub, hugging_face, onnx, python_file, skops_file, zoo
+from epsball.models.adapters import (
+    hub,
+    hugging_face,
+    onnx,
+    python_file,
+    robust_bench,
+    skops_file,
+    timm_network,
+    torch_export,
+    torch_script,
+    zoo,
+)
 from epsball.models.adapters.base import SCHEMES, Options
 from epsball.models.adapters.estimate import estimator, split_estimate
+from epsball.models.adapters.torch_archive import ENDINGS, kind_of, no_network
 from epsball.models.freezing import evaluation_mode
 from epsball.models.networks.catalogue import NETWORKS
 from epsball.models.wrap import wrap
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from epsball.models.model import Model
     from epsball.models.networks.network import Shape
     from epsball.models.wrap import Numbers
 
-__all__ = ["hub", "hugging_face", "load_model", "onnx", "skops_file", "zoo"]
+__all__ = [
+    "hub",
+    "hugging_face",
+    "load_model",
+    "onnx",
+    "robust_bench",
+    "skops_file",
+    "timm_network",
+    "torch_export",
+    "torch_script",
+    "zoo",
+]
 
 
 def load_model(
@@ -43,6 +65,9 @@ def load_model(
             `hub:NAME[@weights]`: a trained one from an installed package, see `models.adapters.hub`;
             `onnx:path/to/file.onnx[@weights]`: a graph with its weights, see `models.adapters.onnx`;
             `hf:folder-or-id`: an image classifier of Transformers, see `models.adapters.hugging_face`;
+            `timm:NAME@weights`, `timm:NAME@pretrained`: a network of timm, see `models.adapters.timm_network`;
+            `robustbench:NAME`: a network of RobustBench's zoo, see `models.adapters.robust_bench`;
+            `path/to/file.pt`, `path/to/file.pt2`: a network that TorchScript or torch.export saved;
             `sklearn:path/to/file.skops`: a classifier of scikit-learn, see `models.adapters.skops_file`;
             `eot:10:…`, `nes:50:…`, `spsa:50:…`, `bpda:LAYER:…`: one of the others behind an estimator, see `models.estimators`;
             `scheme:…`: what an installed package registers, by an entry point of the group `epsball.models`;
@@ -83,12 +108,22 @@ def _named(spec: str, weights: str | Path | None, options: Options) -> Model:
         model = python_file.read(spec, options)
     elif colon and scheme.isidentifier():
         model = wrap(SCHEMES[scheme](rest, options))
+    elif spec.endswith(ENDINGS) and "@" not in spec:
+        model = _of_a_file(spec, options)
     else:
         close = f"did you mean 'zoo:{spec}'? " if spec in NETWORKS else ""
         raise InputError(
             f"{spec!r} is no model; {close}expected zoo:NAME[@weights], path/to/file.py:factory[@weights], "
-            "onnx:path/to/file.onnx, sklearn:path/to/file.skops, hf:folder-or-id or hub:NAME"
+            "path/to/file.pt2, timm:NAME@weights, onnx:path/to/file.onnx, sklearn:path/to/file.skops, hf:folder-or-id or hub:NAME"
         )
     if model.module is not None:
         evaluation_mode(model.module)
     return replace(model, source=spec if weights is None else f"{spec}@{weights}")
+
+
+def _of_a_file(spec: str, options: Options) -> Model:
+    path = Path(spec)
+    kind = kind_of(path)
+    if not kind:
+        raise no_network(path)
+    return wrap(SCHEMES[kind](spec, options))

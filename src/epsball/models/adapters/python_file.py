@@ -11,6 +11,7 @@ from torch import nn
 from epsball.errors import InputError
 from epsball.models.adapters.base import Options, put_weights, split_weights
 from epsball.models.adapters.estimate import split_estimate
+from epsball.models.adapters.lightning_checkpoint import arguments_of, is_lightning
 from epsball.models.adapters.scikit_learn import is_estimator
 from epsball.models.model import Model
 from epsball.models.wrap import wrap
@@ -37,6 +38,7 @@ def read(rest: str, options: Options) -> Model:
     Args:
         rest: path/to/file.py:factory[@weights]. The factory returns an `nn.Module`, any callable (N, C, H, W) -> (N, K), a
             classifier of scikit-learn, or what `wrap` returned; a network or model that is ready may stand in its place.
+            A class of Lightning is called with the hyper-parameters of its checkpoint.
         options: weights and seed.
 
     Raises:
@@ -45,7 +47,7 @@ def read(rest: str, options: Options) -> Model:
     path, _, named = rest.partition(_ENDING)
     factory, weights = split_weights(named, options)
     name = f"{path}{_ENDING}{factory}"
-    net: Any = _call(Path(f"{path}.py"), factory, options.seed)
+    net: Any = _call(Path(f"{path}.py"), factory, options.seed, weights)
     if not callable(net) and not is_estimator(net):
         raise InputError(
             f"{name} gave a {type(net).__name__}, expected an nn.Module, a callable on images, or a classifier of scikit-learn"
@@ -53,15 +55,15 @@ def read(rest: str, options: Options) -> Model:
     return put_weights(wrap(net), weights, name)
 
 
-def _call(path: Path, factory: str, seed: int) -> object:
+def _call(path: Path, factory: str, seed: int, weights: str) -> object:
     with torch.random.fork_rng(devices=[]), neighbours(path):
         torch.default_generator.manual_seed(seed)
         make = attribute_of(path, factory)
         if isinstance(make, nn.Module | Model) or not callable(make):
             return make
         try:
-            return make()
-        except KeyboardInterrupt:
+            return make(**arguments_of(make, weights)) if is_lightning(make) and weights else make()
+        except (InputError, KeyboardInterrupt):
             raise
         except BaseException as error:
             place = f"{path}:{factory}()"
