@@ -62,7 +62,7 @@ def named_source(plan: Plan) -> str:
     """The name of the model that the run records, with path and SHA-256 of each file in it."""
     source = split_estimate(plan.model.source)[1]
     before, _, weights = source.partition("@")
-    places = (factory_file(source) or Path(before.partition(":")[2]), Path(weights))
+    places = (factory_file(source) or Path(before.partition(":")[2] or before), Path(weights))
     shown = [f"{place.resolve()}, SHA-256 {_digest(place)}" for place in places if place.is_file()]
     return f"{source!r} ({'; '.join(shown) or 'no file of that name is here'})"
 
