@@ -92,6 +92,6 @@ def test_a_torchvision_for_another_pytorch_is_named(monkeypatch: pytest.MonkeyPa
     def fails(_: str) -> Any:
         raise RuntimeError("operator torchvision::nms does not exist")
 
-    monkeypatch.setattr(base.importlib, "import_module", fails)
+    monkeypatch.setattr(importlib, "import_module", fails)
     with pytest.raises(eb.InputError, match="install the torchvision that was built for PyTorch"):
         base.imported("timm", "timm:resnet18@pretrained", "timm")

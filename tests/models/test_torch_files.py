@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import zipfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import torch
@@ -27,7 +27,7 @@ def small() -> nn.Sequential:
         net = nn.Sequential(body, nn.Dropout(0.5), nn.Linear(144, 5)).eval()
         for norm in net.modules():
             if isinstance(norm, nn.BatchNorm2d):
-                nn.init.uniform_(norm.running_var, 0.5, 2)
+                nn.init.uniform_(cast("torch.Tensor", norm.running_var), 0.5, 2)
         return net
 
 
@@ -35,7 +35,7 @@ def write(kind: str, path: Path) -> str:
     net = small()
     if kind in {"scripted", "scripted in training", "traced"}:
         net.train(kind.endswith("training"))
-        made = torch.jit.trace(net, X) if kind == "traced" else torch.jit.script(net)
+        made = cast("Any", torch.jit).trace(net, X) if kind == "traced" else torch.jit.script(net)
         torch.jit.save(made, path / "net.pt")
         return str(path / "net.pt")
     free = ({0: torch.export.Dim("n", min=1, max=4096)},)
@@ -63,7 +63,7 @@ def test_answers_gradients_and_robust_accuracy_are_its_own(kind: str, tmp_path: 
 def test_what_was_exported_in_training_is_refused(tmp_path: Path) -> None:
     net = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(192, 5)).train()
     torch.export.save(torch.export.export(net, (X[:2],)), tmp_path / "net.pt2")
-    torch.jit.save(torch.jit.trace(net, X, check_trace=False), tmp_path / "net.pt")
+    torch.jit.save(cast("Any", torch.jit).trace(net, X, check_trace=False), tmp_path / "net.pt")
     for name in ("net.pt", "net.pt2"):
         with pytest.raises(eb.InputError, match=r"while it was training: its dropout .* net\.eval\(\)"):
             eb.load_model(str(tmp_path / name))

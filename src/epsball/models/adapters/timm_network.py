@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import textwrap
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -54,7 +55,7 @@ def read(rest: str, options: Options) -> Model:
         with torch.random.fork_rng(devices=[]):
             net: nn.Module = timm.create_model(name, pretrained=weights == _PRETRAINED, **settings)
     except Exception as error:  # an unknown name, a failed download, settings that a network does not take
-        close = timm.list_models(f"*{name.partition('.')[0]}*")[:3]
+        close = get_close_matches(name.partition(".")[0], timm.list_models(), 3)
         hint = f"did you mean {', '.join(close)}? " if close and not timm.is_model(name) else ""
         said = textwrap.shorten(str(error), 200)
         raise InputError(

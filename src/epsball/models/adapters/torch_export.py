@@ -74,7 +74,7 @@ def read(rest: str, options: Options) -> Model:
                 f"{rest} was exported while it was training: its {operation} depends on the batch or on chance; export the network "
                 "after net.eval()"
             )
-    return replace(wrap(program), input_size=_size(program))  # type: ignore[arg-type] # wrap takes programs too
+    return replace(wrap(program), input_size=_size(program))
 
 
 def _size(program: Any) -> tuple[int, int] | None:

@@ -39,7 +39,7 @@ def read(rest: str, options: Options) -> Model:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that PyTorch no longer develops the format
-            net = torch.jit.load(rest, map_location="cpu").eval()
+            net = torch.jit.load(rest, map_location="cpu").eval()  # type: ignore[no-untyped-call] # PyTorch does not annotate it
     except Exception as error:  # a damaged archive may make it raise anything
         said = textwrap.shorten(str(error), 200)
         raise InputError(f"{rest} cannot be read ({said}); save the network again with torch.jit.save") from error
@@ -53,8 +53,9 @@ def read(rest: str, options: Options) -> Model:
 
 def _in_training(net: Any) -> str:
     """The operation that a trace has written down in training mode; empty where there is none."""
+    graph = net.inlined_graph  # its nodes last as long as it does
     for operation, place in _TRAINING.items():
-        for node in net.inlined_graph.findAllNodes(operation):
+        for node in graph.findAllNodes(operation):
             if list(node.inputs())[place].toIValue() is True:
                 return operation.partition("::")[2]
     return ""
