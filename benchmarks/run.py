@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BENCHMARKS = (
-    "import_time", "geometry", "tiles", "floor", "pgd", "deepfool", "autoattack", "speed", "attacks", "minimal", "suite",
+    "import_time", "geometry", "tiles", "floor", "pgd", "deepfool", "autoattack", "speed", "attacks", "minimal", "suite", "adapters",
 )  # fmt: skip
 
 HEAD = """# Results

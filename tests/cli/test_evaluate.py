@@ -109,6 +109,21 @@ def test_probabilities_are_taken_when_announced(call: Call) -> None:
     assert json.loads(said.stdout)["clean_accuracy"] == 1.0
 
 
+def test_the_entry_that_is_named_is_part_of_the_record_and_verified(call: Call) -> None:
+    assert call(*evaluate("--json", model="nets.py:dictionary")).exit_code == 2
+    said = call(*evaluate("--json", "--key", "scores", "--out", "run", model="nets.py:dictionary"))
+    assert said.exit_code == 0, said.stderr
+    document = json.loads(said.stdout)
+    assert document["model"]["key"] == "scores"
+    assert document["robust_accuracy"] == json.loads(call(*evaluate("--json")).stdout)["robust_accuracy"]
+    assert call("verify", "run", "--trust-source").exit_code == 0
+    attacked = call(*attack("pgd", "--eps", "0.1", "--key", "scores", "--json"))
+    assert attacked.exit_code == 2
+    assert "no entries" in attacked.stderr
+    refused = call(*evaluate("--key", "scores", "--estimate", "nes:5", model="nets.py:dictionary"))
+    assert "--outputs or --key, which belong behind it" in refused.stderr
+
+
 def test_an_altered_run_fails_verification_in_one_sentence(call: Call) -> None:
     call(*evaluate(*FULL))
     file = Path("run", "samples.parquet")

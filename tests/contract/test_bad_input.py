@@ -115,8 +115,8 @@ def raising(x: torch.Tensor) -> torch.Tensor:
     ("model", "words"),
     [
         (nan_logits, ["NaN or infinite logits", "sample 2"]),
-        (lambda x: {"scores": logits(x), "loss": None}, ["dictionary with scores, loss", "eb.wrap(lambda"]),
-        (lambda x: (logits(x), x), ["tuple", "eb.wrap(lambda"]),
+        (lambda x: {"scores": logits(x), "loss": None}, ["dictionary with scores, loss", "eb.wrap(net, key="]),
+        (lambda x: (logits(x), x), ["tuple", "eb.wrap(net, key="]),
         (lambda x: logits(x)[:, :1], ["shape (4, 1)", 'outputs="binary"']),
         (lambda x: logits(x)[:, 0], ["shape (4,)", 'outputs="binary"']),
         (lambda x: logits(x)[:1], ["shape (1, 3) for 4 inputs"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import TypeAlias, cast
@@ -167,3 +168,9 @@ def test_an_estimate_is_another_model_than_its_network() -> None:
 def test_what_cannot_be_estimated_is_refused(make: Callable[[], eb.Model], said: str) -> None:
     with pytest.raises(eb.InputError, match=said):
         make()
+
+
+def test_an_estimator_takes_images_of_the_size_of_what_it_estimates() -> None:
+    model = dataclasses.replace(eb.wrap(torch.nn.Flatten()), input_size=(8, 6))
+    for estimate in (eb.eot(model, 2), eb.nes(model, 2), eb.spsa(model, 2), eb.bpda(model, lambda x: x)):
+        assert estimate.input_size == (8, 6)

@@ -10,12 +10,14 @@ import torch
 
 import epsball as eb
 from epsball.models.adapters import hugging_face
+from torchvision_here import supply_missing
 
 transformers = pytest.importorskip("transformers")
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+OPERATORS = supply_missing()
 X = torch.rand(6, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 PROCESSOR = {"do_normalize": True, "image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6], "do_rescale": True}
 
@@ -49,6 +51,7 @@ def test_answers_and_gradients_are_its_own(kind: str, tmp_path: Path) -> None:
     torch.testing.assert_close(model(x), own, rtol=0, atol=1e-5)
     slopes = [torch.autograd.grad(logits[:, 1].sum(), x)[0] for logits in (model(x), own)]
     torch.testing.assert_close(*slopes, rtol=0, atol=1e-5)
+    assert model.input_size == (None if kind == "resnet" else (32, 32))
     labels = own.argmax(1)
     runs = [
         eb.evaluate(each, (X, labels), eb.Threat("linf", 0.02), suite="quick", anyway=True)

@@ -39,7 +39,20 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("package")
 def test_an_installed_package_adds_a_scheme() -> None:
-    assert list(SCHEMES) == ["hub", "hf", "jax", "keras", "onnx", "sklearn", "zoo", "times"]
+    assert list(SCHEMES) == [
+        "hub",
+        "hf",
+        "jax",
+        "keras",
+        "onnx",
+        "robustbench",
+        "sklearn",
+        "timm",
+        "export",
+        "torchscript",
+        "zoo",
+        "times",
+    ]
     model = eb.load_model("times:3", seed=2)
     assert model.source == "times:3"
     assert torch.equal(model(torch.ones(1, 2)), torch.full((1, 2), 3.0))

@@ -190,3 +190,40 @@ class Answer(NamedTuple):
 def test_the_table_in_an_answer_is_found(answer: Callable[[torch.Tensor], object]) -> None:
     z = torch.tensor([[1.0, 2.0], [4.0, 3.0]])
     assert torch.equal(eb.wrap(lambda x: answer(x + z))(torch.zeros(2, 2)), z)
+
+
+@pytest.mark.parametrize(
+    ("answer", "key"),
+    [
+        (lambda z: {"aux": -z, "out": z}, "out"),
+        (lambda z: {"aux": -z, "logits": -z, "out": {"logits": z}}, "out"),
+        (lambda z: {"aux": -z, "out": z}, 1),
+        (lambda z: {3: -z, 5: z}, "5"),
+        (lambda z: (-z, z), 1),
+        (lambda z: [-z, z], "1"),
+        (lambda z: Answer(-z, z), "hidden"),
+        (lambda z: SimpleNamespace(logits=-z, main=z), "main"),
+    ],
+)
+def test_an_entry_of_several_is_named_or_numbered(answer: Callable[[torch.Tensor], object], key: str | int) -> None:
+    z = torch.tensor([[1.0, 2.0], [4.0, 3.0]])
+    assert torch.equal(eb.wrap(lambda x: answer(x + z), key=key)(torch.zeros(2, 2)), z)
+
+
+@pytest.mark.parametrize(
+    ("answer", "key", "says"),
+    [
+        ({"aux": 1, "out": 2}, "main", "with the entries aux, out, and none is 'main'"),
+        ((torch.zeros(2, 2), torch.ones(2, 2)), 2, "tuple with 2 entries, and none is '2'"),
+        (torch.zeros(2, 2), 0, "Tensor with no entries"),
+        ({"aux": 1, "out": 2}, "", r"aux, out; .* --key KEY or eb\.wrap\(net, key=KEY\)"),
+        ((torch.zeros(2, 2), torch.ones(2, 2)), "", "--key 0"),
+    ],
+)
+def test_an_entry_that_is_not_there_is_said_with_those_that_are(answer: object, key: str | int, says: str) -> None:
+    with pytest.raises(eb.ModelError, match=says):
+        eb.wrap(lambda _: answer, key=key)(torch.zeros(2, 2))
+    with pytest.raises(eb.InputError, match="key was given as"):
+        eb.wrap(lambda _: answer, key=0.5)(torch.zeros(2, 2))  # type: ignore[arg-type]
+    with pytest.raises(eb.InputError, match="wrapped already"):
+        eb.wrap(eb.wrap(lambda x: x, key="out"), key="other")

@@ -18,6 +18,7 @@ from epsball.cli.options import (
     Estimate,
     ExpectClean,
     Json,
+    Key,
     Levels,
     Mean,
     ModelSpec,
@@ -60,6 +61,7 @@ def attack(
     mean: Mean = None,
     std: Std = None,
     outputs: Outputs = "logits",
+    key: Key = "",
     estimate: Estimate = None,
     tune: Tune = False,
     bfloat16: Bfloat16 = False,
@@ -73,7 +75,9 @@ def attack(
     bounds, chosen = threat(norm, eps, levels), _attack(name, ctx.args, restarts, target)
     if eps is None and not chosen.minimum_norm:
         raise InputError(f"{name} searches within a budget and has none; give --eps, such as --eps 0.1 or --eps 8/255")
-    given = source(model, data, split=split, n=n, device=device, mean=mean, std=std, outputs=outputs, estimate=estimate)
+    given = source(
+        model, data, split=split, n=n, device=device, mean=mean, std=std, outputs=outputs, key=key, estimate=estimate
+    )
     _check(given, target)
     conclude(
         lambda: evaluate(

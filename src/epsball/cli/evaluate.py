@@ -18,6 +18,7 @@ from epsball.cli.options import (
     Estimate,
     ExpectClean,
     Json,
+    Key,
     Levels,
     Mean,
     ModelSpec,
@@ -60,6 +61,7 @@ def evaluate(
     mean: Mean = None,
     std: Std = None,
     outputs: Outputs = "logits",
+    key: Key = "",
     estimate: Estimate = None,
     tune: Tune = False,
     bfloat16: Bfloat16 = False,
@@ -67,7 +69,9 @@ def evaluate(
 ) -> None:
     """Measure clean and robust accuracy under a suite of attacks, every reported success verified."""
     fraction, bounds, chosen = checked_gate(gate, eps), threat(norm, eps, levels), _suite(suite)
-    given = source(model, data, split=split, n=n, device=device, mean=mean, std=std, outputs=outputs, estimate=estimate)
+    given = source(
+        model, data, split=split, n=n, device=device, mean=mean, std=std, outputs=outputs, key=key, estimate=estimate
+    )
     conclude(
         lambda: measure(
             given.model,

@@ -83,6 +83,7 @@ def source(
     mean: str | None = None,
     std: str | None = None,
     outputs: str = "logits",
+    key: str = "",
     estimate: str | None = None,
 ) -> Source:
     """Load the data and the model that fits it.
@@ -92,9 +93,9 @@ def source(
     """
     if estimate is not None:
         estimator(estimate)
-        if mean is not None or std is not None or outputs != "logits":
+        if mean is not None or std is not None or outputs != "logits" or key:
             raise InputError(
-                f"--estimate {estimate} was given with --mean, --std or --outputs, which belong behind it; give a model that "
+                f"--estimate {estimate} was given with --mean, --std, --outputs or --key, which belong behind it; give a model that "
                 "has them inside, such as file.py:factory with return eb.wrap(net, mean, std)"
             )
         model = f"{estimate}:{model}"
@@ -102,7 +103,8 @@ def source(
     given = gathered(open_data(data, split, n))
     x, y = given.x, given.y
     place = checked_device(device)
-    loaded = _model(model, x, y, place, mean, std, outputs)
+    settings = {"mean": mean_of(mean), "std": numbers(std, "--std"), "outputs": outputs, "key": key}
+    loaded = _model(model, x, y, place, **settings)
     _note_order(data, given.class_names or ())
     x = dataclasses.replace(x, device=place) if isinstance(x, Streamed) else x.to(place)
     return Source(loaded, x, y.to(place), split if has_splits(data, split) else "", given.class_names)
@@ -130,9 +132,8 @@ def model_for(spec: str, x: Tensor, *, classes: int | None = None, seed: int = 0
     return load_model(spec, seed=seed, **settings)
 
 
-def _model(spec: str, x: Tensor, y: Tensor, place: Any, mean: str | None, std: str | None, outputs: str) -> Model:
+def _model(spec: str, x: Tensor, y: Tensor, place: Any, **settings: Any) -> Model:
     untrained = split_estimate(spec)[1].startswith("zoo:") and "@" not in spec
-    settings: dict[str, Any] = {"mean": mean_of(mean), "std": numbers(std, "--std"), "outputs": outputs}
     loaded = model_for(spec, x, classes=int(y.max()) + 1 if untrained else None, **settings)
     if untrained:
         note(f"{spec} has its initial weights; name trained ones as {spec}@weights.safetensors.")

@@ -81,6 +81,9 @@ Std = Annotated[str | None, typer.Option(help="What it divided by, likewise.")]
 Outputs = Annotated[
     str, typer.Option(help="What the model returns: logits, probs (also one probability) or binary (one logit).")
 ]
+Key = Annotated[
+    str, typer.Option(help="Which entry of the model's answer that is, by name or number, where it has several.")
+]
 Estimate = Annotated[
     str | None,
     typer.Option(

@@ -37,7 +37,7 @@ def eot(model: Callable[[Tensor], Any] | Model, draws: int = 16) -> Model:
     checked_count(draws, "draws")
     cost = inner.cost
     price = Cost(draws * cost.forward, draws * cost.differentiated, draws * cost.backward)
-    return Model(Averaged(inner, draws), cost=price)
+    return Model(Averaged(inner, draws), cost=price, input_size=inner.input_size)
 
 
 def bpda(
@@ -65,7 +65,11 @@ def bpda(
         )
     if backward is not None and not callable(backward):
         raise InputError(f"backward was given as {brief(backward)}; expected a function, or None")
-    return Model(Replaced(inner, _part(inner, layer) if isinstance(layer, str) else layer, backward), cost=inner.cost)
+    return Model(
+        Replaced(inner, _part(inner, layer) if isinstance(layer, str) else layer, backward),
+        cost=inner.cost,
+        input_size=inner.input_size,
+    )
 
 
 def nes(model: Callable[[Tensor], Any] | Model, draws: int = 50, sigma: float = 1e-3) -> Model:
@@ -110,7 +114,7 @@ def _differences(
     if not 0 < width < float("inf"):
         raise InputError(f"{name} was given as {width!r}; expected a number above 0, in data units")
     price = Cost(inner.cost.forward, inner.cost.forward * (1 + 2 * draws), 0)
-    return Model(Differences(inner, draws, width, directions), cost=price)
+    return Model(Differences(inner, draws, width, directions), cost=price, input_size=inner.input_size)
 
 
 def _part(model: Model, name: str) -> nn.Module:

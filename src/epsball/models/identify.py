@@ -55,6 +55,7 @@ def identify(model: Model, x: Tensor, *, low: float | Tensor = 0.0, high: float 
         mean=_numbers(model.mean),
         std=_numbers(model.std),
         outputs=model.outputs,
+        key=model.key,
         probe=None if random else probe.as_numbers(first),
         frequencies=None if frequencies is None else probe.as_numbers(frequencies),
         device=first.device.type,
@@ -71,6 +72,7 @@ def held(model: Model) -> dict[str, Any]:
         "mean": _numbers(model.mean),
         "std": _numbers(model.std),
         "outputs": model.outputs,
+        "key": model.key,
     }
 
 

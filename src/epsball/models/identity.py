@@ -25,6 +25,7 @@ class ModelIdentity:
         mean: subtracted from every input first, one number or one a channel; None for 0.
         std: divided by afterwards; None for 1.
         outputs: what the network returns: "logits", "probs" or "binary".
+        key: which entry of its answer that is; empty where it has one.
         probe: logits on the fixed probe, one row an image; None for a random model.
         frequencies: of a random model, how often each class was the label of each probe image; None otherwise.
         device: where the probe was answered, "cpu", "cuda".
@@ -39,6 +40,7 @@ class ModelIdentity:
     mean: list[Any] | None = None
     std: list[Any] | None = None
     outputs: str = "logits"
+    key: str = ""
     probe: tuple[tuple[float, ...], ...] | None = None
     frequencies: tuple[tuple[float, ...], ...] | None = None
     device: str = "cpu"
@@ -65,6 +67,8 @@ def _reasons(recorded: ModelIdentity, now: ModelIdentity) -> Iterator[str]:
             yield f"other preprocessing: {name} {_in_words(two)} instead of {_in_words(one)}"
     if recorded.outputs != now.outputs:
         yield f"other outputs: {now.outputs} instead of {recorded.outputs}"
+    if recorded.key != now.key:
+        yield f"another entry of its answer: {now.key or 'the only one'} instead of {recorded.key or 'the only one'}"
     yield from _answer_differences(recorded, now)
 
 

@@ -3,25 +3,52 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from epsball.errors import InputError
-from epsball.models.adapters import hub, hugging_face, jax_file, keras_file, onnx, python_file, skops_file, zoo
+from epsball.models.adapters import (
+    hub,
+    hugging_face,
+    jax_file,
+    keras_file,
+    onnx,
+    python_file,
+    robust_bench,
+    skops_file,
+    timm_network,
+    torch_export,
+    torch_script,
+    zoo,
+)
 from epsball.models.adapters.base import SCHEMES, Options
 from epsball.models.adapters.estimate import estimator, split_estimate
+from epsball.models.adapters.torch_archive import ENDINGS, kind_of, no_network
 from epsball.models.freezing import evaluation_mode
 from epsball.models.networks.catalogue import NETWORKS
 from epsball.models.outputs import ends_early
 from epsball.models.wrap import wrap
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from epsball.models.model import Model
     from epsball.models.networks.network import Shape
     from epsball.models.wrap import Numbers
 
-__all__ = ["SCHEMES", "hub", "hugging_face", "jax_file", "keras_file", "load_model", "onnx", "skops_file", "zoo"]
+__all__ = [
+    "SCHEMES",
+    "hub",
+    "hugging_face",
+    "jax_file",
+    "keras_file",
+    "load_model",
+    "onnx",
+    "robust_bench",
+    "skops_file",
+    "timm_network",
+    "torch_export",
+    "torch_script",
+    "zoo",
+]
 
 
 _WEIGHTS = (".pt", ".pth", ".safetensors", ".ckpt", ".bin")
@@ -34,6 +61,7 @@ def load_model(
     mean: Numbers | None = None,
     std: Numbers | None = None,
     outputs: str = "logits",
+    key: str | int = "",
     shape: Shape | None = None,
     classes: int | None = None,
     seed: int = 0,
@@ -46,6 +74,9 @@ def load_model(
             `hub:NAME[@weights]`: a trained one from an installed package, see `models.adapters.hub`;
             `onnx:path/to/file.onnx[@weights]`: a graph with its weights, see `models.adapters.onnx`;
             `hf:folder-or-id`: an image classifier of Transformers, see `models.adapters.hugging_face`;
+            `timm:NAME@weights`, `timm:NAME@pretrained`: a network of timm, see `models.adapters.timm_network`;
+            `robustbench:NAME`: a network of RobustBench's zoo, see `models.adapters.robust_bench`;
+            `path/to/file.pt`, `path/to/file.pt2`: a network that TorchScript or torch.export saved;
             `sklearn:path/to/file.skops`: a classifier of scikit-learn, see `models.adapters.skops_file`;
             `keras:path/to/file.keras`: a model of Keras 3, see `models.adapters.keras_file`;
             `jax:path/to/file.py:factory`: a function of JAX arrays, see `models.adapters.jax_file`;
@@ -57,6 +88,7 @@ def load_model(
         mean: what `wrap` takes, for a model that has none of its own.
         std: likewise.
         outputs: likewise.
+        key: likewise.
         shape: (C, H, W) of the images for a zoo network; by default what the weights were saved with, or its own data's.
         classes: number of classes of a zoo network, likewise.
         seed: of the initial weights; the global random state is left as it was.
@@ -67,11 +99,12 @@ def load_model(
     loaded = _named(spec, weights, Options(weights, shape, classes, seed))
     early = ends_early(loaded.net) and outputs in {"logits", "probs"}
     outputs = loaded.outputs if early else outputs
-    if mean is None and std is None and outputs == loaded.outputs:
+    if mean is None and std is None and outputs == loaded.outputs and str(key) == loaded.key:
         return loaded
-    own = loaded.mean is not None or loaded.std is not None or not (early or loaded.outputs == "logits")
-    again = wrap(loaded if own else loaded.net, mean, std, outputs)
-    return replace(again, source=loaded.source, cost=loaded.cost)
+    own = loaded.mean is not None or loaded.std is not None or bool(loaded.key)
+    own = own or not (early or loaded.outputs == "logits")
+    again = wrap(loaded if own else loaded.net, mean, std, outputs, key=key)
+    return replace(again, source=loaded.source, cost=loaded.cost, input_size=loaded.input_size)
 
 
 def _named(spec: str, weights: str | Path | None, options: Options) -> Model:
@@ -89,14 +122,25 @@ def _named(spec: str, weights: str | Path | None, options: Options) -> Model:
         model = python_file.read(spec, options)
     elif colon and scheme.isidentifier():
         model = wrap(SCHEMES[scheme](rest, options))
+    elif spec.endswith(ENDINGS) and "@" not in spec:
+        model = _of_a_file(spec, options)
     else:
         close = f"did you mean 'zoo:{spec}'? " if spec in NETWORKS else ""
         if spec.endswith(_WEIGHTS):
             close = f"weights do not say what network they are of: write path/to/model.py:factory@{spec}; "
         raise InputError(
             f"{spec!r} is no model; {close}expected zoo:NAME[@weights], path/to/file.py:factory[@weights], "
-            "onnx:file.onnx, sklearn:file.skops, keras:file.keras, jax:path/to/file.py:factory, hf:folder-or-id or hub:NAME"
+            "path/to/file.pt2, timm:NAME@weights, onnx:file.onnx, sklearn:file.skops, keras:file.keras, "
+            "jax:path/to/file.py:factory, hf:folder-or-id or hub:NAME"
         )
     if model.module is not None:
         evaluation_mode(model.module)
     return replace(model, source=spec if weights is None else f"{spec}@{weights}")
+
+
+def _of_a_file(spec: str, options: Options) -> Model:
+    path = Path(spec)
+    kind = kind_of(path)
+    if not kind:
+        raise no_network(path)
+    return wrap(SCHEMES[kind](spec, options))

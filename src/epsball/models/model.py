@@ -19,7 +19,7 @@ from epsball.models.contents import contents
 from epsball.models.cost import Cost
 from epsball.models.labels import classes_of, one_hot
 from epsball.models.memory import is_out_of_memory
-from epsball.models.outputs import failure, to_logits
+from epsball.models.outputs import entry, failure, to_logits
 from epsball.models.state import update_digest, weights_by_name
 
 if TYPE_CHECKING:
@@ -39,8 +39,10 @@ class Model:
         mean: subtracted from every input first, broadcast to one input; None for 0.
         std: divided by afterwards; None for 1.
         outputs: what `net` returns, see `wrap`.
+        key: which entry of its answer that is, see `wrap`; empty where it has one.
         source: the text it was loaded from, empty for a live object.
         cost: rows and gradients of the network behind one row of this model, see `epsball.models.estimators`.
+        input_size: (height, width) of the images that it was made for, where its source says so.
     """
 
     net: Callable[[Tensor], Any]
@@ -49,6 +51,8 @@ class Model:
     outputs: str = "logits"
     source: str = ""
     cost: Cost = field(default_factory=Cost)
+    key: str = ""
+    input_size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         """Note the threads within `frozen`, once for each of their contexts."""
@@ -70,7 +74,7 @@ class Model:
         kind = getattr(self.net, "__qualname__", type(self.net).__name__)
         weights = sum(p.numel() for p in self.module.parameters()) if self.module is not None else 0
         size = f", {weights:,} weights" if weights else ""
-        given = {"mean": self.mean, "std": self.std, "source": self.source or None}
+        given = {"mean": self.mean, "std": self.std, "key": self.key or None, "source": self.source or None}
         settings = {name: _shown(value) for name, value in given.items() if value is not None}
         return kind, size, {"outputs": repr(self.outputs), **settings}
 
@@ -128,6 +132,7 @@ class Model:
             if is_out_of_memory(error):
                 raise
             raise failure(error, x, self.module) from error
+        answer = entry(answer, self.key)
         if classes:
             return one_hot(answer, x, classes)
         return to_logits(answer, len(x), self.outputs)

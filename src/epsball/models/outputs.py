@@ -45,12 +45,12 @@ def to_logits(answer: object, n: int, outputs: str) -> Tensor:
         keys = ", ".join(map(str, answer))
         raise ModelError(
             f"the model returned a dictionary with {keys}; expected a tensor (N, K): "
-            "call net.eval() and use eb.wrap(lambda x: net(x)[KEY])"
+            "call net.eval(), or name the entry with --key KEY or eb.wrap(net, key=KEY)"
         )
     if not isinstance(answer, Tensor):
         raise ModelError(
             f"the model returned a {type(answer).__name__}; expected a tensor (N, K): "
-            "call net.eval() and use eb.wrap(lambda x: net(x)[0]), or name the entry"
+            "call net.eval(), or number the entry with --key 0 or eb.wrap(net, key=0)"
         )
     if not answer.is_floating_point():
         raise ModelError(
@@ -87,6 +87,34 @@ def to_logits(answer: object, n: int, outputs: str) -> Tensor:
 def ends_early(net: object) -> bool:
     """Return whether a network was loaded without the softmax or sigmoid at its end, so that it returns no probabilities."""
     return isinstance(net, nn.Module) and any(getattr(part, "ends_early", False) for part in net.modules())
+
+
+def entry(answer: object, key: str) -> object:
+    """Return one entry of what a network returned: by its name, else by its number.
+
+    Args:
+        answer: a dictionary, tuple or list, or an object with attributes.
+        key: of the entry, "logits" or "0"; empty for the whole answer.
+
+    Raises:
+        ModelError: there is none of that name or number.
+    """
+    if not key:
+        return answer
+    names = list(map(str, answer)) if isinstance(answer, Mapping) else []
+    values: list[object] = []
+    if isinstance(answer, Mapping | tuple | list):
+        values = list(answer.values() if isinstance(answer, Mapping) else answer)
+    if key in names:
+        return values[names.index(key)]
+    if key.isidentifier() and hasattr(answer, key) and not isinstance(answer, Tensor | Mapping):
+        return getattr(answer, key)
+    if key.isdecimal() and int(key) < len(values):
+        return values[int(key)]
+    there = f"the entries {', '.join(names)}" if names else f"{len(values)} entries" if values else "no entries"
+    raise ModelError(
+        f"the model returned a {type(answer).__name__} with {there}, and none is {key!r}; give the name or number of one as the key"
+    )
 
 
 def only(answer: object) -> object:

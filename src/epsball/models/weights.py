@@ -74,8 +74,21 @@ def read_weights(path: str | Path) -> tuple[State, dict[str, str]]:
     if head[8:9] == b"{" or path.suffix == ".safetensors":
         return _read_safetensors(path)
     if head.startswith((b"PK\x03\x04", b"\x80")):
-        return _read_torch(path), {}
+        return _state_in(_read_torch(path), path), {}
     raise InputError(f"{path} is neither safetensors nor a torch state dict; {_REMEDY}")
+
+
+def read_checkpoint(path: str | Path) -> Mapping[Any, Any]:
+    """All that a training framework saved in a torch file, without running any of it; nothing for other files.
+
+    Raises:
+        InputError: truncated, or something that would have to be run.
+    """
+    path = Path(path)
+    if not path.is_file() or path.suffix == ".safetensors":
+        return {}
+    content = _read_torch(path)
+    return content if isinstance(content, Mapping) else {}
 
 
 def _read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
@@ -88,14 +101,14 @@ def _read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
         raise InputError(f"{path} is truncated or no safetensors file ({error}); fetch or save it again") from error
 
 
-def _read_torch(path: Path) -> State:
+def _read_torch(path: Path) -> Any:
     try:
         if zipfile.is_zipfile(path):
             _refuse_expansion(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of unusual pickle protocols; what matters is the outcome
             with torch.serialization.safe_globals(_HARMLESS):
-                content = torch.load(path, map_location="cpu", weights_only=True)
+                return torch.load(path, map_location="cpu", weights_only=True)
     except InputError:
         raise
     except pickle.UnpicklingError as error:
@@ -105,6 +118,9 @@ def _read_torch(path: Path) -> State:
     except Exception as error:  # torch raises RuntimeError, EOFError, ValueError … on a damaged archive
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"{path} is truncated or damaged ({reason}); fetch or save it again") from error
+
+
+def _state_in(content: Any, path: Path) -> State:
     state = _innermost(content)
     if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(f"{path} holds a {_named(state)}, expected tensors by name; {_REMEDY}")

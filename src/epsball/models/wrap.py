@@ -33,6 +33,7 @@ def wrap(
     outputs: str = "logits",
     *,
     arrays: str = "torch",
+    key: str | int = "",
 ) -> Model:
     """Return `net` as a classifier on data units, so that every ε is in data units too.
 
@@ -44,6 +45,7 @@ def wrap(
         outputs: "logits"; "probs" for probabilities, of all classes or (N,) or (N, 1) of class 1; "binary" for one logit per
             sample, (N,) or (N, 1), positive for class 1; "labels:10" for predicted labels (N,), of 10 classes here.
         arrays: what a function takes and returns: "torch" for tensors; "numpy", without gradients; "jax", with those of `jax.vjp`.
+        key: which entry of the answer that is, by its name or number, where there are several.
 
     Raises:
         InputError: an unknown kind of outputs or arrays, a mean that is not finite, a standard deviation that is not positive, or
@@ -54,8 +56,13 @@ def wrap(
         tensor([[0., 1.]])
     """
     if isinstance(net, Model):
-        if mean is not None or std is not None or outputs not in {"logits", net.outputs}:
-            raise InputError("the model is wrapped already; give mean, std and outputs to the first wrap")
+        if (
+            mean is not None
+            or std is not None
+            or outputs not in {"logits", net.outputs}
+            or str(key) not in {"", net.key}
+        ):
+            raise InputError("the model is wrapped already; give mean, std, outputs and key to the first wrap")
         return net
     if type(net).__name__ == "ExportedProgram":  # of torch.export, which is not imported for this
         net = cast("Any", net).module()
@@ -75,7 +82,11 @@ def wrap(
     centre, scale = _per_channel(mean, "mean"), _per_channel(std, "std")
     if scale is not None and not bool((scale > 0).all()):
         raise InputError(f"std was given as {brief(std)}; expected positive numbers, in data units")
-    return Model(net, centre, scale, outputs)
+    if not isinstance(key, str | int):
+        raise InputError(
+            f"key was given as {brief(key)}; expected the name or the number of an entry, such as 'out' or 0"
+        )
+    return Model(net, centre, scale, outputs, key=str(key))
 
 
 def _of_tensors(net: Callable[..., Any], arrays: str) -> Callable[..., Any]:

@@ -32,7 +32,7 @@ class Real(float):
     __slots__ = ()
 
 
-class ModelPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ModelPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Which model: the fields of `epsball.models.identity.ModelIdentity`, which says what each means."""
 
     source: str
@@ -47,6 +47,7 @@ class ModelPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     frequencies: tuple[tuple[float, ...], ...] | None
     device: str
     dtype: str
+    key: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a normalisation or answers that are no arrays of numbers."""

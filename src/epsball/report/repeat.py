@@ -59,6 +59,7 @@ def command(run: Evaluation) -> str:
         mean=_numbers(plan.model.mean),
         std=_numbers(plan.model.std),
         outputs=None if plan.model.outputs == "logits" else plan.model.outputs,
+        key=plan.model.key or None,
         every_sample="" if plan.every_sample else None,
         bfloat16="" if plan.batching.bfloat16 else None,
         anyway="" if reckless else None,
@@ -122,6 +123,7 @@ def _model(run: Evaluation) -> str:
         f", {name}={_plain(value)!r}" for name, value in (("mean", plan.mean), ("std", plan.std)) if value is not None
     )
     given += "" if plan.outputs == "logits" else f", outputs={plan.outputs!r}"
+    given += f", key={plan.key!r}" if plan.key else ""
     if plan.source:
         return f"model = eb.load_model({plan.source!r}{given})"
     weights = f"  # weights of SHA-256 {plan.weights}" if plan.weights else ""

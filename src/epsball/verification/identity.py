@@ -48,10 +48,15 @@ def model_of(plan: Plan, model: Callable[[Tensor], Any] | Model | None, *, trust
     """
     given = _recorded(plan, trusted=trust_source) if model is None else wrap(model)
     recorded = plan.model
-    if given.mean is not None or given.std is not None or given.outputs not in {"logits", recorded.outputs}:
+    if (
+        given.mean is not None
+        or given.std is not None
+        or given.outputs not in {"logits", recorded.outputs}
+        or given.key
+    ):
         return given
     mean, std = (None if numbers is None else torch.tensor(numbers) for numbers in (recorded.mean, recorded.std))
-    return replace(given, mean=mean, std=std, outputs=recorded.outputs)
+    return replace(given, mean=mean, std=std, outputs=recorded.outputs, key=recorded.key)
 
 
 def load_for(plan: Plan, source: str) -> Model:
@@ -66,7 +71,7 @@ def named_source(plan: Plan) -> str:
     """The name of the model that the run records, with path and SHA-256 of each file in it."""
     source = split_estimate(plan.model.source)[1]
     before, _, weights = source.partition("@")
-    places = (factory_file(source) or Path(before.partition(":")[2]), Path(weights))
+    places = (factory_file(source) or Path(before.partition(":")[2] or before), Path(weights))
     shown = [f"{place.resolve()}, SHA-256 {_digest(place)}" for place in places if place.is_file()]
     return f"{source!r} ({'; '.join(shown) or 'no file of that name is here'})"
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import textwrap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
 
 from epsball.errors import InputError
 from epsball.models.weights import fill, read_weights
@@ -88,6 +93,31 @@ def put_weights(model: Model, weights: str, name: str) -> Model:
         raise InputError(f"{name} is a bare callable, so the weights {weights} fit nowhere; return an nn.Module")
     fill(model.module, state, origin_of(weights, metadata))
     return model
+
+
+def imported(package: str, spec: str, extra: str) -> Any:
+    """Return a package that a source of models needs.
+
+    Args:
+        package: its name.
+        spec: what was asked for, for the message.
+        extra: of this library that brings it.
+
+    Raises:
+        InputError: it is not installed, or cannot be imported: torchvision, which several import, must fit PyTorch.
+    """
+    if find_spec(package.partition(".")[0]) is None:
+        raise InputError(f'{spec} needs the package {package}, which is not here; pip install "epsball[{extra}]"')
+    try:
+        return importlib.import_module(package)
+    except Exception as error:  # a package built for another PyTorch may raise anything
+        said = textwrap.shorten(str(error), 200)
+        remedy = "install it again"
+        if isinstance(error, ModuleNotFoundError):
+            remedy = f"install {error.name} too"
+        elif "torchvision" in said:
+            remedy = f"install the torchvision that was built for PyTorch {torch.__version__}"
+        raise InputError(f"{spec} needs {package}, which cannot be imported ({said}); {remedy}") from error
 
 
 def origin_of(weights: str, metadata: Mapping[str, str]) -> str:

@@ -1,6 +1,7 @@
 """`hub:NAME[@weights]`: pretrained ImageNet classifiers whose architecture and weights come as installed packages."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import NamedTuple
 
@@ -16,13 +17,14 @@ from epsball.registry import Registry
 
 
 class Published(NamedTuple):
-    """One line of the catalogue: what it is, the packages it needs, how it is built, the scaling of its inputs."""
+    """One line of the catalogue: what it is, the packages it needs, how it is built, the scaling and the side of its inputs."""
 
     description: str
     packages: tuple[str, ...]
     build: Callable[[], nn.Module]
     mean: float
     std: float
+    side: int
 
 
 @SCHEMES.register("hub")
@@ -45,7 +47,8 @@ def read(rest: str, options: Options) -> Model:
         )
     with torch.random.fork_rng(devices=[]):
         net = entry.build()
-    return put_weights(wrap(net.eval(), entry.mean, entry.std), weights, f"hub:{name}")
+    model = replace(wrap(net.eval(), entry.mean, entry.std), input_size=(entry.side, entry.side))
+    return put_weights(model, weights, f"hub:{name}")
 
 
 def _efficientnet_lite0() -> nn.Module:
@@ -67,6 +70,7 @@ HUB.add(
         _efficientnet_lite0,
         mean=127 / 255,
         std=128 / 255,
+        side=224,
     ),
 )
 """The weights are Google's, trained in TensorFlow with (pixel - 127) / 128, and converted by others (Apache-2.0)."""

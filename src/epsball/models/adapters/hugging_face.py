@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,7 +61,16 @@ def read(rest: str, options: Options) -> Model:
         processor, _ = ImageProcessingMixin.get_image_processor_dict(rest, local_files_only=here)
     except OSError:  # it has none: the network takes images as they are
         processor = {}
-    return wrap(net.eval(), *_normalisation(processor))
+    size = processor.get("crop_size") if processor.get("do_center_crop") else processor.get("size")
+    return replace(wrap(net.eval(), *_normalisation(processor)), input_size=_sides(size, net.config))
+
+
+def _sides(size: Any, config: Any) -> tuple[int, int] | None:
+    """Height and width that a processor makes; where it names none, those that the network was built for."""
+    if isinstance(size, dict) and {"height", "width"} <= size.keys():
+        return int(size["height"]), int(size["width"])
+    side = size if isinstance(size, int) else getattr(config, "image_size", None)
+    return (side, side) if isinstance(side, int) else None
 
 
 def _normalisation(processor: dict[str, Any]) -> tuple[list[float] | None, list[float] | None]:

@@ -11,6 +11,7 @@ from torch import nn
 from epsball.errors import InputError
 from epsball.models.adapters.base import SCHEMES, Options, put_weights, split_weights
 from epsball.models.adapters.estimate import split_estimate
+from epsball.models.adapters.lightning_checkpoint import arguments_of, is_lightning
 from epsball.models.adapters.scikit_learn import is_estimator
 from epsball.models.model import Model
 from epsball.models.wrap import wrap
@@ -39,6 +40,7 @@ def read(rest: str, options: Options) -> Model:
     Args:
         rest: path/to/file.py:factory[@weights]. The factory returns an `nn.Module`, any callable (N, C, H, W) -> (N, K), a
             classifier of scikit-learn, or what `wrap` returned; a network or model that is ready may stand in its place.
+            A class of Lightning is called with the hyper-parameters of its checkpoint.
         options: weights and seed.
 
     Raises:
@@ -47,7 +49,7 @@ def read(rest: str, options: Options) -> Model:
     path, _, named = rest.partition(_ENDING)
     factory, weights = split_weights(named, options)
     name = f"{path}{_ENDING}{factory}"
-    net: Any = made(name, options.seed)
+    net: Any = made(name, options.seed, weights)
     if not callable(net) and not is_estimator(net):
         raise InputError(
             f"{name} gave a {type(net).__name__}, expected an nn.Module, a callable on images, or a classifier of scikit-learn"
@@ -55,8 +57,10 @@ def read(rest: str, options: Options) -> Model:
     return put_weights(wrap(net), weights, name)
 
 
-def made(name: str, seed: int) -> object:
+def made(name: str, seed: int, weights: str = "") -> object:
     """Return what path/to/file.py:factory gives: the answer of a function under its own random state, anything else as it is.
+
+    A class of Lightning is called with the hyper-parameters that its checkpoint, the weights, holds.
 
     Raises:
         InputError: no such file or function, or one that raised.
@@ -69,8 +73,8 @@ def made(name: str, seed: int) -> object:
         if isinstance(make, nn.Module | Model) or not callable(make):
             return make
         try:
-            return make()
-        except KeyboardInterrupt:
+            return make(**arguments_of(make, weights)) if is_lightning(make) and weights else make()
+        except (InputError, KeyboardInterrupt):
             raise
         except BaseException as error:
             place = f"{path}:{factory}()"
