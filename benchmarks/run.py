@@ -1,6 +1,6 @@
 """Run benchmarks one after the other, each in a process of its own, and put their results into one table.
 
-python benchmarks/run.py [floor pgd deepfool import_time geometry tiles speed attacks] [--rows N --rounds N ...]
+python benchmarks/run.py [NAME ...] [--rows N --rounds N ...]
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BENCHMARKS = (
-    "import_time", "geometry", "tiles", "floor", "pgd", "deepfool", "autoattack", "speed", "attacks", "minimal", "suite", "adapters",
+    "import_time", "geometry", "tiles", "floor", "pgd", "deepfool", "autoattack", "speed", "attacks", "minimal", "suite",
+    "adapters", "normalisation", "one_model", "stream",
 )  # fmt: skip
 
 HEAD = """# Results
