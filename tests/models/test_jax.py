@@ -76,6 +76,51 @@ def test_an_evaluation_follows_gradients_and_can_be_verified(spec: str, tmp_path
     assert eb.load_model(spec).fingerprint() == model.fingerprint() != ""
 
 
+def test_weights_count_however_deep_in_a_tree_they_are_held() -> None:
+    import jax  # noqa: PLC0415 (takes seconds)
+
+    @jax.tree_util.register_pytree_node_class
+    class Layer:
+        """As modules of Equinox and Flax NNX are: trees of JAX that can be called."""
+
+        def __init__(self, inner: Any) -> None:
+            self.inner = inner
+
+        def __call__(self, x: Any) -> Any:
+            return self.inner(x) if isinstance(self.inner, Layer) else x.reshape(len(x), -1) @ self.inner
+
+        def tree_flatten(self) -> tuple[tuple[Any], None]:
+            return (self.inner,), None
+
+        @classmethod
+        def tree_unflatten(cls, settings: None, parts: tuple[Any]) -> Layer:
+            del settings
+            return cls(*parts)
+
+    def network(value: float) -> Any:
+        net: Any = jax.numpy.full((16, 3), value)
+        for _ in range(8):
+            net = Layer(net)
+        return net
+
+    def wrapped(net: Any, way: str) -> str:
+        function = {"itself": net, "closure": lambda x: net(x), "method": lambda x: net.__call__(x)}[way]  # noqa: PLW0108 (ways of writing it)
+        return eb.wrap(jax.jit(function), arrays="jax").fingerprint()
+
+    for way in ("itself", "closure", "method"):
+        assert wrapped(network(1.0), way) == wrapped(network(1.0), way) != wrapped(network(2.0), way)
+
+
+def test_keys_of_random_numbers_that_a_function_holds_count() -> None:
+    import jax  # noqa: PLC0415 (takes seconds)
+
+    def model(seed: int) -> eb.Model:
+        shift = jax.random.key(seed)
+        return eb.wrap(lambda x: x.reshape(len(x), -1)[:, :3] + jax.random.normal(shift, (3,)), arrays="jax")
+
+    assert model(0).fingerprint() == model(0).fingerprint() != model(1).fingerprint()
+
+
 def test_memory_is_shared_where_the_device_allows() -> None:
     x = torch.rand(8, 16)
     assert jax_function._array(x).unsafe_buffer_pointer() == x.data_ptr()  # noqa: SLF001 (what is tested)

@@ -30,7 +30,7 @@ TWO = (Y == 0).astype(int)
 DIFFERENTIABLE: dict[str, Any] = {
     "logistic": LogisticRegression(),
     "ridge": RidgeClassifier(),
-    "svc": LinearSVC(),
+    "svc": LinearSVC(dual="auto"),
     "sgd": SGDClassifier(random_state=0),
     "perceptron": Perceptron(),
     "discriminant": LinearDiscriminantAnalysis(),

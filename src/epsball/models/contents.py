@@ -21,7 +21,8 @@ MAX_DEPTH = 4
 """Objects within objects that are looked into."""
 _GROUND = frozenset({"torch", "numpy", "epsball", *sys.stdlib_module_names})
 _LOOKED_INTO = (types.SimpleNamespace, functools.partial)
-_CLOSED = (torch.optim, torch.utils.data)
+_CLOSED = ("torch.optim", "torch.utils.data", "flax.ids")
+"""Whose objects decide no answer; the last are numbers that Flax counts through a process."""
 _HOOKS = ("_forward_pre_hooks", "_forward_hooks")
 _OF_EVERY_MODULE = frozenset(vars(nn.Module())) | {"training"}
 _GLOBAL = {"LOAD_GLOBAL", "LOAD_NAME"}
@@ -139,7 +140,7 @@ class _Walk:
         """The values that a function's code reads from outside, and its defaults."""
         if depth > MAX_DEPTH:
             return
-        for name, value in _read_from_outside(function):
+        for name, value in read_from_outside(function):
             self.visit(f"{path}.{name}".lstrip("."), value, depth + 1)
         if function.__defaults__ or function.__kwdefaults__:
             self.visit(f"{path}(defaults)", (function.__defaults__, function.__kwdefaults__), depth)
@@ -178,7 +179,7 @@ class _Walk:
             if isinstance(value, type):
                 self.methods(value, depth)
         skipped = is_ground(type(value)) and not (callable(value) or isinstance(value, _LOOKED_INTO))
-        closed = any(str(type(value).__module__).startswith(package.__name__) for package in _CLOSED)
+        closed = any(str(type(value).__module__).startswith(package) for package in _CLOSED)
         if named or skipped or closed or isinstance(value, types.ModuleType) or depth >= MAX_DEPTH:
             return
         if self.thorough:
@@ -190,8 +191,8 @@ class _Walk:
             self.visit(f"{path}.{attribute}".lstrip("."), inner, depth + 1)
 
 
-def _read_from_outside(function: types.FunctionType) -> Iterator[tuple[str, object]]:
-    """The globals and closure cells that code reads, with the attributes it reads of them: `holder.net` and not all of holder."""
+def read_from_outside(function: types.FunctionType) -> Iterator[tuple[str, object]]:
+    """Yield the globals and closure cells that code reads, with the attributes it reads of them: `holder.net` and not all of holder."""
     cells = dict(zip(function.__code__.co_freevars, map(_cell, function.__closure__ or ()), strict=True))
     scope = function.__globals__
     for name, *attributes in dict.fromkeys(_chains(function.__code__)):

@@ -19,7 +19,7 @@ def read(rest: str, options: Options) -> Model:
 
     Args:
         rest: path/to/file.py:factory. The factory takes no arguments and returns a function (N, C, H, W) -> (N, K) that `jax.jit` can
-            trace, such as a closure over its parameters or a module of Equinox or Flax NNX; or what `wrap` made of one.
+            trace, such as a closure over its parameters; docs/jax.md shows it for Equinox and Flax. Or what `wrap` made of one.
         options: seed; the function holds its own weights.
 
     Raises:

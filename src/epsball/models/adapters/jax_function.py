@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 from functools import partial
 from importlib.util import find_spec
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from epsball.errors import InputError, ModelError
+from epsball.models.contents import read_from_outside
 from epsball.models.outputs import only
 
 if TYPE_CHECKING:
@@ -74,12 +76,13 @@ class JaxFunction(nn.Module):
         return _tensor(answer, x), pulled
 
     def get_extra_state(self) -> dict[str, Any]:
-        """Return the weights as NumPy arrays by name, for the fingerprint."""
+        """Return the weights as NumPy arrays by name, for the fingerprint: however deep in a tree of JAX that the function holds."""
         import jax  # noqa: PLC0415 of the jax extra
-        import numpy as np  # noqa: PLC0415 used for this alone
 
-        leaves: Any = jax.tree_util.tree_leaves_with_path((self._weights(), self.function))
-        return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves if isinstance(leaf, jax.Array)}
+        outside = read_from_outside(self.function) if isinstance(self.function, FunctionType) else ()
+        held = {name: getattr(value, "__self__", value) for name, value in outside}
+        leaves: Any = jax.tree_util.tree_leaves_with_path((self._weights(), self.function, held))
+        return {jax.tree_util.keystr(path): _numpy(leaf) for path, leaf in leaves if isinstance(leaf, jax.Array)}
 
     def extra_repr(self) -> str:
         """Return how it is built."""
@@ -120,6 +123,14 @@ def _array(x: Tensor) -> Any:
     array = jax.dlpack.from_dlpack(x.detach().contiguous())
     devices = jax.local_devices()
     return array if array.devices() <= set(devices) else jax.device_put(array, devices[0])
+
+
+def _numpy(array: Any) -> Any:
+    """The array in NumPy, a key of random numbers as the whole numbers that it is made of."""
+    import jax  # noqa: PLC0415 of the jax extra
+    import numpy as np  # noqa: PLC0415 used for this alone
+
+    return np.asarray(jax.random.key_data(array) if jax.dtypes.issubdtype(array.dtype, jax.dtypes.prng_key) else array)
 
 
 def _tensor(array: Any, like: Tensor) -> Tensor:
