@@ -115,7 +115,7 @@ def measured(form: str, data: str, rows: int, fitted: Path) -> Row:
         own=float((made.own(x) == y.numpy()).mean()),
         gradient=gradient_error(made.model, FORMS[TORCH].make(fitted, x).model, x, y),
         robust=run.robust_accuracy(),
-        by_noise=float((found == "noise").mean()),
+        by_noise=float((found == "noise").sum() / max(1, len(found))),
         without_noise=eb.evaluate(made.model, (x, y), threat, suite=others).robust_accuracy(),
     )  # fmt: skip
 

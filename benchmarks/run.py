@@ -38,7 +38,9 @@ def main() -> int:
     """Run the benchmarks named on the command line, all by default; 1 if one of them failed."""
     known = (*BENCHMARKS, *ON_DATA)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(known)}; all when left out")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(known)}; all that have their data when left out"
+    )
     add_options(parser)
     before = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     before.add_argument("--against", default="HEAD~1", help="the commit that speed compares the working tree with")

@@ -130,7 +130,7 @@ def _numpy(array: Any) -> Any:
     import jax  # noqa: PLC0415 of the jax extra
     import numpy as np  # noqa: PLC0415 used for this alone
 
-    return np.asarray(jax.random.key_data(array) if jax.dtypes.issubdtype(array.dtype, jax.dtypes.prng_key) else array)
+    return np.asarray(jax.random.key_data(array) if jax.numpy.issubdtype(array.dtype, jax.dtypes.prng_key) else array)
 
 
 def _tensor(array: Any, like: Tensor) -> Tensor:
