@@ -184,3 +184,21 @@ def test_a_cycle_and_an_empty_cell_end() -> None:
         return found.modules
 
     assert early() == {}
+
+
+def test_what_flax_counts_through_a_process_is_no_part_of_a_model() -> None:
+    """Every module of Linen has such a number, another one each time it is made."""
+
+    class Counted:
+        __module__ = "flax.ids"
+
+        def __init__(self, number: int) -> None:
+            self.id = number
+
+    def values(number: int) -> dict[str, object]:
+        holder = Holder(network())
+        vars(holder).update(_id=Counted(number), features=3)
+        return contents(holder, thorough=True).values
+
+    assert values(8) == values(95)
+    assert values(8)["features"] == 3
