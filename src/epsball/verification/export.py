@@ -14,10 +14,10 @@ import torch
 from epsball.errors import InputError, UntrustworthyError
 from epsball.progress import Progress, shown
 from epsball.record import read_run
+from epsball.record.arrays import open_inputs
 from epsball.record.examples import fooled
 from epsball.record.files import write_whole
 from epsball.record.manifest import json_bytes, read_manifest
-from epsball.record.stored_inputs import open_inputs
 from epsball.verification import independent
 from epsball.verification.exported_files import Examples, pixel_range, writer
 from epsball.verification.identity import device_of, model_of, other_model
