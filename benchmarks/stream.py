@@ -1,4 +1,4 @@
-"""A set larger than memory: 10,000 photographs of 3 × 224 × 224 evaluated, read, reported and verified, each in a process of its own.
+"""A set larger than memory: 10,000 photographs of 3 × 224 × 224 evaluated, read, reported, verified and exported, a process each.
 
 The photographs are those of `imagenet-sample` over and over, in one Parquet file; labels are what the network says of them, so that
 no photograph is spared. What is measured is the peak of resident memory, PyTorch included.
@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -161,8 +162,30 @@ def verify(scratch: Path, photographs: int) -> None:
     peak()
 
 
+def export(scratch: Path, photographs: int) -> None:
+    """Write the adversarial photographs as one archive."""
+    exported(scratch, photographs, "npz")
+
+
+def pictures(scratch: Path, photographs: int) -> None:
+    """Write them as PNG, a file each."""
+    exported(scratch, photographs, "png")
+
+
+def exported(scratch: Path, photographs: int, images: Literal["npz", "png"]) -> None:
+    """Write those that were found, and refuse a run in which most were not."""
+    import epsball as eb  # noqa: PLC0415 (as above)
+
+    done = eb.export(scratch / "run", scratch / images, images, network())
+    if len(done) < photographs // 2:
+        raise SystemExit(f"{len(done)} of {photographs} photographs have an adversarial example, too few to tell")
+    shutil.rmtree(scratch / images)
+    peak()
+
+
 STEPS: dict[str, Callable[[Path, int], None]] = {
     "prepare": prepare, "evaluate": evaluate, "read": read, "report": report, "verify": verify,
+    "export": export, "pictures": pictures,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -53,6 +53,7 @@ def test_the_demo_again_uses_what_is_there_and_another_seed_replaces_it(call: Ca
     shown = call("demo").stdout
     for name in ("clean", "noise", "fgsm", "pgd", "deepfool", "all together", "95 % interval"):
         assert name in shown
+    assert "∞" not in shown, "where an attack found no error there is no distance to tell"
     assert read_manifest(Path("epsball-demo", "run")).plan.environment.started == first["environment"]["started"]
     assert read_weights(weights)[0]["1.weight"].equal(kept)
     other = json.loads(call("demo", "--json", "--seed", "1").stdout)

@@ -67,6 +67,15 @@ def test_the_seed_decides_the_weights(call: Call) -> None:
     assert files[0] != files[2]
 
 
+def test_a_budget_shows_what_a_standard_training_withstands(call: Call) -> None:
+    said = call(*train("--json", "--norm", "l2", "--eps", "0.5"))
+    assert said.exit_code == 0, said.stderr
+    document = json.loads(said.stdout)
+    assert all(0 <= epoch["robust"] < epoch["accuracy"] for epoch in document["epochs"])
+    assert said.stderr.count("under PGD") >= 2, "each epoch's line has it"
+    assert "--norm l2 --eps 0.5" in document["next"]
+
+
 @pytest.mark.parametrize("objective", ["fgsm", "pgd"])
 def test_adversarial_training_makes_a_linear_model_more_robust(call: Call, objective: str) -> None:
     def robust() -> float:
@@ -132,7 +141,7 @@ def test_weights_go_into_a_device_and_not_into_a_folder(call: Call) -> None:
         (["--objective", "pgd"], "--eps"),
         (["--objective", "trades", "--eps", "0.1"], "trades"),
         (["--objective", "pdg", "--eps", "0.1"], "did you mean 'pgd'? expected one of fgsm, pgd, standard"),
-        (["--eps", "0.1"], "standard"),
+        (["--steps", "3"], "standard"),
         (["--epochs", "0"], "epochs"),
         (["--out", "w.safetensors/x"], "w.safetensors"),
     ],
@@ -230,7 +239,8 @@ def test_a_model_is_named_with_its_new_weights(spec: str, named: str) -> None:
         (["--rate", "1000"], "linear", "rate was given as 1000, and Adam moves every weight by about as much"),
         (["--objective", "pgd", "--eps", "0"], "linear", "was given ε = 0, at which nothing moves"),
         (["--objective", "fgsm", "--eps", "0/255"], "linear", "was given ε = 0"),
-        (["--norm", "l2"], "linear", "--norm l2 was given to the standard objective"),
+        (["--norm", "l2"], "linear", "--norm l2 was given to the standard objective without --eps"),
+        (["--eps", "inf"], "linear", "expected a finite budget above 0"),
         (["--steps", "5"], "linear", "--steps 5 was given to the standard objective"),
         (["--warm-up", "0.5"], "linear", "--warm-up 0.5 was given to the standard objective"),
         (

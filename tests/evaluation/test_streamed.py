@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -15,8 +16,7 @@ from epsball.data import batches
 from epsball.data.batches import gathered
 from epsball.data.streamed import Streamed
 from epsball.models import inputs
-from epsball.record.files import array_bytes
-from epsball.record.stored_inputs import array_blocks, open_inputs
+from epsball.record.arrays import array_blocks, open_inputs
 from epsball.verification.verify import verify
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def test_what_lies_outside_the_box_is_told_in_any_part() -> None:
 @pytest.mark.parametrize("kind", [np.float16, np.float32])
 def test_a_file_written_in_pieces_is_the_one_written_at_once(kind: Any) -> None:
     arrays = {"ids": np.arange(5), "y": np.arange(5)[::-1].copy(), "x": X[:5].numpy().astype(kind)}
-    assert b"".join(array_blocks(arrays)) == array_bytes(arrays)
+    assert b"".join(array_blocks(arrays)) == save(arrays)
 
 
 def test_stored_inputs_are_read_by_rows(tmp_path: Path) -> None:

@@ -210,6 +210,22 @@ def test_the_terminal_says_yes_or_no_and_a_seed_replaces_no_other(
     assert Path("r", "seed-1", PAGE).exists()
 
 
+@pytest.mark.usefixtures("lab")
+def test_quick_results_replace_none_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    runner = CliRunner()
+    for seed in ("0", "1"):
+        options = ["reproduce", "--out", "r", "--seed", seed]
+        folder = Path("r") if seed == "0" else Path("r", "seed-1")
+        assert runner.invoke(app, [*options, "one"]).exit_code == 0
+        there = {name: (folder / name).read_bytes() for name in names(folder)}
+        for _ in range(2):
+            said = runner.invoke(app, [*options, "--quick", "--json"])
+            assert json.loads(said.stdout)["page"] == str(folder / "quick" / PAGE)
+            assert {name: (folder / name).read_bytes() for name in names(folder)} == there
+        assert "quick: other data" in (folder / "quick" / PAGE).read_text()
+
+
 def test_no_legend_lies_over_what_is_drawn() -> None:
     rows = Rows(
         tuple(exactly(1.0).of("y", network=group, attack=name) for group in "ab" for name in ("long one", "two"))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file, save_file
 
 import epsball as eb
 from epsball.record import in_memory
@@ -160,3 +161,16 @@ def test_looking_leaves_no_figure_behind(run: eb.Evaluation, look: Callable[[eb.
 
     look(run)
     assert plt.get_fignums() == []
+
+
+def test_images_that_are_gone_or_fewer_than_their_ids_are_one_sentence(tmp_path: Path) -> None:
+    toy_run(tmp_path / "run", suite=[eb.FGSM()])
+    file = next((tmp_path / "run" / "examples").rglob("*.safetensors"))
+    held = load_file(file)
+    again = eb.load_run(tmp_path / "run")
+    save_file(held | {"x": held["x"][:-1]}, file)
+    with pytest.raises(eb.InputError, match="is no readable epsball file"):
+        list(again.examples())
+    file.unlink()
+    with pytest.raises(eb.InputError, match="cannot be read"):
+        list(again.examples())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -105,9 +107,29 @@ def test_the_latex_table_is_balanced_and_nothing_in_it_is_a_command_of_others(ma
             "textbackslash",
             "textasciitilde",
         ),
-        *("textasciicircum", "textbar", "varepsilon", "ell", "infty"),
+        *("char", "textasciicircum", "textbar", "varepsilon", "ell", "infty"),
     }
     assert bare.isascii()
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="TeX is not here")
+@pytest.mark.parametrize("name", [AWKWARD, '[a] "b"', "*x* ≤ −1 × ∞ <i>"])
+def test_tex_sets_the_table(make_run: Make, name: str) -> None:
+    run, folder = make_run(strength={"pgd": 0.5, name: 0.4})
+    table = write_report(run, folder, format="latex", title=name).read_text(encoding="utf-8")
+    page = f"\\documentclass{{article}}\\usepackage{{booktabs}}\\begin{{document}}\n{table}\n\\end{{document}}"
+    (folder / "page.tex").write_text(page, encoding="utf-8")
+    words = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"]
+    said = subprocess.run(words, cwd=folder, capture_output=True, check=False)
+    assert said.returncode == 0, said.stdout.decode("utf-8", "replace")[-500:]
+
+
+@pytest.mark.parametrize("name", ["[a]", "*x*", '"q"'])
+def test_no_name_is_read_as_an_option_of_the_line_above(make_run: Make, name: str) -> None:
+    run, folder = make_run(strength={name: 0.5})
+    text = write_report(run, folder, format="latex").read_text(encoding="utf-8")
+    assert not re.search(r"\\\n\s*[\[*]", text)
+    assert "textquotedbl" not in text, "the usual encoding of fonts has none"
 
 
 def test_csv_has_a_row_for_each_sample(make_run: Make) -> None:

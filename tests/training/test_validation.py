@@ -83,6 +83,28 @@ def test_robust_accuracy_stands_beside_each_epoch_of_an_adversarial_training() -
     assert all(epoch.robust is not None and epoch.robust <= (epoch.accuracy or 0) for epoch in trained.history)
 
 
+def test_a_threat_shows_what_a_standard_training_withstands_and_chooses_its_best_weights(tmp_path: Path) -> None:
+    net, held_out = build("mlp-512", shape=(1, 6, 6), classes=3), noise(60, seed=1)
+    small = eb.Threat(eb.linf, eps=0.02)
+    plain = fit(net, noise(), WILD, validation=held_out)
+    trained = fit(net, noise(), WILD, validation=held_out, threat=small, checkpoint=tmp_path / "run.pt")
+    assert trained.model.fingerprint() == plain.model.fingerprint(), "it is measured, nothing else"
+    merits = [epoch.robust or 0 for epoch in trained.history]
+    assert merits[-1] == pytest.approx(robust_accuracy(trained.model, *held_out, small), abs=1e-6)
+    assert 0 < max(merits) < max(epoch.accuracy or 0 for epoch in trained.history)
+    assert trained.best_epoch == merits.index(max(merits)) + 1
+    assert robust_accuracy(trained.best, *held_out, small) == pytest.approx(max(merits), abs=1e-6)
+    assert not [finding for finding in trained.findings if finding.id == "D28"], "nothing was trained to be robust"
+    with pytest.raises(eb.InputError, match="its robust accuracy is"):
+        fit(net, noise(), WILD, validation=held_out, threat=THREAT, checkpoint=tmp_path / "run.pt")
+
+
+@pytest.mark.parametrize("eps", [0, "inf"])
+def test_robust_accuracy_needs_a_budget(eps: float | str) -> None:
+    with pytest.raises(eb.InputError, match="expected a finite budget above 0"):
+        fit(build("linear", shape=(1, 6, 6), classes=3), noise(), threat=eb.Threat(eb.linf, eps), validation=noise())
+
+
 def test_without_a_threat_or_samples_nothing_is_measured_and_the_last_model_is_the_best() -> None:
     net, recipe = build("linear", shape=(1, 6, 6), classes=3), Recipe(epochs=2, batch_size=8)
     plain = fit(net, noise(), recipe, validation=noise(30, seed=1))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import weakref
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,15 @@ import torch
 from PIL import Image
 
 import epsball as eb
+from epsball.models import inputs
+from epsball.record.examples import Example, example
+from epsball.verification import exported_files
 from toy import EPS, Affine, Jittery, samples, toy_run
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from epsball.record import Evaluation
 
 pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 
@@ -60,6 +66,36 @@ def test_arrays_are_exact_and_read_as_data(folder: Path, tmp_path: Path) -> None
     assert done.fools.all()
     assert (Affine()(x).argmax(1) != y).all()
     assert done.distance.tolist() == done.before.tolist()
+
+
+@pytest.mark.parametrize("images", ["png", "npz"])
+def test_only_a_few_images_are_held_at_a_time(
+    folder: Path, tmp_path: Path, images: Literal["png", "npz"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = eb.export(folder, tmp_path / "whole", images, Affine())
+    held: weakref.WeakSet[Example] = weakref.WeakSet()
+    most = 0
+
+    def counted(run: Evaluation, sample: int) -> Example:
+        nonlocal most
+        one = example(run, sample)
+        held.add(one)
+        most = max(most, len(held))
+        return one
+
+    monkeypatch.setattr(inputs, "_PART_NUMBERS", 4 * 16)
+    monkeypatch.setattr(exported_files, "example", counted)
+    parts = eb.export(folder, tmp_path / "parts", images, Affine())
+    assert 4 <= most <= 2 * 4 < len(parts), "one part is let go as the next one is read"
+    assert parts.distance.tolist() == whole.distance.tolist()
+    for file in sorted(path.relative_to(tmp_path / "whole") for path in (tmp_path / "whole").rglob("*.*")):
+        if file.suffix == ".npz":
+            first, second = (np.load(tmp_path / kind / file) for kind in ("whole", "parts"))
+            assert {name: array.tolist() for name, array in first.items()} == {
+                name: array.tolist() for name, array in second.items()
+            }
+        else:
+            assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "parts" / file).read_bytes()
 
 
 def test_colours_and_another_box_keep_their_values(tmp_path: Path) -> None:

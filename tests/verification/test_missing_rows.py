@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save
 
 import epsball as eb
 from epsball.record import read_run
 from epsball.record.evaluation import ATTACK_COLUMNS, SAMPLE_COLUMNS
-from epsball.record.files import array_bytes, read_arrays, read_table, table_bytes
+from epsball.record.files import read_table, table_bytes
 from epsball.record.manifest import examples_name
 from epsball.verification.verify import verify
 from forgery import contents, seal
@@ -99,7 +100,7 @@ def test_hits_that_are_missing_with_their_examples_are_noticed(folder: Path) -> 
     """The last rows of the last attack go, with their examples, and their samples are said to stand."""
     name = last_part(folder, DEEPFOOL)
     arrays = examples_name(name)
-    rows, hits = read_table(folder / name, ATTACK_COLUMNS), read_arrays(folder / arrays, ("ids", "x"))
+    rows, hits = read_table(folder / name, ATTACK_COLUMNS), load_file(folder / arrays)
     samples = read_table(folder / SAMPLES, SAMPLE_COLUMNS)
     last = rows["id"][-1:]
     at = np.searchsorted(samples["id"], last)
@@ -112,7 +113,7 @@ def test_hits_that_are_missing_with_their_examples_are_noticed(folder: Path) -> 
         folder,
         {
             name: table_bytes({column: values[:-1] for column, values in rows.items()}),
-            arrays: array_bytes({"ids": hits["ids"][:-1], "x": hits["x"][:-1]}),
+            arrays: save({"ids": hits["ids"][:-1], "x": hits["x"][:-1]}),
             SAMPLES: table_bytes(samples),
         },
     )

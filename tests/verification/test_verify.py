@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save
 
 import epsball as eb
 from epsball.record import read_run
 from epsball.record.evaluation import ATTACK_COLUMNS, SAMPLE_COLUMNS
-from epsball.record.files import array_bytes, read_arrays, read_table, table_bytes
+from epsball.record.files import read_table, table_bytes
 from epsball.record.manifest import examples_name, json_bytes
 from epsball.verification.verify import verify
 from forgery import contents, forge, seal
@@ -121,7 +122,7 @@ def test_rows_in_another_order_are_noticed(folder: Path) -> None:
 
 def examples(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]], name: str = FGSM) -> None:
     name = examples_name(name)
-    forge(folder, name, array_bytes(change(read_arrays(folder / name, ("ids", "x")))))
+    forge(folder, name, save(change(load_file(folder / name))))
 
 
 @pytest.mark.parametrize(
@@ -215,14 +216,14 @@ def test_a_file_cannot_be_struck_off_the_list(name: str, folder: Path) -> None:
 
 
 def test_other_inputs_are_noticed(folder: Path) -> None:
-    arrays = read_arrays(folder / "inputs.safetensors", ("x", "y", "ids"))
+    arrays = load_file(folder / "inputs.safetensors")
     x, y = samples()
     with pytest.raises(eb.UntrustworthyError, match="not hold the inputs and labels handed in"):
         verify(folder, Affine(), (x, (y + 1) % 4))
-    forge(folder, "inputs.safetensors", array_bytes(arrays | {"x": arrays["x"] + np.float32(1e-6)}))
+    forge(folder, "inputs.safetensors", save(arrays | {"x": arrays["x"] + np.float32(1e-6)}))
     with pytest.raises(eb.UntrustworthyError, match="their fingerprint differs"):
         verify(folder, Affine())
-    forge(folder, "inputs.safetensors", array_bytes(arrays | {"ids": arrays["ids"] * 0}))
+    forge(folder, "inputs.safetensors", save(arrays | {"ids": arrays["ids"] * 0}))
     with pytest.raises(eb.UntrustworthyError, match="60 labels and 1 ids"):
         verify(folder, Affine())
 

@@ -11,7 +11,7 @@ from epsball.cli.options import Json, Seed
 from epsball.cli.output import note, print_result, table
 from epsball.cli.running import interruptible
 from epsball.paper.lab import Lab
-from epsball.paper.reproduce import PAGE, Result
+from epsball.paper.reproduce import PAGE, Result, place
 from epsball.paper.reproduce import reproduce as measure
 from epsball.report.text import DASH
 
@@ -24,7 +24,8 @@ Folder = Annotated[
     typer.Option(
         "--out",
         metavar="FOLDER",
-        help="Where page, JSON, figures and finished steps are written; in FOLDER/seed-N for other seeds.",
+        help="Where page, JSON, figures and finished steps are written; in FOLDER/seed-N for other seeds, and in FOLDER/quick "
+        "where results in full stand already.",
     ),
 ]
 
@@ -46,7 +47,7 @@ def reproduce(
     # a folder named from the root is this machine's own and helps nobody who reads the result
     options = {"--quick": quick, f"--out {out}": out != _RESULTS and not out.is_absolute(), f"--seed {seed}": seed != 0}
     words = ["epsball reproduce", *names, *(option for option, given in options.items() if given)]
-    folder = out if seed == 0 else out / f"seed-{seed}"
+    folder = place(out if seed == 0 else out / f"seed-{seed}", quick=quick)
     lab = Lab(quick=quick, out=folder, seed=seed, say=note)
     with interruptible(folder):
         results = measure(lab, names, " ".join(words))
@@ -75,8 +76,8 @@ def _verdicts(results: list[Result], stand_ins: str) -> Table:
     shown = table("The paper, claim by claim", "experiment", "holds", "measured", "verdict", numeric=False)
     for result in results:
         title, said = f"{result.experiment.id} {result.experiment.name}", f"{result.verdict.value}\n{stand_ins}".strip()
-        for place, finding in enumerate(result.findings):
+        for number, finding in enumerate(result.findings):
             answer = DASH if finding.holds is None else "yes" if finding.holds else "no"
             statement = f"{finding.statement}: {finding.measured}"
-            shown.add_row("" if place else title, answer, statement, "" if place else said)
+            shown.add_row("" if number else title, answer, statement, "" if number else said)
     return shown

@@ -9,21 +9,28 @@ import typer
 from epsball.cli.exit_codes import ExitCode
 from epsball.cli.held_out import HeldOut, loaded
 from epsball.cli.loading import checked_device, mean_of, model_for, numbers, threat
-from epsball.cli.options import Count, Data, Device, Eps, Json, Mean, Seed, Std
+from epsball.cli.options import Count, Data, Device, Json, Mean, Seed, Std
 from epsball.cli.output import note, print_findings, print_result, table
 from epsball.cli.training_files import Files, with_weights
 from epsball.errors import InputError
 from epsball.models.model import Model
 from epsball.record.plan import portable
 from epsball.report.text import DASH, count, percent, seconds
+from epsball.threat import Threat
 from epsball.training.fit import fit
 from epsball.training.history import Epoch, Trained
 from epsball.training.objectives import OBJECTIVES, Objective
 from epsball.training.recipe import Recipe
 
 Weights = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the weights are written, as safetensors.")]
-TrainNorm = Annotated[
-    str | None, typer.Option(show_default="linf", help="linf, l2, l1 or l0; for the objectives fgsm and pgd.")
+TrainNorm = Annotated[str | None, typer.Option(show_default="linf", help="linf, l2, l1 or l0; of --eps.")]
+TrainEps = Annotated[
+    str | None,
+    typer.Option(
+        metavar="EPS",
+        help="Budget in data units: 0.1, 8/255. The objectives fgsm and pgd train for it; with any objective, robust "
+        "accuracy within it is measured after every epoch, on up to 512 held-out images.",
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace weights that are there already; refused otherwise.")]
 DEFAULT_NORM, DEFAULT_EPS, EPS_OF_PHOTOGRAPHS, STEPS = "linf", "0.1", "8/255", 10
@@ -41,7 +48,7 @@ def train(
         str, typer.Option(help="standard, fgsm or pgd (adversarial training on that attack).")
     ] = "standard",
     norm: TrainNorm = None,
-    eps: Eps = None,
+    eps: TrainEps = None,
     steps: Annotated[
         int | None, typer.Option(min=1, show_default=str(STEPS), help="Steps of the objective pgd.")
     ] = None,
@@ -64,7 +71,8 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a network, standard or adversarially; an interrupted run goes on where it stopped."""
-    goal, files = _objective(objective, norm, eps, steps, warm_up), Files.beside(out, force=force)
+    against = None if eps is None else threat(norm or DEFAULT_NORM, eps)
+    goal, files = _objective(objective, against, norm, steps, warm_up), Files.beside(out, force=force)
     recipe = Recipe(
         epochs=epochs, batch_size=batch_size, rate=rate, warm_up=Recipe.warm_up if warm_up is None else warm_up
     )
@@ -76,6 +84,7 @@ def train(
             recipe,
             objective=goal,
             validation=held_out.validation,
+            threat=against,
             seed=seed,
             checkpoint=files.checkpoint,
             on_epoch=_Rows(recipe.epochs, files),
@@ -119,22 +128,29 @@ class _Rows:
         note(f"epoch {epoch.number}/{self.total}: {', '.join(filter(None, parts))}")
 
 
-def _objective(name: str, norm: str | None, eps: str | None, steps: int | None, warm_up: float | None) -> Objective:
+def _objective(
+    name: str, against: Threat | None, norm: str | None, steps: int | None, warm_up: float | None
+) -> Objective:
     chosen = OBJECTIVES[name]
     if chosen.needs_threat and not chosen.needs_steps and steps is not None:
         raise InputError(
             f"--steps {steps} was given to the {name} objective, which takes one step; add --objective pgd, or leave it out"
         )
-    for option, value in {"--eps": eps, "--norm": norm, "--steps": steps, "--warm-up": warm_up}.items():
+    for option, value in {"--steps": steps, "--warm-up": warm_up}.items():
         if not chosen.needs_threat and value is not None:
             raise InputError(
                 f"{option} {value} was given to the {name} objective, which takes none; add --objective pgd, or leave it out"
             )
-    if chosen.needs_threat and eps is None:
+    if chosen.needs_threat and against is None:
         raise InputError(
             f"the objective {name} has no --eps; give a budget in data units, such as --eps 0.1 or --eps 8/255"
         )
-    return chosen.make(None if eps is None else threat(norm or DEFAULT_NORM, eps), steps or STEPS)
+    if norm is not None and against is None:
+        raise InputError(
+            f"--norm {norm} was given to the {name} objective without --eps; add --eps 0.1 or --eps 8/255 to see the robust accuracy "
+            "after every epoch, or leave it out"
+        )
+    return chosen.make(against, steps or STEPS)
 
 
 def _prepare(

@@ -18,7 +18,8 @@ from epsball.models.forward import logits_of, numpy_of
 from epsball.models.identify import held
 from epsball.models.wrap import wrap
 from epsball.oracle.batching import batching_by_rule
-from epsball.record.files import array_bytes, make_folder, read_bytes, sha256, write_whole
+from epsball.record.arrays import array_blocks
+from epsball.record.files import make_folder, read_bytes, sha256, write_whole
 from epsball.record.manifest import json_bytes
 from epsball.record.plan import data_fingerprint, portable
 from epsball.record.statistics import wilson
@@ -123,7 +124,8 @@ def transfer(
     matrix = TransferMatrix(tuple(nets), len(x), counts, np.array(right, np.int64), {})
     files = {name: _file(place, net) for place, (name, net) in enumerate(nets.items())}
     contents = {
-        files[name]: array_bytes({"x": numpy_of(points), "label": numpy_of(y)}) for name, points in examples.items()
+        files[name]: b"".join(array_blocks({"label": numpy_of(y), "x": numpy_of(points)}))
+        for name, points in examples.items()
     }
     matrix.document.update(
         {name: value for name, value in made_of.items() if name != "networks"},

@@ -88,6 +88,16 @@ def reproduce(lab: Lab, names: Sequence[str] = (), command: str = "") -> list[Re
     return done
 
 
+def place(folder: Path, *, quick: bool) -> Path:
+    """Where results are written that were wanted in a folder: quick ones beside those in full that stand there, never over them.
+
+    Raises:
+        InputError: a damaged result stands there.
+    """
+    full = quick and any(not result.environment["quick"] for result in read(folder))
+    return folder / "quick" if full else folder
+
+
 def find(names: Sequence[str]) -> list[Experiment]:
     """The experiments of these names or numbers ("E3", "3"), all when there are none.
 

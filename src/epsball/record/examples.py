@@ -78,7 +78,7 @@ def examples(run: Recorded) -> Iterator[Example]:
         InputError: the images were not kept.
     """
     images = _kept(run)
-    places = _fooled(run)
+    places = fooled(run)
     return (_example(run, images, int(place)) for place in places[np.argsort(run.upper[places], kind="stable")])
 
 
@@ -104,7 +104,8 @@ def example(run: Recorded, sample: int) -> Example:
     return _example(run, _kept(run), place)
 
 
-def _fooled(run: Recorded) -> NDArray[np.int64]:
+def fooled(run: metrics.Bounds) -> NDArray[np.int64]:
+    """Places of the samples that an attack fooled the model on."""
     return np.flatnonzero((run.by != "") & (run.by != "clean"))
 
 

@@ -6,7 +6,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from epsball.errors import InputError
-from epsball.record.files import damaged, read_rows
+from epsball.record.arrays import open_arrays
+from epsball.record.files import damaged
 from epsball.record.manifest import INPUTS, attack_stages, chunk_files, examples_name, read_manifest
 
 if TYPE_CHECKING:
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from epsball.record.arrays import StoredArray
     from epsball.record.manifest import Manifest
 
-Place = tuple[str, int]
-"""A file, and a row in it."""
+    Place = tuple[StoredArray, int]
+    """A file, and a row in it."""
 
 
 class StoredImages:
@@ -59,17 +61,16 @@ class StoredImages:
         return read_manifest(self._path)
 
     def _places(self, name: str) -> dict[int, Place]:
-        ids = read_rows(self._path / name, "ids")
-        return {int(sample): (name, row) for row, sample in enumerate(ids)}
+        x, (ids,) = open_arrays(self._path / name, "ids")
+        if x.shape != (len(ids), *self._manifest.plan.data.shape):
+            raise damaged(x.path, "epsball", x.path.stat().st_size)
+        return {sample: (x, row) for row, sample in enumerate(ids.tolist())}
 
     def _row(self, places: Mapping[int, Place], sample: int) -> NDArray[Any]:
         if sample not in places:
             raise InputError(f"{self._path} is damaged: it holds no image of sample {sample}, which its tables name")
-        name, row = places[sample]
-        path = self._path / name
-        found: NDArray[Any] = read_rows(path, "x", row)
-        if found.shape != tuple(self._manifest.plan.data.shape):
-            raise damaged(path, "epsball", path.stat().st_size)
+        x, row = places[sample]
+        found: NDArray[Any] = x[row : row + 1][0]
         return found
 
 

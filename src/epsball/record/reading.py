@@ -9,6 +9,7 @@ import numpy as np
 
 from epsball.errors import InputError, UnfinishedError
 from epsball.record import consistency
+from epsball.record.arrays import open_examples, open_inputs
 from epsball.record.columns import positions, tabulate
 from epsball.record.evaluation import (
     ATTACK_COLUMNS,
@@ -19,11 +20,10 @@ from epsball.record.evaluation import (
     Evaluation,
     Finding,
 )
-from epsball.record.files import read_arrays, read_table
+from epsball.record.files import read_table
 from epsball.record.images import StoredImages
 from epsball.record.manifest import (
     CLEAN,
-    INPUTS,
     MANIFEST,
     SAMPLES,
     Manifest,
@@ -34,7 +34,6 @@ from epsball.record.manifest import (
     examples_name,
     read_manifest,
 )
-from epsball.record.stored_inputs import open_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -160,8 +159,8 @@ def read_inputs(path: Path | str) -> tuple[NDArray[Any], NDArray[np.int64], NDAr
     Raises:
         InputError: the file is missing or damaged, or holds something else.
     """
-    arrays = read_arrays(Path(path) / INPUTS, ("x", "y", "ids"))
-    return arrays["x"], arrays["y"], arrays["ids"]
+    x, label, ids = open_inputs(Path(path))
+    return x[:], label, ids
 
 
 def read_examples(path: Path | str, attack: str) -> tuple[NDArray[np.int64], NDArray[Any]]:
@@ -175,8 +174,7 @@ def read_examples(path: Path | str, attack: str) -> tuple[NDArray[np.int64], NDA
     stages = attack_stages(manifest.plan)
     if attack not in stages:
         raise InputError(f"{path} has no attack {attack!r}; it has {', '.join(stages) or 'none'}")
-    chunks = [read_arrays(path / examples_name(file), ("ids", "x")) for file in chunk_files(manifest, stages[attack])]
+    chunks = [open_examples(path / examples_name(file)) for file in chunk_files(manifest, stages[attack])]
     if not chunks:
-        shape = read_inputs(path)[0].shape[1:]
-        return np.empty(0, dtype=np.int64), np.empty((0, *shape), dtype=np.float32)
-    return np.concatenate([chunk["ids"] for chunk in chunks]), np.concatenate([chunk["x"] for chunk in chunks])
+        return np.empty(0, dtype=np.int64), np.empty((0, *open_inputs(path)[0].shape[1:]), dtype=np.float32)
+    return np.concatenate([ids for ids, _ in chunks]), np.concatenate([x[:] for _, x in chunks])

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from epsball.errors import FolderLostError, InputError, OtherConfigurationError
+from epsball.record.arrays import array_blocks
 from epsball.record.evaluation import ATTACK_COLUMNS, CLEAN_COLUMNS, AttackRows
-from epsball.record.files import TEMPORARY, array_bytes, read_bytes, read_table, sha256, table_bytes, write_whole
+from epsball.record.files import TEMPORARY, read_bytes, read_table, sha256, table_bytes, write_whole
 from epsball.record.images import StoredImages
 from epsball.record.manifest import (
     CLEAN,
@@ -28,7 +29,6 @@ from epsball.record.manifest import (
 )
 from epsball.record.ownership import LOCK, Ownership
 from epsball.record.plan import differences
-from epsball.record.stored_inputs import array_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -163,7 +163,7 @@ class RunFolder:
         name = chunk_name(stage, number)
         ids, x = examples
         kept = {key: list(values) for key, values in (notes or {}).items() if values}
-        written = self._write(examples_name(name), array_bytes({"ids": ids, "x": x}), len(ids))
+        written = self._write(examples_name(name), array_blocks({"ids": ids, "x": x}), len(ids))
         written |= self._write(f"{name}.parquet", table_bytes(rows.columns()), len(rows), kept)
         self._commit(files=self.manifest.files | written, seconds=self._spent(stage, seconds))
 

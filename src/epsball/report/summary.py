@@ -36,12 +36,16 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': r"\char34{}",
+    **{sign: f"{{{sign}}}" for sign in "[]*"},  # after a line of a table they would be read as its options
     "\n": " ",
     "\N{NO-BREAK SPACE}": "~",
     DASH: "--",
     "ε": r"$\varepsilon$",
     "∞": r"$\infty$",
+    "≤": r"$\le$",
+    "≥": r"$\ge$",
+    "\N{MINUS SIGN}": "$-$",
     "\N{MULTIPLICATION SIGN}": r"$\times$",
 }
 _LATEX_NORMS = {"l∞": r"$\ell_\infty$", "l2": r"$\ell_2$", "l1": r"$\ell_1$", "l0": r"$\ell_0$"}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn, optim
 
     from epsball.models.model import Model
+    from epsball.threat import Threat
     from epsball.training.objectives import Objective
     from epsball.training.recipe import Recipe
 
@@ -143,17 +144,23 @@ def describe(
     }
 
 
-def details(model: Model, objective: Objective, recipe: Recipe) -> dict[str, str]:
-    """Name what weights and names do not tell: what the network computes between its weights, and what functions hold and do."""
+def details(model: Model, objective: Objective, recipe: Recipe, measured: Threat | None) -> dict[str, str]:
+    """Name what weights and names do not tell: what the network computes between its weights, and what functions hold and do.
+
+    The threat of the robust accuracy is named, for it decides which weights are the best.
+    """
     network = {name: value for name, value in held(model).items() if name not in {"source", "weights"}}
-    threat = getattr(objective, "threat", None)
-    limits = [getattr(threat, name, None) for name in ("eps", "low", "high")]
     functions = [getattr(recipe, setting.name) for setting in fields(recipe)]
     return {
         "structure": _told(network),
-        "objective's values or code": _told(held_by([objective, *limits])),
+        "objective's values or code": _told(held_by([objective, *_limits(getattr(objective, "threat", None))])),
         "recipe's values or code": _told(held_by(functions)),
+        "robust accuracy": f"{measured}, {_told(held_by(_limits(measured)))}",
     }
+
+
+def _limits(threat: Threat | None) -> list[object]:
+    return [getattr(threat, name, None) for name in ("eps", "low", "high")]
 
 
 def _told(value: object) -> str:

@@ -29,7 +29,15 @@ from epsball.training.objectives.base import Robust, warmed
 from epsball.training.recipe import Recipe
 from epsball.training.samples import checked_labels, checked_samples, checked_variety
 from epsball.training.step import Gradients, memory_format
-from epsball.training.validation import Measured, Validation, checked_answers, classes_of, device_of, predicted
+from epsball.training.validation import (
+    Measured,
+    Validation,
+    checked_answers,
+    checked_budget,
+    classes_of,
+    device_of,
+    predicted,
+)
 from epsball.validation import checked_seed
 
 if TYPE_CHECKING:
@@ -39,6 +47,7 @@ if TYPE_CHECKING:
 
     from epsball.models.model import Model
     from epsball.record import Finding
+    from epsball.threat import Threat
 
 _TRIED = 512
 """Samples of the training set on which the last weights are tried where none are held out."""
@@ -51,6 +60,7 @@ def fit(
     *,
     objective: Objective = standard,
     validation: tuple[Tensor, Tensor] | None = None,
+    threat: Threat | None = None,
     seed: int = 0,
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
@@ -66,7 +76,8 @@ def fit(
         data: x (N, C, H, W) in data units and y (N,).
         recipe: how long, how fast, with which optimiser; `Recipe()` by default.
         objective: batch -> loss.
-        validation: x and y on which accuracy is measured after every epoch, and robust accuracy where the objective has a threat.
+        validation: x and y on which accuracy is measured after every epoch, and robust accuracy where there is a threat.
+        threat: of that robust accuracy; the objective's own when left out, and none where it has none.
         seed: of all draws; the global random state is left as it was.
         checkpoint: a file that is written before the first epoch and after every one; where it exists, training goes on from it.
         progress: called with (stage, batches done, batches to do); a bar on a terminal when left out.
@@ -90,9 +101,9 @@ def fit(
     batching = memory_format(model, data[0])
     _lay_out(net, batching)
     optimiser = recipe.optimiser([weight for weight in net.parameters() if weight.requires_grad], recipe.rate)
-    threat = objective.threat if isinstance(objective, Robust) else None
-    held_out = None if validation is None else Validation(*validation, threat, seed)
-    spec = describe(model, *data, objective, recipe, seed, validation) | details(model, objective, recipe)
+    against = checked_budget(objective.threat if threat is None and isinstance(objective, Robust) else threat)
+    held_out = None if validation is None else Validation(*validation, against, seed)
+    spec = describe(model, *data, objective, recipe, seed, validation) | details(model, objective, recipe, against)
     state = State(net, optimiser)
     file = Checkpoint(Path(checkpoint), spec) if checkpoint else None
     run = _Run(model, net, optimiser, recipe, objective, *data, batching)
@@ -100,19 +111,19 @@ def fit(
         history = _epochs(run, state, held_out, file, seed, moved, on_epoch or (lambda _: None))
     peak = None if state.best is None else _finished(model, recipe, state.best)
     last = _finished(model, recipe)
-    return Trained(last, tuple(history), peak, tuple(_findings(last, history, data, validation, recipe)))
+    attacked = [epoch for epoch in history if epoch.robust is not None and isinstance(objective, Robust)]
+    return Trained(last, tuple(history), peak, tuple(_findings(last, attacked, data, validation, recipe)))
 
 
 def _findings(
     model: Model,
-    history: list[Epoch],
+    attacked: list[Epoch],
     data: tuple[Tensor, Tensor],
     validation: tuple[Tensor, Tensor] | None,
     recipe: Recipe,
 ) -> list[Finding]:
-    """What the checks say of the last weights and of the way there."""
+    """What the checks say of the last weights, and of the way there where it was to make them robust."""
     x, y = (data[0][:_TRIED], data[1][:_TRIED]) if validation is None else validation
-    attacked = [epoch for epoch in history if epoch.robust is not None]
     return diagnostics.after_training(
         diagnostics.TrainingHistory(
             label=y.cpu().numpy(),

@@ -20,8 +20,7 @@ class Epoch:
         loss: mean of the objective over its batches.
         accuracy: on the validation set afterwards; None where there is none.
         seconds: it took.
-        robust: accuracy under ten steps of PGD on up to 512 samples of the validation set; None where there is none, or the
-            objective has no threat.
+        robust: accuracy under ten steps of PGD on up to 512 samples of the validation set; None where there is none, or no threat.
         fgsm: accuracy under FGSM on the same samples; far above the robust one where training has collapsed.
     """
 
@@ -46,7 +45,7 @@ class Trained:
     Args:
         model: with the weights of the last epoch, which is what the recipe's schedule aims at.
         history: every epoch.
-        peak: the model after the epoch of highest robust accuracy (of highest accuracy, where no threat is trained against) on the
+        peak: the model after the epoch of highest robust accuracy (of highest accuracy, where there is no threat) on the
             validation set, the first of equals; None where nothing was validated.
         findings: what the checks of a training found: that the network guesses (FAIL), that robustness collapsed (WARN).
     """

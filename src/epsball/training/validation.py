@@ -9,7 +9,7 @@ import torch
 
 from epsball.attacks.fgsm import FGSM
 from epsball.attacks.pgd import PGD
-from epsball.errors import ModelError
+from epsball.errors import InputError, ModelError
 from epsball.goal import Goal
 from epsball.models.forward import batches, logits_of
 from epsball.models.scale import check_scale
@@ -61,6 +61,22 @@ class Validation:
         x, y = self.x[chosen.to(self.x.device)], self.y[chosen.to(self.y.device)]
         under = (robust_accuracy(model, x, y, self.threat, attack, seed=self.seed) for attack in (_ATTACK, FGSM()))
         return Measured(clean, *under)
+
+
+def checked_budget(threat: Threat | None) -> Threat | None:
+    """The threat of the robust accuracy, refused where it cannot be attacked within ε.
+
+    Raises:
+        InputError: its ε is infinite, or 0.
+    """
+    if threat is not None:
+        eps = torch.as_tensor(threat.eps)
+        if not (torch.isfinite(eps).all() and eps.max() > 0):
+            raise InputError(
+                f"robust accuracy during the training was wanted at ε = {threat.eps}; expected a finite budget above 0, such as "
+                "eb.Threat('linf', 0.1): give one, or no threat at all"
+            )
+    return threat
 
 
 def accuracy(model: Model, x: Tensor, y: Tensor) -> float:

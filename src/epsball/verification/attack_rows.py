@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from epsball.models.model import Model
     from epsball.record import AttackRows
-    from epsball.record.stored_inputs import StoredInputs
+    from epsball.record.arrays import StoredArray
 
 CONFIDENCE = 1e-3
 """Softmax probabilities may differ by this much between machines and batch sizes."""
@@ -33,7 +33,7 @@ class Context:
     """
 
     model: Model
-    x: StoredInputs
+    x: StoredArray
     label: NDArray[np.int64]
     clean: NDArray[np.int64]
     confidence: NDArray[np.float64]

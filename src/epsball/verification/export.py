@@ -6,23 +6,24 @@ import csv
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from epsball.data.pictures import decode
-from epsball.display.difference import CHANNELS
 from epsball.errors import InputError, UntrustworthyError
 from epsball.progress import Progress, shown
-from epsball.record import read_inputs, read_run
-from epsball.record.files import read_bytes, write_whole
+from epsball.record import read_run
+from epsball.record.arrays import open_inputs
+from epsball.record.examples import fooled
+from epsball.record.files import write_whole
 from epsball.record.manifest import json_bytes, read_manifest
 from epsball.verification import independent
+from epsball.verification.exported_files import Examples, pixel_range, writer
 from epsball.verification.identity import device_of, model_of, other_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -30,15 +31,14 @@ if TYPE_CHECKING:
     from epsball.models.model import Model
     from epsball.record import Evaluation, Plan
     from epsball.record.examples import Example
+    from epsball.verification.exported_files import Kind
 
-TABLE, ABOUT, ARRAYS = "examples.csv", "export.json", "examples.npz"
+TABLE, ABOUT = "examples.csv", "export.json"
 COLUMNS = (
     *("id", "file", "label", "class", "attack", "prediction", "distance"),
     *("saved_prediction", "saved_distance", "fools", "within_eps"),
 )
 """Of `examples.csv`: what the run says of an example, and what the saved image shows."""
-WHITE = 255
-Kind = Literal["png", "npz"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,33 +96,25 @@ def export(
     plan, run = manifest.plan, read_run(path)
     folder = _empty(path / "export" if out is None else Path(out))
     given = model_of(plan, model, trust_source=trust_source)
-    x, _, _ = read_inputs(path)
-    for problem in other_model(plan, given, _tensor(x, plan, given)):
+    first = open_inputs(path)[0][:1]
+    for problem in other_model(plan, given, _tensor(first, plan, given)):
         raise UntrustworthyError(f"{path} was made with another model; {problem}: give the one that the run is about")
-    examples = sorted(run.examples(), key=lambda example: example.id)
-    write = _writer(images, examples, plan)
+    examples = Examples(run, np.sort(run.ids[fooled(run)]))
+    saved = writer(images, examples)(folder, examples)
     random = any(finding.id == "D02" for finding in run.findings)
+    passes = passes or (independent.PASSES if random else 1)
+    rows: list[list[object]] = []
     with shown(progress) as stage:
         stage("images", 0, len(examples))
-        files, saved = write(folder, examples, plan)
-        stage("saved images (check)", 0, len(examples))
-        replayed = independent.replay(
-            given,
-            _tensor(saved, plan, given),
-            batch_size=plan.batching.batch_size,
-            passes=passes or (independent.PASSES if random else 1),
-        )
-    label = np.array([example.label for example in examples])
-    wanted = np.array([_fools(plan, one, each) for one, each in zip(examples, replayed.label.T, strict=True)])
-    distance = independent.length(plan.threat.norm, saved.astype(np.float64) - _stack(examples, "original"))
-    done = Exported(
-        folder,
-        fools=(replayed.success_rate(label) >= independent.SUCCESS_RATE) & wanted,
-        within=independent.inside_ball(distance, run.eps),
-        before=np.array([example.distance for example in examples]),
-        distance=distance,
-    )
-    write_whole(folder / TABLE, _table(run, examples, files, replayed.label[0], done))
+        for part, files, x in saved:
+            replayed = independent.replay(
+                given, _tensor(x, plan, given), batch_size=plan.batching.batch_size, passes=passes
+            )
+            rows += _rows(run, part, files, x, replayed)
+            stage("images", len(rows), len(examples))
+    columns = {name: np.array(column) for name, column in zip(COLUMNS, zip(*rows, strict=True), strict=True)}
+    done = Exported(folder, columns["fools"], columns["within_eps"], columns["distance"], columns["saved_distance"])
+    write_whole(folder / TABLE, _table(rows))
     write_whole(folder / ABOUT, json_bytes(_about(path, manifest.digest, plan, done)))
     return done
 
@@ -137,94 +129,39 @@ def _tensor(x: NDArray[Any], plan: Plan, model: Model) -> Tensor:
     return torch.tensor(x, dtype=getattr(torch, plan.data.dtype), device=device_of(plan, model))
 
 
-def _stack(examples: Sequence[Example], name: str) -> NDArray[Any]:
-    return np.stack([getattr(example, name) for example in examples])
-
-
 def _fools(plan: Plan, example: Example, labels: NDArray[np.int64]) -> bool:
     """Whether the labels of all passes (passes,) are what the attack wanted: any wrong one, or one of its targets in most of them."""
     towards = plan.attacks[example.attack].only_towards
     return not towards or bool(np.isin(labels, towards).mean() >= independent.SUCCESS_RATE)
 
 
-def _writer(
-    images: str, examples: Sequence[Example], plan: Plan
-) -> Callable[[Path, Sequence[Example], Plan], tuple[list[str], NDArray[Any]]]:
-    """What writes the images of that kind, once they are known to be such.
-
-    Raises:
-        InputError: there are none, or not of that kind.
-    """
-    if images not in {"png", "npz"}:
-        raise InputError(f"the images were wanted as {images!r}; expected 'png' or 'npz'")
-    if not examples:
-        raise InputError("no attack of the run fooled the model on any sample; there is nothing to export")
-    shape = plan.data.shape
-    if images == "png" and (len(shape) != 3 or shape[0] not in CHANNELS):  # noqa: PLR2004 (C, H, W)
-        raise InputError(
-            f"the samples have the shape {tuple(shape)}; a PNG holds images (C, H, W) with 1 or 3 channels: export them as npz"
-        )
-    return _write_pictures if images == "png" else _write_arrays
+def _rows(
+    run: Evaluation, examples: list[Example], files: list[str], saved: NDArray[Any], replayed: independent.Replayed
+) -> Iterator[list[object]]:
+    """Of `examples.csv`, for examples whose files hold the images saved (k, …)."""
+    names = run.plan.data.names
+    rate = replayed.success_rate(np.array([one.label for one in examples]))
+    originals = np.stack([one.original for one in examples])
+    distance = independent.length(run.plan.threat.norm, saved.astype(np.float64) - originals)
+    within = independent.inside_ball(distance, run.eps)
+    for place, (one, file) in enumerate(zip(examples, files, strict=True)):
+        labels = replayed.label[:, place]
+        fools = bool(rate[place] >= independent.SUCCESS_RATE) and _fools(run.plan, one, labels)
+        name = names[one.label] if one.label < len(names) else ""
+        before = [one.id, file, one.label, name, one.attack, one.prediction, one.distance]
+        yield [*before, int(labels[0]), float(distance[place]), fools, bool(within[place])]
 
 
-def _write_pictures(folder: Path, examples: Sequence[Example], plan: Plan) -> tuple[list[str], NDArray[Any]]:
-    """The names of the files, and what they hold (k, C, H, W) as a reader of 8-bit pictures gets it, in data units."""
-    low, high = _range(plan)
-    names = [f"images/{example.id:06d}.png" for example in examples]
-    for name, example in zip(names, examples, strict=True):
-        levels = np.rint((example.adversarial.astype(np.float64) - low) / (high - low) * WHITE)
-        write_whole(folder / name, _png(np.clip(levels, 0, WHITE).astype(np.uint8)))
-    pixels = decode(((name, read_bytes(folder / name)) for name in names), colour=plan.data.shape[0] > 1)
-    return names, (pixels.astype(np.float32) / WHITE * (high - low) + low).astype(np.float32)
-
-
-def _range(plan: Plan) -> tuple[float, float]:
-    """What black and white are, in data units."""
-    return float(np.min(plan.threat.low)), float(np.max(plan.threat.high))
-
-
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    from PIL import Image  # noqa: PLC0415 (a picture library is imported where it is used)
-
-    stream = io.BytesIO()
-    Image.fromarray(pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1)).save(stream, format="PNG")
-    return stream.getvalue()
-
-
-def _write_arrays(folder: Path, examples: Sequence[Example], plan: Plan) -> tuple[list[str], NDArray[Any]]:
-    """The name of the file, once for each example, and the images that it holds."""
-    del plan
-    stream = io.BytesIO()
-    y, ids, prediction = (np.array([getattr(one, name) for one in examples]) for name in ("label", "id", "prediction"))
-    np.savez(stream, x=_stack(examples, "adversarial"), y=y, ids=ids, prediction=prediction)
-    write_whole(folder / ARRAYS, stream.getvalue())
-    with np.load(folder / ARRAYS, allow_pickle=False) as archive:
-        return [ARRAYS] * len(examples), archive["x"]
-
-
-def _table(
-    run: Evaluation, examples: Sequence[Example], files: Sequence[str], predicted: NDArray[np.int64], done: Exported
-) -> bytes:
+def _table(rows: list[list[object]]) -> bytes:
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(_rows(run, examples, files, predicted, done))
+    writer.writerows(rows)
     return stream.getvalue().encode()
 
 
-def _rows(
-    run: Evaluation, examples: Sequence[Example], files: Sequence[str], predicted: NDArray[np.int64], done: Exported
-) -> Iterator[list[object]]:
-    names = run.plan.data.names
-    for place, (example, file) in enumerate(zip(examples, files, strict=True)):
-        name = names[example.label] if example.label < len(names) else ""
-        before = [example.id, file, example.label, name, example.attack, example.prediction, example.distance]
-        saved = [int(predicted[place]), float(done.distance[place]), bool(done.fools[place]), bool(done.within[place])]
-        yield [*before, *saved]
-
-
 def _about(path: Path, digest: str, plan: Plan, done: Exported) -> dict[str, Any]:
-    low, high = _range(plan)
+    low, high = pixel_range(plan)
     eps = float(plan.threat.eps)
     return {
         "run": str(path),

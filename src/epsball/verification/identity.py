@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from epsball.models.inputs import Inputs
     from epsball.models.model import Model
     from epsball.record import Plan
-    from epsball.record.stored_inputs import StoredInputs
+    from epsball.record.arrays import StoredArray
 
 
 def model_of(plan: Plan, model: Callable[[Tensor], Any] | Model | None, *, trust_source: bool = False) -> Model:
@@ -142,7 +142,7 @@ def other_model(plan: Plan, model: Model, x: Inputs) -> Iterator[str]:
     yield from (f"it is another model than that of the run: {reason}" for reason in differences(recorded, given))
 
 
-def _equal(given: NDArray[Any], stored: StoredInputs) -> bool:
+def _equal(given: NDArray[Any], stored: StoredArray) -> bool:
     size, start = stored.shape, 0
     if given.shape != size:
         return False
@@ -184,7 +184,7 @@ def other_attacks(plan: Plan, attacks: Mapping[str, AttackSource]) -> Iterator[s
 
 def other_data(
     plan: Plan,
-    x: StoredInputs,
+    x: StoredArray,
     y: NDArray[np.int64],
     ids: NDArray[np.int64],
     data: tuple[Tensor, Tensor] | None,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from epsball.record.arrays import open_examples
 from epsball.record.evaluation import ATTACK_COLUMNS, CERTIFICATE_COLUMNS, SAMPLE_COLUMNS, AttackRows
-from epsball.record.files import read_arrays, read_table
+from epsball.record.files import read_table
 from epsball.record.manifest import SAMPLES, Manifest, attack_stages, chunk_files, examples_name
 from epsball.verification.attack_rows import Context, check_rows
 from epsball.verification.differences import differences
@@ -51,9 +52,9 @@ def check_stages(
                     [*problems, f"{file}: {_about(odd)} the attack was not to be run on, or not there"],
                     np.concatenate(rates),
                 )
-            examples = read_arrays(path / examples_name(file), ("ids", "x"))
+            those, x = open_examples(path / examples_name(file))
             allowed = np.inf if attack.minimum_norm else eps
-            found, rate = check_rows(file, context, at, rows, (examples["ids"], examples["x"]), allowed)
+            found, rate = check_rows(file, context, at, rows, (those, x[:]), allowed)
             problems += [*found, *_counts(file, rows)]
             rates.append(rate)
             collected.append(rows)

@@ -13,10 +13,10 @@ from epsball.diagnostics.success_rate import stochastic
 from epsball.errors import UntrustworthyError
 from epsball.progress import Progress, shown
 from epsball.record import read_run
+from epsball.record.arrays import open_inputs
 from epsball.record.evaluation import CLEAN_COLUMNS
 from epsball.record.files import read_table
 from epsball.record.manifest import CLEAN, altered_files, read_manifest
-from epsball.record.stored_inputs import open_inputs
 from epsball.verification import independent
 from epsball.verification.attack_rows import Context
 from epsball.verification.differences import differences
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from epsball.models.model import Model
     from epsball.record import Finding, Plan
-    from epsball.record.stored_inputs import StoredInputs
+    from epsball.record.arrays import StoredArray
 
 SHOWN = 5
 
@@ -110,7 +110,7 @@ def verify(
 class _OnDevice:
     """The stored inputs as the model takes them."""
 
-    stored: StoredInputs
+    stored: StoredArray
     dtype: torch.dtype
     device: torch.device
 
@@ -134,7 +134,7 @@ def _clean(
     path: Path,
     plan: Plan,
     model: Model,
-    data: tuple[_OnDevice, StoredInputs, NDArray[np.int64], NDArray[np.int64]],
+    data: tuple[_OnDevice, StoredArray, NDArray[np.int64], NDArray[np.int64]],
     *,
     passes: int,
     exact: bool,
