@@ -60,21 +60,17 @@ def test_the_example_attack_works_as_printed(page: str, norm: str, tmp_path: Pat
     assert threat.contains(found.x, x).all()
 
 
-def test_the_example_of_the_front_page_works_as_printed(
+def test_the_examples_of_the_front_page_run_one_after_the_other_as_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "example.py").write_text(example("README.md"), encoding="utf-8")
-    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))
-    x, y = eb.load_data("mnist-5k", split="train", n=600)
-    optimiser = torch.optim.Adam(net.parameters(), 1e-2)
-    for _ in range(40):
-        optimiser.zero_grad()
-        torch.nn.functional.cross_entropy(net((x - 0.1307) / 0.3081), y).backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-    runpy.run_path(str(tmp_path / "example.py"), init_globals={"net": net})
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for place, block in enumerate(re.findall(r"```python\n(.*?)```", text, re.DOTALL)):
+        (tmp_path / f"{place}.py").write_text(block, encoding="utf-8")
+        names = runpy.run_path(str(tmp_path / f"{place}.py"), init_globals=names)
     assert capsys.readouterr().out
-    assert (tmp_path / "run" / "run.json").exists()
+    assert all((tmp_path / name).exists() for name in ("run/run.json", "run/model-card.md", "images/examples.csv"))
 
 
 @pytest.mark.parametrize("place", [0, 1])
