@@ -97,7 +97,7 @@ def prepare(scratch: Path, photographs: int) -> None:
     images = pq.read_table(source, columns=["image"])["image"].to_pylist()
     with torch.no_grad():
         net = network()
-        data = eb.open_data(str(source), size=SIDE)
+        data = eb.open_data(str(source), crop=SIDE)
         labels = [int(net(data[at][0][None]).argmax()) for at in range(len(data))]
     places = [place % len(images) for place in range(photographs)]
     table = pa.table({"image": [images[at]["bytes"] for at in places], "label": [labels[at] for at in places]})
@@ -128,7 +128,7 @@ def evaluate(scratch: Path, photographs: int) -> None:
     """Evaluate all photographs into a run folder."""
     import epsball as eb  # noqa: PLC0415 (as above)
 
-    data = eb.open_data(str(scratch / "photographs.parquet"), size=SIDE)
+    data = eb.open_data(str(scratch / "photographs.parquet"), crop=SIDE)
     suite = [eb.FGSM(), eb.PGD(steps=3)]
     run = eb.evaluate(network(), data, eb.Threat("linf", EPS), suite=suite, out=scratch / "run", anyway=True)
     print(run)

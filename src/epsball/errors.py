@@ -38,6 +38,10 @@ class LeftOutWarning(UserWarning):
     """Something in a file that is not needed was left out; the sentence says what."""
 
 
+class EightBitWarning(UserWarning):
+    """Pixels from 0 to 255 were brought to [0, 1]."""
+
+
 class UntrustworthyError(RuntimeError):
     """A reported success, a bound or a record did not survive verification."""
 

@@ -64,6 +64,7 @@ def test_photographs_are_cut_to_224_and_keep_three_channels(own: Path, png: Call
     x, _ = load_data("imagenet-sample", n=2)
     assert x.shape == (2, 3, 224, 224)
     assert load_data("imagenet-sample", n=2, size=32)[0].shape == (2, 3, 32, 32)
+    assert load_data("imagenet-sample", n=2, size=40, crop=32)[0].shape == (2, 3, 32, 32)
     with pytest.raises(InputError, match=r"no imagenet-sample/train.parquet; set EPSBALL_DATA"):
         load_data("imagenet-sample", "train")
 
@@ -102,7 +103,8 @@ def test_offline_both_ways_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         ("cifar-10", "did you mean 'cifar10'"),
         (
             "weather",
-            "no data set 'weather'; expected one of .*, mnist-5k, or a Parquet file or folder, an image folder or an .npz",
+            "no data set 'weather'; expected one of .*, mnist-5k, or a Parquet file or folder, an image folder, an .npz, "
+            "a folder of Hugging Face's save_to_disk, or path/to/file.py:factory",
         ),
         ("data/digits.parquet", "no file or folder data/digits.parquet"),
         ("./mnist", "no file or folder ./mnist"),
@@ -128,7 +130,7 @@ def test_a_new_source_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch, digi
 
 
 def test_what_is_no_name_is_said() -> None:
-    with pytest.raises(InputError, match="the data was given as NoneType; expected the name of a set"):
+    with pytest.raises(InputError, match="data was given as NoneType; expected a pair"):
         load_data(cast("Any", None))
 
 

@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from epsball.cli.commands import COMMANDS, HELP
 from epsball.cli.exit_codes import CODES, ExitCode, of_error
 from epsball.cli.streams import nobody_reads, result_alone, write_result
-from epsball.errors import LeftOutWarning
+from epsball.errors import EightBitWarning, LeftOutWarning
 from epsball.terminal import printable
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def write_error(kind: str, sentence: str, code: int) -> None:
 
 def _shown(otherwise: Callable[..., None], message: Warning | str, *place: Any, **settings: Any) -> None:
     """A line on stderr for what a user should know; any other warning as Python shows it."""
-    if isinstance(message, LeftOutWarning):
+    if isinstance(message, LeftOutWarning | EightBitWarning):
         typer.echo(printable(f"Note: {message}."), err=True)
     else:
         otherwise(message, *place, **settings)

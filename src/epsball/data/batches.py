@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,18 +11,22 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SequentialSampler, default_collate
 
+from epsball.data import hugging_face
 from epsball.data.opened import Opened
+from epsball.data.source import choose
 from epsball.data.streamed import Streamed
-from epsball.errors import InputError
+from epsball.errors import EightBitWarning, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from epsball.data.cut import Cut
+
 _EXPECTED = (
     "expected a pair (x, y) of inputs and labels, a DataLoader, a Dataset of such pairs, or an iterable of batches"
 )
-_IMAGES = ("pixel_values", "image", "images", "img", "x")
-_LABELS = ("label", "labels", "fine_label", "y")
+_IMAGES = ("pixel_values", *hugging_face.IMAGES)
+_LABELS = hugging_face.LABELS
 _AT_ONCE = 256
 _ROUNDING = 1e-4
 """By how much undoing a normalisation may leave [0, 1]."""
@@ -30,8 +35,11 @@ HELD = 2**27
 """Bytes of inputs up to which all of them are held in memory."""
 
 
+WHITE = 255
+
+
 class Gathered(NamedTuple):
-    """Inputs `(N, …)` in data units, labels `(N,)`, the normalisation `(C,)` that was undone for it, and the names of the classes.
+    """Inputs `(N, …)` in data units, labels `(N,)`, the normalisation `(C,)` that was undone for it, the names of the classes, the cut.
 
     What there was not is None; labels are None where they are read together with the inputs.
     """
@@ -41,26 +49,36 @@ class Gathered(NamedTuple):
     mean: Tensor | None = None
     std: Tensor | None = None
     class_names: tuple[str, ...] | None = None
+    cut: Cut | None = None
 
 
-def gathered(data: Any) -> Gathered:
+def gathered(data: Any, *, white: float = 1.0, size: tuple[int, int] | None = None) -> Gathered:
     """Return the samples of what a user has, in their own order also where a loader would shuffle them.
 
-    A `Normalize` at the end of a data set's transform is undone, so that inputs are in data units; arrays become tensors.
+    A `Normalize` at the end of a data set's transform is undone, so that inputs are in data units; arrays become tensors, and 8-bit
+    pixels, of the type uint8, numbers in data units, which an `EightBitWarning` says.
 
     Args:
-        data: a pair of tensors or arrays, a `DataLoader`, a `Dataset`, or an iterable of batches, pairs or dictionaries.
+        data: a pair of tensors or arrays, a `DataLoader`, a `Dataset`, one of Hugging Face's, or an iterable of batches, pairs or
+            dictionaries.
+        white: the largest pixel in data units, 1 or 255; for another one 8-bit pixels are left as they are.
+        size: height and width that the network was made for, to which pictures that differ are cut.
 
     Raises:
         InputError: something else, batches without images or labels, or ones that do not fit together.
     """
+    if isinstance(data, Gathered):
+        return data
     if isinstance(data, tuple | list) and len(data) == _PAIR and all(hasattr(part, "shape") for part in data):
-        return Gathered(_tensor(data[0]), _tensor(data[1]), class_names=_class_names(data))
-    streamed = _streamed(data)
+        x, y = map(_tensor, data)
+        return Gathered(_eight_bit(x, white), y, class_names=_class_names(data), cut=getattr(data, "cut", None))
+    data = _opened(data)
+    data = data.fitting(size) if isinstance(data, Opened) else data
+    streamed = _streamed(data, white)
     if streamed is not None:
         return streamed
     if isinstance(data, Opened):
-        return Gathered(*data.held(), class_names=data.class_names)
+        return Gathered(*data.held(), data.mean, data.std, data.class_names, data.cut)
     batches = [_pair(batch) for batch in _batches(data)]
     if not batches:
         raise InputError("the data hold no batch; a generator can be gone through only once: make a new one")
@@ -72,10 +90,23 @@ def gathered(data: Any) -> Gathered:
         ) from error
     normal = _normalisation(data)
     mean, std = normal or (None, None)
-    return Gathered(_undone(x, normal), y, mean, std, _class_names(data))
+    return Gathered(_eight_bit(_undone(x, normal), white), y, mean, std, _class_names(data))
 
 
-def _streamed(data: Any) -> Gathered | None:
+def _opened(data: Any) -> Any:
+    """A data set of Hugging Face as one of PyTorch, with tensors for arrays; anything else as it is."""
+    if hugging_face.is_divided(data):
+        names = ", ".join(data)
+        raise InputError(
+            f"the data is divided into {names}; give one of these, such as data[{next(iter(data), 'test')!r}], or eb.open_data(data, split=…)"
+        )
+    if not hugging_face.has_pictures(data):
+        return hugging_face.with_tensors(data)
+    source = hugging_face.read_dataset(data, "the data set")
+    return Opened(source, choose(source.labels, None, None, "the data set"))
+
+
+def _streamed(data: Any, white: float) -> Gathered | None:
     """What is read part by part, because it would take much memory; None for anything smaller, or without rows to choose from."""
     loader = isinstance(data, DataLoader)
     if loader and (data.batch_size is None or not isinstance(data.sampler, RandomSampler | SequentialSampler)):
@@ -90,15 +121,16 @@ def _streamed(data: Any) -> Gathered | None:
     def read(rows: list[int]) -> tuple[Tensor, Tensor]:
         items = source.__getitems__(rows) if hasattr(source, "__getitems__") else [source[row] for row in rows]
         x, y = _pair(_together(items, collate))
-        return _undone(x, normal), y
+        return _eight_bit(_undone(x, normal), white), y
 
     first, _ = read([0])
     if len(source) * first.numel() * first.element_size() <= HELD:
         return None
     inputs = Streamed(read, np.arange(len(source)), first)
-    labels = source.labels if isinstance(source, Opened) else None
+    if isinstance(source, Opened):
+        return Gathered(inputs, source.labels, source.mean, source.std, source.class_names, source.cut)
     mean, std = normal or (None, None)
-    return Gathered(inputs, labels, mean, std, _class_names(data))
+    return Gathered(inputs, None, mean, std, _class_names(data))
 
 
 def _together(items: list[Any], collate: Callable[[list[Any]], Any]) -> Any:
@@ -109,6 +141,16 @@ def _together(items: list[Any], collate: Callable[[list[Any]], Any]) -> Any:
         raise InputError(
             f"the data set's items cannot be put together ({said}); expected tensors: add a transform such as ToTensor()"
         ) from error
+
+
+def _eight_bit(x: Any, white: float) -> Any:
+    """Pixels of 8 bits in data units, in which white is 1 or 255; anything else as it is."""
+    if not (isinstance(x, Tensor) and x.dtype == torch.uint8 and white in {1, WHITE}):
+        return x
+    if white == WHITE:
+        return x.float()
+    warnings.warn("the images have 8-bit pixels, 0 to 255, and are divided by 255", EightBitWarning, 2)
+    return x.float().div_(WHITE)
 
 
 def _undone(x: Tensor, normal: tuple[Tensor, Tensor] | None) -> Tensor:

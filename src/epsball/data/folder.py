@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from epsball.data.pictures import decode
-from epsball.data.source import Rows, Source, checked_labels
+from epsball.data.pictures import pictured
+from epsball.data.source import Encoded, Rows, Source, checked_labels
 from epsball.errors import InputError
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".tif", ".tiff"}
@@ -15,7 +15,7 @@ PARTS = {"train", "training", "val", "valid", "validation", "test", "testing", "
 """What parts of a set are called."""
 
 
-def read_folder(folder: Path, *, size: int | None = None) -> Source:
+def read_folder(folder: Path) -> Source:
     """A labelled set from `folder/CLASS/PICTURE`; hidden files and whatever is no picture are passed over.
 
     Label k is the k-th subfolder: in the order of the numbers where all the names are whole numbers, else of the names.
@@ -23,7 +23,6 @@ def read_folder(folder: Path, *, size: int | None = None) -> Source:
 
     Args:
         folder: of the classes.
-        size: cut the pictures to size × size, see `pictures.crop`.
 
     Raises:
         InputError: no subfolders with pictures in them, subfolders that are parts of a set and no classes, or a link to nowhere.
@@ -46,9 +45,7 @@ def read_folder(folder: Path, *, size: int | None = None) -> Source:
     def pictures(rows: Rows) -> Iterator[tuple[str, bytes]]:
         return ((str(paths[row]), paths[row].read_bytes()) for row in rows)
 
-    return Source(
-        checked_labels(labels, str(folder)), lambda rows: decode(pictures(rows), size=size), class_names=tuple(names)
-    )
+    return pictured(checked_labels(labels, str(folder)), Encoded(pictures), class_names=tuple(names))
 
 
 def _class_folders(folder: Path) -> list[str]:

@@ -25,6 +25,6 @@ SOURCES.add(
         1000,
         read_imagenet_sample,
         home="none",
-        size=224,
+        crop=224,
     ),
 )

@@ -2,20 +2,26 @@
 
 from torch import Tensor
 
+from epsball.data.cut import Cut
+
 
 class Labelled(tuple[Tensor, Tensor]):  # noqa: SLOT001 (a tuple of a size that varies can have no slots of its own)
     """The pair (x, y) of images `(N, C, H, W)` and labels `(N,)`, to be unpacked as any pair.
 
-    `class_names` are those of the classes in the order of the labels; None where the data do not name them.
+    `class_names` are those of the classes in the order of the labels, None where the data do not name them; `cut` is what was done to
+    pictures to bring them to one size, None where nothing was.
     """
 
     class_names: tuple[str, ...] | None
+    cut: Cut | None
 
-    def __new__(cls, x: Tensor, y: Tensor, class_names: tuple[str, ...] | None = None) -> "Labelled":  # noqa: PYI034 (Self came with Python 3.11)
+    def __new__(  # noqa: PYI034 (Self came with Python 3.11)
+        cls, x: Tensor, y: Tensor, class_names: tuple[str, ...] | None = None, cut: Cut | None = None
+    ) -> "Labelled":
         """Make the pair."""
         pair = super().__new__(cls, (x, y))
-        pair.class_names = class_names
+        pair.class_names, pair.cut = class_names, cut
         return pair
 
     def __getnewargs__(self) -> tuple[object, ...]:
-        return (*self, self.class_names)
+        return (*self, self.class_names, self.cut)

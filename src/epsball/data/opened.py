@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from epsball.data.cut import Cut, chosen_cut
 from epsball.data.labelled import Labelled
+from epsball.data.pictures import cut_alike, sides
 from epsball.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,6 +34,10 @@ class Opened(Dataset[tuple[Tensor, Tensor]]):
         self._channels = 0
         self.labels: Tensor = torch.from_numpy(source.labels[rows])
         self.class_names: tuple[str, ...] | None = source.class_names
+        self.whole: bool = source.whole
+        self.cut: Cut | None = source.cut
+        self.mean: Tensor | None = source.mean
+        self.std: Tensor | None = source.std
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -47,7 +53,21 @@ class Opened(Dataset[tuple[Tensor, Tensor]]):
 
     def held(self) -> Labelled:
         """All images and labels, in memory."""
-        return Labelled(unit(self._source.images(self._rows)), self.labels, self.class_names)
+        return Labelled(unit(self._source.images(self._rows)), self.labels, self.class_names, self.cut)
+
+    def fitting(self, size: tuple[int, int] | None) -> Opened:
+        """The same set with its pictures cut for a network that was made for height and width `size`, where nobody chose a cut.
+
+        That is done where they have several sizes, or one that is larger; pictures of one small size are not made larger unasked.
+        """
+        encoded = self._source.encoded
+        if size is None or size[0] != size[1] or encoded is None or self.cut is not None:
+            return self
+        found = sides(encoded.read(self._rows))
+        cut = chosen_cut(None, size[0])
+        if cut is None or found == {size} or (len(found) == 1 and min(min(found)) < size[0]):
+            return self
+        return Opened(cut_alike(self._source, cut, "the data"), self._rows)
 
     def _in_colour(self, images: Images) -> Images:
         """Pictures that are all grey have as many channels as the first of the set, of which they are a part."""

@@ -9,20 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from epsball.data.pictures import decode
-from epsball.data.source import Rows, Source, checked_labels
+from epsball.data.pictures import pictured
+from epsball.data.source import Encoded, Rows, Source, checked_labels
 from epsball.errors import InputError
 
 
-def read_parquet(
-    files: list[Path], *, classes: int | None = None, size: int | None = None, colour: bool = False
-) -> Source:
+def read_parquet(files: list[Path], *, classes: int | None = None, colour: bool = False) -> Source:
     """A labelled set from one or several Parquet files, in the order given; only the pictures that are read are decoded.
 
     Args:
         files: at least one.
         classes: K, where it is known.
-        size: cut the pictures to size × size, see `pictures.crop`.
         colour: three channels even where all pictures are grey.
 
     Raises:
@@ -39,9 +36,9 @@ def read_parquet(
             found |= {int(start + row): picture for row, picture in table.pictures(inside)}
         return (found[int(row)] for row in rows)
 
-    return Source(
+    return pictured(
         checked_labels(labels, str(files[0] if len(files) == 1 else files[0].parent), classes),
-        lambda rows: decode(pictures(rows), size=size, colour=colour),
+        Encoded(pictures, colour),
         class_names=tables[0].class_names(),
     )
 

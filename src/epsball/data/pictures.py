@@ -3,11 +3,14 @@
 import io
 import warnings
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from epsball.data.cut import MOST_PIXELS, Cut
+from epsball.data.source import Encoded, Labels, Source
 from epsball.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,19 +18,58 @@ if TYPE_CHECKING:
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "PPM", "TIFF")
 """What is read; of other formats that Pillow knows, some start programs (PostScript) and few hold data sets."""
-MOST_PIXELS = 64_000_000
 _GREY = {"1", "L"}
 _COLOUR = {"RGB", "P", "RGBA", "LA", "PA", "CMYK", "YCbCr", "HSV", "LAB", "RGBX"}
 
 
+REMEDY = "give --size 224 (size=224 in Python), by which all are cut alike, or resize them"
+"""For pictures of different sizes."""
+
+
+def pictured(labels: Labels, encoded: Encoded, **settings: Any) -> Source:
+    """A labelled set of encoded pictures; only those that are read are decoded.
+
+    Args:
+        labels: (N,).
+        encoded: the pictures.
+        settings: other fields of the source.
+    """
+    return Source(
+        labels, lambda rows: decode(encoded.read(rows), colour=encoded.colour), encoded=encoded, **settings
+    )
+
+
+def cut_alike(source: Source, cut: Cut, origin: str) -> Source:
+    """The same set with its pictures cut.
+
+    Raises:
+        InputError: its images are no pictures, or cut already.
+    """
+    encoded = source.encoded
+    if encoded is None:
+        raise InputError(f"size or crop was given for {origin}, whose images are arrays of one size; leave it out")
+    return replace(
+        source, images=lambda rows: decode(encoded.read(rows), cut=cut, colour=encoded.colour), cut=cut
+    )
+
+
+def sides(pictures: Iterable[tuple[str, bytes]]) -> set[tuple[int, int]]:
+    """The heights and widths that pictures have, by their headers alone.
+
+    Raises:
+        InputError: what is no picture.
+    """
+    return {(each.height, each.width) for each in (_opened(name, content) for name, content in pictures)}
+
+
 def decode(
-    pictures: Iterable[tuple[str, bytes]], *, size: int | None = None, colour: bool = False
+    pictures: Iterable[tuple[str, bytes]], *, cut: Cut | None = None, colour: bool = False
 ) -> NDArray[np.uint8]:
     """Pictures as one array (n, C, H, W) of uint8: C = 1 where every one of them is grey, else 3; transparency is dropped.
 
     Args:
         pictures: pairs of a name, for messages, and the bytes of the file.
-        size: cut to size × size, see `crop`; by default they must all be of one size.
+        cut: what is done to each; by default they must all be of one size.
         colour: C = 3 even where all are grey.
 
     Raises:
@@ -36,13 +78,13 @@ def decode(
     pixels: list[NDArray[np.uint8]] = []
     first = ""
     for name, content in pictures:
-        pixels.append(_pixels(name, content, size))
+        pixels.append(_pixels(name, content, cut))
         first = first or name
         if pixels[-1].shape[:2] != pixels[0].shape[:2]:
             (height, width), (first_height, first_width) = pixels[-1].shape[:2], pixels[0].shape[:2]
             raise InputError(
                 f"{first} is {first_width}x{first_height} pixels and {name} is {width}x{height}, expected one size for "
-                "all; resize them, or give load_data(…, size=) to cut them all alike"
+                f"all; {REMEDY}"
             )
     if not colour and all(picture.ndim == 2 for picture in pixels):  # noqa: PLR2004 grey: height and width only
         return np.stack(pixels)[:, None]
@@ -52,25 +94,12 @@ def decode(
     return stacked
 
 
-def crop(picture: "Image", size: int) -> "Image":
-    """The middle size × size pixels after the shorter side was resized to size · 8/7 (256 for 224).
+def _opened(name: str, content: bytes) -> "Image":
+    """The picture, of which only the header was read.
 
-    Bilinear with antialiasing, the longer side rounded to whole pixels; a picture whose shorter side has that length
-    already is not resampled. This is the usual test-time view of ILSVRC2012.
+    Raises:
+        InputError: it is none, or too large.
     """
-    from PIL.Image import Resampling  # noqa: PLC0415 a picture library is imported where it is used
-
-    shorter = round(size * 8 / 7)
-    scale = shorter / min(picture.size)
-    width, height = (max(shorter, round(side * scale)) for side in picture.size)
-    if (width, height) != picture.size:
-        picture = picture.resize((width, height), Resampling.BILINEAR)
-    left, top = (width - size) // 2, (height - size) // 2
-    return picture.crop((left, top, left + size, top + size))
-
-
-def _pixels(name: str, content: bytes, size: int | None) -> NDArray[np.uint8]:
-    """(H, W) of a grey picture, (H, W, 3) of any other."""
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 a picture library is imported where it is used
 
     try:
@@ -79,7 +108,7 @@ def _pixels(name: str, content: bytes, size: int | None) -> NDArray[np.uint8]:
             picture: Image.Image = Image.open(io.BytesIO(content), formats=FORMATS)
             if picture.width * picture.height > MOST_PIXELS:
                 raise Image.DecompressionBombError(f"{picture.width}x{picture.height} pixels")  # noqa: TRY301 (Pillow raises it too)
-            picture.load()
+            return picture
     except UnidentifiedImageError as error:
         raise InputError(f"{name} is no picture of the kinds that are read; give PNG or JPEG") from error
     except Image.DecompressionBombError as error:
@@ -87,8 +116,21 @@ def _pixels(name: str, content: bytes, size: int | None) -> NDArray[np.uint8]:
             f"{name} has more than {MOST_PIXELS:,} pixels ({error}), too many for a picture to be classified; make it smaller"
         ) from error
     except Exception as error:  # a damaged picture makes Pillow raise errors of many kinds
-        raise InputError(f"{name} is truncated or damaged ({error}); fetch or save it again") from error
+        raise _damaged(name, error) from error
+
+
+def _damaged(name: str, error: Exception) -> InputError:
+    return InputError(f"{name} is truncated or damaged ({error}); fetch or save it again")
+
+
+def _pixels(name: str, content: bytes, cut: Cut | None) -> NDArray[np.uint8]:
+    """(H, W) of a grey picture, (H, W, 3) of any other."""
+    picture = _opened(name, content)
+    try:
+        picture.load()
+    except Exception as error:  # as above
+        raise _damaged(name, error) from error
     if picture.mode not in _GREY | _COLOUR:
         raise InputError(f"{name} has pixels of mode {picture.mode}, expected 8 bits a channel; convert it")
     picture = picture.convert("L" if picture.mode in _GREY else "RGB")
-    return np.asarray(picture if size is None else crop(picture, size))
+    return np.asarray(picture if cut is None else cut(picture))

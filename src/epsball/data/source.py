@@ -1,21 +1,36 @@
 """What every source of data gives: labels at once, images only for the rows that are read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
+from epsball.data.cut import Cut
 from epsball.errors import InputError
 from epsball.registry import Registry
 
 Labels = NDArray[np.int64]
 Rows = NDArray[np.intp]
-Images = NDArray[np.float32] | NDArray[np.uint8]
+Images = NDArray[np.floating] | NDArray[np.uint8]
 
 MOST_CLASSES = 2**20
 """Of a set whose number of classes is not known: a network made for its labels has to fit into memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """Pictures as files hold them.
+
+    Args:
+        read: rows (n,) -> for each a name, for messages, and the bytes.
+        colour: three channels even where all are grey.
+    """
+
+    read: Callable[[Rows], Iterator[tuple[str, bytes]]]
+    colour: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,15 +39,23 @@ class Source:
 
     Args:
         labels: (N,) whole numbers from 0, in the order of the source.
-        images: rows (n,) -> (n, C, H, W), uint8 in 0..255 or float32 in [0, 1].
+        images: rows (n,) -> (n, C, H, W), uint8 in 0..255, or floats in data units, which are [0, 1].
         whole: whether these are all samples there are, because the set is not divided into splits.
         class_names: names of the classes in the order of the labels; None where the source does not name them.
+        encoded: the same images as pictures of any size; None where they are arrays.
+        cut: what was done to bring the pictures to one size.
+        mean: (C,) of a normalisation that was undone, which the model then does; None where there was none.
+        std: likewise.
     """
 
     labels: Labels
     images: Callable[[Rows], Images]
     whole: bool = False
     class_names: tuple[str, ...] | None = None
+    encoded: Encoded | None = None
+    cut: Cut | None = None
+    mean: Tensor | None = None
+    std: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -44,18 +67,20 @@ class Named:
         classes: K.
         read: split -> the source, where no folder of one's own has it.
         home: "embedded" in an installed package, "public" on the web, or "none", so that one must bring it along.
-        size: photographs are cut to this side; None for images that are of one size already.
+        crop: photographs are cut to this side; None for images that are of one size already.
     """
 
     description: str
     classes: int
     read: Callable[[str], Source]
     home: Literal["embedded", "public", "none"] = "public"
-    size: int | None = None
+    crop: int | None = None
 
 
 SOURCES: Registry[Named] = Registry(
-    "data set", group="epsball.data", also="a Parquet file or folder, an image folder or an .npz"
+    "data set",
+    group="epsball.data",
+    also="a Parquet file or folder, an image folder, an .npz, a folder of Hugging Face's save_to_disk, or path/to/file.py:factory",
 )
 """The named sources; another package adds its own by the entry point group `epsball.data`."""
 

@@ -73,7 +73,7 @@ class Streamed:
             if x.shape != (len(at), *self.shape[1:]) or x.dtype != self.dtype:
                 raise InputError(
                     f"the data set gives inputs of shape {tuple(x.shape[1:])} and type {x.dtype} after such of {self.shape[1:]} and "
-                    f"{self.dtype}; bring all to one size and type, with a transform"
+                    f"{self.dtype}; bring all to one size and type: --size 224 (size=224 in Python) cuts pictures, a transform anything"
                 )
             self._compare(at, x, y)
             self._last[:] = [(at.tobytes(), (x, y))]
