@@ -103,8 +103,7 @@ def test_offline_both_ways_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         ("cifar-10", "did you mean 'cifar10'"),
         (
             "weather",
-            "no data set 'weather'; expected one of .*, mnist-5k, or a Parquet file or folder, an image folder, an .npz, "
-            "a folder of Hugging Face's save_to_disk, or path/to/file.py:factory",
+            "no data set 'weather'; expected one of .*, mnist-5k, or a Parquet file or folder, an image folder, .*file.py:factory",
         ),
         ("data/digits.parquet", "no file or folder data/digits.parquet"),
         ("./mnist", "no file or folder ./mnist"),

@@ -103,5 +103,7 @@ def test_sizes_that_mean_nothing_are_said(size: Any, crop: Any, says: str) -> No
 
 
 def test_a_picture_that_would_be_too_large_is_said() -> None:
-    with pytest.raises(InputError, match="a picture of 1x3000 pixels would have 224x672000 with its shorter side of 224"):
+    with pytest.raises(
+        InputError, match="a picture of 1x3000 pixels would have 224x672000 with its shorter side of 224"
+    ):
         Cut(224, 224)(Image.fromarray(np.zeros((3000, 1), np.uint8)))

@@ -12,6 +12,7 @@ from epsball.cli.options import (
     Anyway,
     Bfloat16,
     Count,
+    Crop,
     Data,
     Device,
     Eps,
@@ -26,6 +27,7 @@ from epsball.cli.options import (
     Out,
     Outputs,
     Seed,
+    Size,
     Split,
     Std,
     Tune,
@@ -53,6 +55,8 @@ def attack(
     restarts: Annotated[int, typer.Option(min=1, help="Repeat with fresh random numbers, keep the best.")] = 1,
     n: Count = None,
     split: Split = "test",
+    size: Size = None,
+    crop: Crop = None,
     out: Out = None,
     anyway: Anyway = False,
     expect_clean: ExpectClean = None,
@@ -76,13 +80,24 @@ def attack(
     if eps is None and not chosen.minimum_norm:
         raise InputError(f"{name} searches within a budget and has none; give --eps, such as --eps 0.1 or --eps 8/255")
     given = source(
-        model, data, split=split, n=n, device=device, mean=mean, std=std, outputs=outputs, key=key, estimate=estimate
+        model,
+        data,
+        split=split,
+        n=n,
+        device=device,
+        size=size,
+        crop=crop,
+        mean=mean,
+        std=std,
+        outputs=outputs,
+        key=key,
+        estimate=estimate,
     )
     _check(given, target)
     conclude(
         lambda: evaluate(
             given.model,
-            (given.x, given.y),
+            given.data,
             bounds,
             suite={name: chosen},
             out=out,
@@ -91,7 +106,6 @@ def attack(
             expect_clean=expect_clean,
             source=data,
             split=given.split,
-            class_names=given.class_names,
             batching=batching(given, tune=tune, bfloat16=bfloat16),
         ),
         out,

@@ -12,6 +12,7 @@ from epsball.cli.options import (
     Anyway,
     Bfloat16,
     Count,
+    Crop,
     Data,
     Device,
     Eps,
@@ -26,6 +27,7 @@ from epsball.cli.options import (
     Out,
     Outputs,
     Seed,
+    Size,
     Split,
     Std,
     Tune,
@@ -47,6 +49,8 @@ def evaluate(
     ),
     n: Count = None,
     split: Split = "test",
+    size: Size = None,
+    crop: Crop = None,
     out: Out = None,
     every_sample: Annotated[
         bool, typer.Option("--every-sample", help="Give every attack every sample, not only those robust so far.")
@@ -70,12 +74,23 @@ def evaluate(
     """Measure clean and robust accuracy under a suite of attacks, every reported success verified."""
     fraction, bounds, chosen = checked_gate(gate, eps), threat(norm, eps, levels), _suite(suite)
     given = source(
-        model, data, split=split, n=n, device=device, mean=mean, std=std, outputs=outputs, key=key, estimate=estimate
+        model,
+        data,
+        split=split,
+        n=n,
+        device=device,
+        size=size,
+        crop=crop,
+        mean=mean,
+        std=std,
+        outputs=outputs,
+        key=key,
+        estimate=estimate,
     )
     conclude(
         lambda: measure(
             given.model,
-            (given.x, given.y),
+            given.data,
             bounds,
             suite=chosen,
             out=out,
@@ -85,7 +100,6 @@ def evaluate(
             every_sample=every_sample,
             source=data,
             split=given.split,
-            class_names=given.class_names,
             batching=batching(given, tune=tune, bfloat16=bfloat16),
         ),
         out,

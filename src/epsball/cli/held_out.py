@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from epsball.cli.loading import data_name
-from epsball.data.load import has_splits, load_data
+from epsball.data.load import open_data
 from epsball.errors import InputError
 from epsball.report.text import count
 from epsball.terminal import command
@@ -29,6 +29,8 @@ class HeldOut:
         divided: whether the set has splits.
         total: how many images of the test split were read.
         limited: whether that is a limited number.
+        size: what the shorter side of pictures was resized to, where that was asked for.
+        crop: side of the middle that was kept, likewise.
     """
 
     data: str
@@ -38,6 +40,8 @@ class HeldOut:
     divided: bool
     total: int
     limited: bool = False
+    size: int | None = None
+    crop: int | None = None
 
     @property
     def classes(self) -> int:
@@ -72,7 +76,10 @@ class HeldOut:
     def proposal(self, model: str, norm: str, eps: str, mean: str | None = None, std: str | None = None) -> str:
         """The command that evaluates the network, and a word on what it measures where that is not plainly the test split."""
         n = str(self.total) if self.limited else None
-        line = command("evaluate", model, data=self.data, norm=norm, eps=eps, n=n, mean=mean, std=std)
+        size, crop = (None if side is None else str(side) for side in (self.size, self.crop))
+        line = command(
+            "evaluate", model, data=self.data, n=n, size=size, crop=crop, norm=norm, eps=eps, mean=mean, std=std
+        )
         if not self.known:
             return line
         return (
@@ -80,28 +87,37 @@ class HeldOut:
         )
 
 
-def loaded(data: str, n: int | None) -> HeldOut:
+def loaded(data: str, n: int | None, *, size: int | None = None, crop: int | None = None) -> HeldOut:
     """The first n images to train on, all by default, and n of the test split that are not among them.
+
+    Args:
+        data: the name of the set.
+        n: how many.
+        size: what the shorter side of pictures is resized to.
+        crop: side of the middle that is kept.
 
     Raises:
         InputError: data that cannot be used.
     """
     data = data_name(data)
-    divided = has_splits(data)
-    training, (x, y) = load_data(data, "train", n), _test(data, n if divided else None)
+    opened = open_data(data, "train", n, size=size, crop=crop)
+    divided = not opened.whole
+    training, (x, y) = opened.held(), _test(data, n if divided else None, size, crop)
     seen = set(_digests(training[0]))
     new = [row for row, digest in enumerate(_digests(x)) if digest not in seen][:n]
     known = sum(digest in seen for digest in _digests(x))
     validation = (x[new], y[new]) if new else None
-    return HeldOut(data, training, validation, known, divided, len(y), limited=divided and len(y) == n)
+    return HeldOut(
+        data, training, validation, known, divided, len(y), limited=divided and len(y) == n, size=size, crop=crop
+    )
 
 
-def _test(data: str, n: int | None) -> tuple[Tensor, Tensor]:
+def _test(data: str, n: int | None, size: int | None, crop: int | None) -> tuple[Tensor, Tensor]:
     """The first n images of the test split, all where it has fewer."""
     try:
-        return load_data(data, "test", n)
+        return open_data(data, "test", n, size=size, crop=crop).held()
     except InputError:
-        return load_data(data, "test")
+        return open_data(data, "test", size=size, crop=crop).held()
 
 
 def _digests(x: Tensor) -> list[bytes]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from epsball.cli.output import note
 from epsball.data import SOURCES
 from epsball.data.batches import gathered
-from epsball.data.load import has_splits, open_data
+from epsball.data.load import open_data
 from epsball.data.streamed import Streamed
 from epsball.errors import InputError, brief
 from epsball.models.adapters.estimate import estimator, split_estimate
@@ -25,6 +25,7 @@ from epsball.threat import Threat
 from epsball.units import parse_number
 
 if TYPE_CHECKING:
+    from epsball.data.batches import Gathered
     from epsball.models.inputs import Inputs
     from epsball.models.model import Model
     from epsball.oracle.batching import Batching
@@ -32,13 +33,17 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A model and its samples, on one device, the split that they are of, "" where the data has none, and the names of the classes."""
+    """A model and its samples, on one device, and the split that they are of, "" where the data has none."""
 
     model: Model
-    x: Inputs
-    y: Tensor
+    data: Gathered
     split: str
-    class_names: tuple[str, ...] | None
+
+    @property
+    def x(self) -> Inputs:
+        """The inputs (N, …)."""
+        inputs: Inputs = self.data.x
+        return inputs
 
 
 def numbers(text: str | None, option: str) -> float | list[float] | None:
@@ -80,6 +85,8 @@ def source(
     split: str,
     n: int | None,
     device: str,
+    size: int | None = None,
+    crop: int | None = None,
     mean: str | None = None,
     std: str | None = None,
     outputs: str = "logits",
@@ -100,14 +107,27 @@ def source(
             )
         model = f"{estimate}:{model}"
     data = data_name(data)
-    given = gathered(open_data(data, split, n))
-    x, y = given.x, given.y
+    opened = open_data(data, split, n, size=size, crop=crop)
     place = checked_device(device)
-    settings = {"mean": mean_of(mean), "std": numbers(std, "--std"), "outputs": outputs, "key": key}
-    loaded = _model(model, x, y, place, **settings)
+    settings: dict[str, Any] = {"mean": mean_of(mean), "std": numbers(std, "--std"), "outputs": outputs, "key": key}
+    if _is_of_the_zoo(model):  # it is made for the images
+        given = gathered(opened)
+        loaded = _model(model, given.x, given.y, **settings)
+    else:
+        loaded = load_model(model, **settings)
+        given = gathered(opened, size=loaded.input_size)
+    if loaded.module is not None:
+        loaded.module.to(place)
+    if given.mean is not None and loaded.mean is None and loaded.std is None:
+        loaded = dataclasses.replace(loaded, mean=given.mean, std=given.std)
     _note_order(data, given.class_names or ())
-    x = dataclasses.replace(x, device=place) if isinstance(x, Streamed) else x.to(place)
-    return Source(loaded, x, y.to(place), split if has_splits(data, split) else "", given.class_names)
+    if given.cut != opened.cut and given.cut is not None:
+        note(
+            f"The pictures of {data} are cut to {given.cut.crop} x {given.cut.crop} pixels, for which {model} was made, after "
+            f"their shorter side was resized to {given.cut.size}; --size and --crop choose other ones."
+        )
+    x = dataclasses.replace(given.x, device=place) if isinstance(given.x, Streamed) else given.x.to(place)
+    return Source(loaded, given._replace(x=x, y=given.y.to(place)), "" if opened.whole else split)
 
 
 def data_name(text: str) -> str:
@@ -124,21 +144,23 @@ def _note_order(data: str, names: tuple[str, ...]) -> None:
         )
 
 
+def _is_of_the_zoo(spec: str) -> bool:
+    return split_estimate(spec)[1].startswith("zoo:")
+
+
 def model_for(spec: str, x: Tensor, *, classes: int | None = None, seed: int = 0, **settings: Any) -> Model:
     """The model of that name; a network of the zoo is made for images like `x` `(N, C, H, W)` and that many classes."""
-    if split_estimate(spec)[1].startswith("zoo:") and x.ndim == 4:  # noqa: PLR2004 (N, C, H, W)
+    if _is_of_the_zoo(spec) and x.ndim == 4:  # noqa: PLR2004 (N, C, H, W)
         channels, height, width = x.shape[1:]
         return load_model(spec, shape=(channels, height, width), classes=classes, seed=seed, **settings)
     return load_model(spec, seed=seed, **settings)
 
 
-def _model(spec: str, x: Tensor, y: Tensor, place: Any, **settings: Any) -> Model:
-    untrained = split_estimate(spec)[1].startswith("zoo:") and "@" not in spec
+def _model(spec: str, x: Tensor, y: Tensor, **settings: Any) -> Model:
+    untrained = "@" not in spec
     loaded = model_for(spec, x, classes=int(y.max()) + 1 if untrained else None, **settings)
     if untrained:
         note(f"{spec} has its initial weights; name trained ones as {spec}@weights.safetensors.")
-    if loaded.module is not None:
-        loaded.module.to(place)
     return loaded
 
 

@@ -34,7 +34,17 @@ Data = Annotated[
         help=f"{', '.join(SOURCES)}; {SOURCES.also}.",
     ),
 ]
-Split = Annotated[str, typer.Option(help="Part of the data: train or test.")]
+Split = Annotated[str, typer.Option(help="Part of the data: train or test, or one of a DatasetDict's own.")]
+Size = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Photographs of any size: resize the shorter side to this, bilinear, and keep the middle square."
+    ),
+]
+Crop = Annotated[
+    int | None,
+    typer.Option(min=1, help="Side of that square; without --size the shorter side becomes crop x 8/7: 256 for 224."),
+]
 Count = Annotated[int | None, typer.Option("--n", min=1, help="Use the first N samples; all by default.")]
 Norm = Annotated[str, typer.Option(help=f"{', '.join(NORMS)}.")]
 Eps = Annotated[

@@ -9,7 +9,7 @@ import typer
 from epsball.cli.exit_codes import ExitCode
 from epsball.cli.held_out import HeldOut, loaded
 from epsball.cli.loading import checked_device, mean_of, model_for, numbers, threat
-from epsball.cli.options import Count, Data, Device, Json, Mean, Seed, Std
+from epsball.cli.options import Count, Crop, Data, Device, Json, Mean, Seed, Size, Std
 from epsball.cli.output import note, print_findings, print_result, table
 from epsball.cli.training_files import Files, with_weights
 from epsball.errors import InputError
@@ -63,6 +63,8 @@ def train(
         ),
     ] = None,
     n: Count = None,
+    size: Size = None,
+    crop: Crop = None,
     mean: Mean = None,
     std: Std = None,
     force: Force = False,
@@ -76,7 +78,8 @@ def train(
     recipe = Recipe(
         epochs=epochs, batch_size=batch_size, rate=rate, warm_up=Recipe.warm_up if warm_up is None else warm_up
     )
-    model, held_out = _prepare(arch, data, n, seed, device, mean=mean_of(mean), std=numbers(std, "--std"))
+    samples = loaded(data, n, size=size, crop=crop)
+    model, held_out = _prepare(arch, samples, seed, device, mean=mean_of(mean), std=numbers(std, "--std"))
     try:
         trained = fit(
             model,
@@ -153,11 +156,8 @@ def _objective(
     return chosen.make(against, steps or STEPS)
 
 
-def _prepare(
-    arch: str, data: str, n: int | None, seed: int, device: str, **preprocessing: Any
-) -> tuple[Model, HeldOut]:
+def _prepare(arch: str, samples: HeldOut, seed: int, device: str, **preprocessing: Any) -> tuple[Model, HeldOut]:
     place = checked_device(device)
-    samples = loaded(data, n)
     spec = arch if ":" in arch else f"zoo:{arch}"
     model = model_for(spec, samples.training[0], classes=samples.classes, seed=seed, **preprocessing)
     if model.module is not None:

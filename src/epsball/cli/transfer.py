@@ -8,7 +8,7 @@ from rich.table import Table
 from epsball.attacks.registry import registry
 from epsball.cli.fields import configured
 from epsball.cli.loading import source, threat
-from epsball.cli.options import Count, Data, Device, Eps, Json, Levels, Norm, Out, Seed, Split
+from epsball.cli.options import Count, Crop, Data, Device, Eps, Json, Levels, Norm, Out, Seed, Size, Split
 from epsball.cli.output import interval, note, print_result, table
 from epsball.cli.running import interruptible
 from epsball.evaluation.transfer import TransferMatrix
@@ -30,6 +30,8 @@ def transfer(
     ] = "momentum-pgd",
     n: Count = None,
     split: Split = "test",
+    size: Size = None,
+    crop: Crop = None,
     out: Out = None,
     seed: Seed = 0,
     device: Device = "cpu",
@@ -38,11 +40,19 @@ def transfer(
     """Attack each network and show its examples to all: a matrix of accuracies, source by target."""
     name = registry().spelled(name)
     bounds, chosen = threat(norm, eps, levels), configured(name, [])
-    given = {spec: source(spec, data, split=split, n=n, device=device) for spec in dict.fromkeys(models)}
+    given = {
+        spec: source(spec, data, split=split, n=n, device=device, size=size, crop=crop)
+        for spec in dict.fromkeys(models)
+    }
     first = next(iter(given.values()))
     with interruptible(out, "and the same command begins anew"):
         matrix = measure(
-            {spec: each.model for spec, each in given.items()}, (first.x[:], first.y), bounds, chosen, out, seed=seed
+            {spec: each.model for spec, each in given.items()},
+            (first.x[:], first.data.y),
+            bounds,
+            chosen,
+            out,
+            seed=seed,
         )
     print_result(_shown(matrix, name), matrix.document, as_json=as_json)
     if out is not None:

@@ -98,7 +98,8 @@ def _opened(data: Any) -> Any:
     if hugging_face.is_divided(data):
         names = ", ".join(data)
         raise InputError(
-            f"the data is divided into {names}; give one of these, such as data[{next(iter(data), 'test')!r}], or eb.open_data(data, split=…)"
+            f"the data is divided into {names}; give one of these, such as data[{next(iter(data), 'test')!r}], or "
+            "eb.open_data(data, split=…)"
         )
     if not hugging_face.has_pictures(data):
         return hugging_face.with_tensors(data)

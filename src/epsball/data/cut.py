@@ -39,8 +39,8 @@ class Cut:
         width, height = (max(self.size, round(side * scale)) for side in picture.size)
         if width * height > MOST_PIXELS:
             raise InputError(
-                f"a picture of {picture.width}x{picture.height} pixels would have {width}x{height} with its shorter side of {self.size}; "
-                "remove it, or give a smaller size"
+                f"a picture of {picture.width}x{picture.height} pixels would have {width}x{height} with its shorter side of "
+                f"{self.size}; remove it, or give a smaller size"
             )
         if (width, height) != picture.size:
             picture = picture.resize((width, height), Resampling.BILINEAR)

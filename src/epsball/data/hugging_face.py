@@ -59,8 +59,7 @@ def of_split(data: Mapping[str, Any], split: str) -> Any:
 
 
 def read_dataset(data: Any, origin: str, limit: int | None = None, *, whole: bool = True) -> Source:
-    """A labelled set from a `Dataset`, whose pictures are decoded when they are asked for, or an `IterableDataset`, whose pictures are
-    held as their files are.
+    """A labelled set whose pictures are decoded when they are asked for; those of an `IterableDataset` are held as their files are.
 
     The columns are found by their features: `Image`; `ClassLabel`, else whole numbers of a usual name.
 
@@ -177,5 +176,7 @@ def _file(value: Any, name: str) -> tuple[str, bytes]:
         return name, value["bytes"]
     path = Path(value.get("path") or "")
     if not path.is_file():
-        raise InputError(f"{name} is kept elsewhere, {path}, where there is no file; fetch it, or save the data set whole")
+        raise InputError(
+            f"{name} is kept elsewhere, {path}, where there is no file; fetch it, or save the data set whole"
+        )
     return name, path.read_bytes()

@@ -61,9 +61,10 @@ def _of_rows(given: Gathered, origin: str, *, whole: bool) -> Source:
     x: Any = given.x
     if not isinstance(x, Tensor | Streamed):
         raise InputError(f"{origin}: the inputs were given as {type(x).__name__}; expected a tensor or an array (N, …)")
-    together = given.y is None and isinstance(x, Streamed)
-    y = torch.cat([part for _, part in x.parts()]) if together else torch.as_tensor(given.y)
-    labels = checked_labels(numpy_of(y), origin)
+    y = given.y
+    if y is None and isinstance(x, Streamed):  # they are read together with the inputs
+        y = torch.cat([part for _, part in x.parts()])
+    labels = checked_labels(numpy_of(torch.as_tensor(y)), origin)
     if len(labels) != len(x):
         raise InputError(f"{origin} holds {len(x)} inputs and {len(labels)} labels; give one label an input")
     return Source(

@@ -90,11 +90,6 @@ def open_data(
     return Opened(source, choose(source.labels, n, seed, origin))
 
 
-def has_splits(name: str, split: str = "test") -> bool:
-    """Whether a set has a part of its own for a split; where not, that is all of its images."""
-    return not _find(name, split, None).whole
-
-
 def _own_cut(name: object, source: Source) -> Cut | None:
     """How the photographs of a named set are cut unless someone says otherwise."""
     own = SOURCES[name].crop if isinstance(name, str) and name in SOURCES and source.encoded else None
@@ -109,7 +104,8 @@ def _find(name: str, split: str, limit: int | None) -> Source:
         return read_live(load_saved(path), split, limit, name)
     if split not in SPLITS:
         raise InputError(f"there is no split {split!r}; give 'train' or 'test'")
-    entry = SOURCES[name] if name in SOURCES else None
+    known = name in SOURCES
+    entry = SOURCES[name] if known else None
     home = os.environ.get("EPSBALL_DATA", "")
     file = Path(home, name, f"{split}.parquet")
     if home and path.name == name and file.is_file():

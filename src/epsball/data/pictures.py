@@ -34,9 +34,7 @@ def pictured(labels: Labels, encoded: Encoded, **settings: Any) -> Source:
         encoded: the pictures.
         settings: other fields of the source.
     """
-    return Source(
-        labels, lambda rows: decode(encoded.read(rows), colour=encoded.colour), encoded=encoded, **settings
-    )
+    return Source(labels, lambda rows: decode(encoded.read(rows), colour=encoded.colour), encoded=encoded, **settings)
 
 
 def cut_alike(source: Source, cut: Cut, origin: str) -> Source:
@@ -48,9 +46,7 @@ def cut_alike(source: Source, cut: Cut, origin: str) -> Source:
     encoded = source.encoded
     if encoded is None:
         raise InputError(f"size or crop was given for {origin}, whose images are arrays of one size; leave it out")
-    return replace(
-        source, images=lambda rows: decode(encoded.read(rows), cut=cut, colour=encoded.colour), cut=cut
-    )
+    return replace(source, images=lambda rows: decode(encoded.read(rows), cut=cut, colour=encoded.colour), cut=cut)
 
 
 def sides(pictures: Iterable[tuple[str, bytes]]) -> set[tuple[int, int]]:
@@ -62,9 +58,7 @@ def sides(pictures: Iterable[tuple[str, bytes]]) -> set[tuple[int, int]]:
     return {(each.height, each.width) for each in (_opened(name, content) for name, content in pictures)}
 
 
-def decode(
-    pictures: Iterable[tuple[str, bytes]], *, cut: Cut | None = None, colour: bool = False
-) -> NDArray[np.uint8]:
+def decode(pictures: Iterable[tuple[str, bytes]], *, cut: Cut | None = None, colour: bool = False) -> NDArray[np.uint8]:
     """Pictures as one array (n, C, H, W) of uint8: C = 1 where every one of them is grey, else 3; transparency is dropped.
 
     Args:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from torch import Tensor
 
 from epsball.attacks.suites import SUITE_VERSION
 from epsball.certification import base as certification
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from torch import Tensor
     from torch.utils.data import Dataset
 
     from epsball.attacks.base import Attack
@@ -78,8 +78,10 @@ def evaluate(
     Args:
         model: a classifier in data units, `eb.wrap(net)` or any callable (N, …) -> (N, K).
         data: inputs x (N, …) in the threat's box and labels y (N,), tensors or arrays; a DataLoader, a Dataset or batches of such
-            pairs. A set of more than 128 MiB whose rows can be read one by one is gone through part by part. A `Normalize` at the
-            end of a data set's transform is undone, and given to the model where it has none.
+            pairs; a data set of Hugging Face's. A set of more than 128 MiB whose rows can be read one by one is gone through part by
+            part. A `Normalize` at the end of a data set's transform is undone, and given to the model where it has none. Pixels of
+            8 bits are divided by 255, which an `EightBitWarning` says. Pictures of several sizes are cut to the model's own, where it
+            has one.
         threat: norm, budget ε in data units (one for all samples) and box.
         suite: a name of `epsball.attacks.suites.SUITES`, of which the attacks that fit norm, budget and inputs are run, with an
             infinite ε "minimal" for "standard", without gradients "blackbox" or "labels"; or attacks, by name or in a
@@ -112,7 +114,8 @@ def evaluate(
     """
     threat, seed = _checked(threat, chunk_size), checked_seed(seed)
     expected = _fraction(expect_clean)
-    model, given = wrap(model), gathered(data)
+    model = wrap(model)
+    given = gathered(data, white=_white(threat), size=model.input_size)
     if given.mean is not None and model.mean is None and model.std is None:
         model = replace(model, mean=given.mean, std=given.std)
     x, y = given.x, given.y
@@ -130,6 +133,7 @@ def evaluate(
             source=source,
             split=split,
             class_names=(given.class_names if class_names is None else class_names) or (),
+            cut=given.cut,
             suite=suite if isinstance(suite, str) else "custom",
             suite_version=SUITE_VERSION if isinstance(suite, str) else 0,
             attacks=attacks,
@@ -160,6 +164,12 @@ def _fraction(expected: float | str | None) -> float | None:
     if not 0 <= fraction <= 1:
         raise InputError(f"expect_clean was given as {expected}; expected a fraction between 0 and 1, such as 0.56")
     return fraction
+
+
+def _white(threat: Threat) -> float:
+    """The largest pixel, 0 where the box does not begin at 0 or has limits per feature."""
+    low, high = threat.low, threat.high
+    return 0.0 if isinstance(low, Tensor) or isinstance(high, Tensor) or low else float(high)
 
 
 def _checked(threat: Threat, chunk_size: int | None) -> Threat:

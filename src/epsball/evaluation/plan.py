@@ -24,6 +24,7 @@ from torch import Tensor
 from epsball.errors import InputError
 from epsball.geometry import Norm
 from epsball.models import code, identity
+from epsball.models.adapters.python_file import factory_file
 from epsball.models.identify import held, identify
 from epsball.models.model import Model
 from epsball.models.state import update_digest
@@ -31,6 +32,7 @@ from epsball.record import plan as schema
 from epsball.record.plan import (
     AttackPlan,
     BatchingPlan,
+    CutPlan,
     DataPlan,
     Environment,
     Machine,
@@ -44,6 +46,7 @@ from epsball.verification.identity import AttackSource
 
 if TYPE_CHECKING:
     from epsball.attacks.base import Attack
+    from epsball.data.cut import Cut
     from epsball.evaluation.samples import Samples
     from epsball.threat import Threat
 
@@ -183,6 +186,7 @@ def make_plan(
     source: str,
     split: str,
     class_names: Sequence[str],
+    cut: Cut | None,
     suite: str,
     suite_version: int,
     attacks: Mapping[str, Attack],
@@ -209,6 +213,8 @@ def make_plan(
         names=tuple(class_names),
         dtype=cast("Any", str(x.dtype).removeprefix("torch.")),
         left_out=samples.left_out,
+        cut=None if cut is None else CutPlan(size=cut.size, crop=cut.crop),
+        code=_code_of_factory(source),
     )
     return Plan(
         model=ModelPlan(**dataclasses.asdict(model)),
@@ -223,6 +229,12 @@ def make_plan(
         batching=BatchingPlan(chunk_size=chunk_size, **dataclasses.asdict(samples.batching)),
         environment=environment(x.device),
     )
+
+
+def _code_of_factory(source: str) -> dict[str, str]:
+    """SHA-256 of the files of path/to/file.py:factory; none for data of another kind."""
+    file = factory_file(source)
+    return code.of_files(file) if file is not None and file.is_file() else {}
 
 
 def differences(recorded: Plan, now: Plan) -> Iterator[str]:

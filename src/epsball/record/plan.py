@@ -54,11 +54,18 @@ class ModelPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
         _finite_numbers(mean=self.mean, std=self.std, probe=self.probe, frequencies=self.frequencies)
 
 
-class DataPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CutPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How pictures were brought to one size: the shorter side resized to `size`, the middle `crop` × `crop` pixels kept."""
+
+    size: Size
+    crop: Size
+
+
+class DataPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Which samples: where they come from, how many, and the digest of inputs and labels.
 
     `left_out` counts those that were given beside them and have the target of all attacks as their label; `names` are those of the
-    classes in the order of the labels, where they are known.
+    classes in the order of the labels, where they are known; `code` holds the SHA-256 of the files of a factory that made them.
     """
 
     source: str
@@ -70,6 +77,8 @@ class DataPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dtype: Literal["float16", "bfloat16", "float32", "float64"]
     left_out: Count
     names: tuple[str, ...]
+    cut: CutPlan | None = None
+    code: dict[str, str] = {}
 
 
 class ThreatPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -184,12 +193,14 @@ INCIDENTAL = (
     "model.",
     "environment.",
     "data.names",
+    "data.code",
+    "data.cut",
     "batching.batch_size",
     "batching.block_size",
     "batching.channels_last",
     "batching.tiles",
 )
-"""What `differences` leaves out: the environment and the batching change no decision, and models are compared on their own."""
+"""What `differences` leaves out: the environment and the batching decide nothing, models are compared on their own, data by digest."""
 
 
 def differences(recorded: Plan, now: Plan) -> Iterator[str]:

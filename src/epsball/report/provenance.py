@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LINES = 60
 UNSHOWN = ("structure", "code", "probe", "frequencies")
-"""Of the model: what tells it from others and is too long for a page; `run.json` has it."""
+"""Of model and data: what tells it from others and is too long for a page; `run.json` has it."""
 
 
 def configuration(run: Evaluation) -> list[dict[str, Any]]:
@@ -29,8 +29,8 @@ def configuration(run: Evaluation) -> list[dict[str, Any]]:
     rest = {name: value for name, value in facts.items() if name == "batching" or not isinstance(value, dict | list)}
     environment = facts["environment"]
     groups: dict[str, Mapping[str, Any]] = {
-        "Model": {name: value for name, value in facts["model"].items() if name not in UNSHOWN},
-        "Data": {**facts["data"], "names": brief(", ".join(plan.data.names)) if plan.data.names else ""},
+        "Model": _shown(facts["model"]),
+        "Data": {**_shown(facts["data"]), "names": brief(", ".join(plan.data.names)) if plan.data.names else ""},
         "Threat": {
             "norm": NORMS[plan.threat.norm],
             "ε": epsilon(plan.threat),
@@ -55,6 +55,10 @@ def attack_settings(run: Evaluation) -> tuple[list[tuple[str, str]], str]:
         return calls, ""
     long = [name for name, call in calls if call.count("\n") > LINES]
     return [(name, call) for name, call in calls if name not in long], " and ".join(long)
+
+
+def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if name not in UNSHOWN}
 
 
 def _words(key: str) -> str:

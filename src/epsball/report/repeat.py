@@ -50,6 +50,8 @@ def command(run: Evaluation) -> str:
         data=plan.data.source,
         split=plan.data.split or None,
         n=str(plan.data.n),
+        size=None if plan.data.cut is None else str(plan.data.cut.size),
+        crop=None if plan.data.cut is None else str(plan.data.cut.crop),
         norm=plan.threat.norm,
         eps=None if math.isinf(run.eps) else _exact(run.eps),
         levels=None if plan.threat.levels is None else str(plan.threat.levels),
@@ -112,7 +114,8 @@ def _data(run: Evaluation, folder: Path, *, stored: bool) -> str:
     if stored:
         return f"x, y, ids = read_inputs({str(folder)!r})"
     if data.source:
-        return f"x, y = eb.load_data({data.source!r}, split={data.split or 'test'!r}, n={data.n})"
+        cut = "" if data.cut is None else f", size={data.cut.size}, crop={data.cut.crop}"
+        return f"x, y = eb.load_data({data.source!r}, split={data.split or 'test'!r}, n={data.n}{cut})"
     shape = ", ".join(map(str, data.shape))
     return f"# x ({data.n}, {shape}) and y ({data.n},): the inputs and labels of SHA-256 {data.fingerprint}"
 
