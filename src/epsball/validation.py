@@ -80,7 +80,7 @@ def _likely(threat: Threat, low: float, high: float) -> str:
     if not numbers and low >= 0 and high <= 1:
         return "where limits are equal, as in a mask, the inputs must have just this value"
     if numbers and (threat.low, threat.high) == (0, 1) and low >= 0 and _BRIGHT < high <= _WHITE:
-        return "the likely cause is pixels from 0 to 255: divide them by 255"
+        return "the likely cause is pixels from 0 to 255: divide them by 255, x / 255"
     return "the likely cause is normalised data: hand in data units and normalise inside the model with eb.wrap(net, mean=, std=)"
 
 

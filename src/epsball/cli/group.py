@@ -54,6 +54,7 @@ class Group(TyperGroup):
         with alone, _sentences(words), warnings.catch_warnings():
             warnings.showwarning = partial(_shown, warnings.showwarning)
             warnings.simplefilter("always", LeftOutWarning)
+            warnings.simplefilter("default", EightBitWarning)  # once, however many parts are read
             return super().invoke(ctx)
 
 

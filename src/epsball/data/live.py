@@ -34,8 +34,9 @@ def read_factory(name: str, split: str, limit: int | None) -> Source:
     try:
         return read_live(made(name, 0), split, limit, name)
     except InputError as error:
-        said = str(error)
-        raise error if name.partition(":")[0] in said else InputError(f"{name}: {said}") from error
+        if name.partition(":")[0] in str(error):
+            raise
+        raise InputError(f"{name}: {error}") from error
 
 
 def read_live(data: Any, split: str, limit: int | None, origin: str) -> Source:
