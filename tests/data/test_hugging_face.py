@@ -152,6 +152,20 @@ def test_a_damaged_folder_and_a_missing_package_are_sentences(
         eb.load_data(str(folder))
 
 
+def test_damage_to_the_rows_of_a_folder_is_a_sentence(png: Callable[..., bytes], tmp_path: Path) -> None:
+    made(png).save_to_disk(tmp_path / "one")
+    file = next((tmp_path / "one").glob("*.arrow"))
+    content = file.read_bytes()
+    refused = 0
+    for at in range(0, min(len(content), 2000), 50):
+        file.write_bytes(content[:at] + b"\xff" * 4 + content[at + 4 :])
+        try:
+            eb.load_data(str(tmp_path / "one"))
+        except eb.InputError:
+            refused += 1
+    assert refused > 5
+
+
 def test_columns_that_are_not_there_or_not_plain_are_sentences(png: Callable[..., bytes]) -> None:
     with pytest.raises(eb.InputError, match=r"several columns of pictures, left, right, .*remove_columns"):
         eb.load_data(made(png, "left", right=(datasets.Image(), [{"bytes": png(PIXELS[0]), "path": None}] * N)))

@@ -116,7 +116,12 @@ def load_saved(folder: Path) -> Any:
     import datasets  # noqa: PLC0415 of the datasets extra
 
     try:
-        return datasets.load_from_disk(str(folder.resolve()))
+        data = datasets.load_from_disk(str(folder.resolve()))
+        for each in data.values() if is_divided(data) else [data]:
+            each.data.validate(
+                full=True
+            )  # offsets that lead outside of a damaged file end the process where they are followed
+        return data
     except Exception as error:  # what stands in a folder may make it raise anything
         said = textwrap.shorten(str(error), 200)
         raise InputError(
