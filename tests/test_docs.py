@@ -73,12 +73,12 @@ def test_the_examples_of_the_front_page_run_one_after_the_other_as_printed(
     assert all((tmp_path / name).exists() for name in ("run/run.json", "run/model-card.md", "images/examples.csv"))
 
 
-@pytest.mark.parametrize("place", [0, 1])
-def test_the_examples_of_training_work_as_printed(
-    place: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("page", "place"), [("training", 0), ("training", 1), ("data", 0)])
+def test_the_examples_of_other_pages_work_as_printed(
+    page: str, place: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
     (tmp_path / "example.py").write_text(re.findall(r"```python\n(.*?)```", text, re.DOTALL)[place], encoding="utf-8")
     runpy.run_path(str(tmp_path / "example.py"))
     assert capsys.readouterr().out

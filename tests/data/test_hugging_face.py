@@ -157,13 +157,13 @@ def test_damage_to_the_rows_of_a_folder_is_a_sentence(png: Callable[..., bytes],
     file = next((tmp_path / "one").glob("*.arrow"))
     content = file.read_bytes()
     refused = 0
-    for at in range(0, min(len(content), 2000), 50):
+    for at in range(0, min(len(content), 2000), 200):
         file.write_bytes(content[:at] + b"\xff" * 4 + content[at + 4 :])
         try:
             eb.load_data(str(tmp_path / "one"))
         except eb.InputError:
             refused += 1
-    assert refused > 5
+    assert refused > 2
 
 
 def test_columns_that_are_not_there_or_not_plain_are_sentences(png: Callable[..., bytes]) -> None:

@@ -121,12 +121,12 @@ def load_saved(folder: Path) -> Any:
             each.data.validate(
                 full=True
             )  # offsets that lead outside of a damaged file end the process where they are followed
-        return data
     except Exception as error:  # what stands in a folder may make it raise anything
         said = textwrap.shorten(str(error), 200)
         raise InputError(
             f"{folder} cannot be read as a data set that save_to_disk wrote ({type(error).__name__}: {said}); save it again"
         ) from error
+    return data
 
 
 def _is(data: Any, *kinds: str) -> bool:
