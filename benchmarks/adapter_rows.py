@@ -23,6 +23,7 @@ import epsball as eb
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+EPS = 0.05
 EPOCHS = 20
 SIDE = 16
 
@@ -48,6 +49,7 @@ class Row:
     slope: Callable[[Tensor, Tensor], Tensor] | None = None
     slope_of: str = ""
     data: tuple[Tensor, Tensor] | None = None
+    eps: float = EPS
 
 
 def digits(rows: int) -> Digits:
@@ -141,7 +143,12 @@ def hub(data: Digits, folder: Path) -> Row | None:  # noqa: ARG001 (a row takes 
     mean, std = 127 / 255, 128 / 255
     model = eb.load_model("hub:efficientnet-lite0")
     return Row(
-        "efficientnet-lite-pytorch", model, lambda a: net.eval()((a - mean) / std), eb.wrap(net, mean, std), data=(x, y)
+        "efficientnet-lite-pytorch",
+        model,
+        lambda a: net.eval()((a - mean) / std),
+        eb.wrap(net, mean, std),
+        data=(x, y),
+        eps=EPS / 20,
     )
 
 
@@ -282,7 +289,7 @@ def robustbench(data: Digits, folder: Path) -> Row:
     name = "Rice2020Overfitting"
     (x, y), (a, b) = data
     wide = Digits((_wide(x[:500]), y[:500]), (_wide(a[:12]), b[:12]))
-    net, file = trained(nets[name]["model"](), wide, epochs=3), folder / f"models/cifar10/L2/{name}.pt"
+    net, file = trained(nets[name]["model"](), wide, epochs=8), folder / f"models/cifar10/L2/{name}.pt"
     file.parent.mkdir(parents=True)
     torch.save(net.state_dict(), file)
     before = Path.cwd()

@@ -215,6 +215,16 @@ def test_a_few_samples_that_are_all_right_are_no_guesswork(n: int) -> None:
     assert guessing(label, label, 2) == []
 
 
+def test_noise_is_not_taken_for_a_shift() -> None:
+    label = np.random.default_rng(0).integers(0, 10, 60)
+    predicted = np.random.default_rng(1).integers(0, 10, 60)
+    predicted[:6] = (label[:6] + 1) % 10
+    predicted[6:8] = label[6:8]
+    assert [finding.message for finding in guessing(label, predicted, 10)] == [
+        "The model is hardly better than guessing, so its robustness says nothing"
+    ]
+
+
 def test_shifted_labels_take_the_trust_away() -> None:
     x, y = samples(wrong=0)
     run = toy_run(data=(x, (y + 1) % 4), suite={"fgsm": eb.FGSM()})

@@ -20,7 +20,7 @@ COARSEST = Decimal("0.01")
     "D53",
     "FAIL",
     Preflight,
-    remedy="usual causes are the normalisation (--mean, --std; a finding D52 names it), the order of the classes (D41), the size "
+    remedy="usual causes are the normalisation (--mean, --std; D52 names a usual one), the order of the classes (D41), the size "
     "to which pictures are cut, or other weights or data; --anyway measures robustness nevertheless",
     ends=True,
 )

@@ -89,15 +89,15 @@ def _recorded(plan: Plan, *, trusted: bool) -> Model:
     source = plan.model.source
     if not source:
         raise InputError(
-            "the run was made with a live model, which a folder cannot hold; give the model: eb.verify(run_folder, model=net) in "
-            "Python, or on the command line what makes it: epsball verify RUN --model path/to/file.py:factory@weights.safetensors"
+            "the run was made with a live model, which a folder cannot hold; give the model: model=net in "
+            "Python, or on the command line what makes it: --model path/to/file.py:factory@weights.safetensors"
         )
     if trusted:
         _refuse_changed_code(plan)
     elif not runs_nothing(source):
         raise InputError(
             f"the run names its model as {named_source(plan)}, and nothing that a folder names is run or imported; name the model "
-            f"yourself, epsball verify RUN --model {quoted(source)}, or give --trust-source if this name is your own choice"
+            f"yourself, --model {quoted(source)}, or give --trust-source if this name is your own choice"
         )
     return load_for(plan, source)
 
