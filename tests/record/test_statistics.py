@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epsball.errors import InputError
-from epsball.record.statistics import wilson
+from epsball.record.statistics import differ, more_often, paired_difference, pairs_to_tell, samples_for, wilson
 
 
 @settings(deadline=None)  # the first interval loads SciPy
@@ -31,3 +31,70 @@ def test_no_success_and_all_successes_reach_the_ends() -> None:
 def test_an_interval_needs_a_sample() -> None:
     with pytest.raises(InputError, match="0 samples"):
         wilson(0, 0)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 400), st.sampled_from([0.9, 0.95, 0.99]))
+def test_the_ends_of_a_paired_interval_are_where_the_score_test_turns(
+    won: int, lost: int, same: int, level: float
+) -> None:
+    n = max(won + lost + same, 1)
+    low, high = paired_difference(won, lost, n, level)
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    assert -1 <= low <= (won - lost) / n <= high <= 1
+    for end in (low, high):
+        if -1 < end < 1:
+            assert abs(score(won, lost, n, end)) == pytest.approx(z, rel=1e-4)
+
+
+def score(won: int, lost: int, n: int, delta: float) -> float:
+    """The score statistic, its nuisance share found by looking for the largest likelihood itself."""
+
+    def likelihood(q: float) -> float:
+        rest = 1 - 2 * q - delta
+        parts = ((lost, q), (won, q + delta), (n - won - lost, rest))
+        return sum(count * math.log(max(share, 1e-300)) for count, share in parts if count)
+
+    low, high = max(0.0, -delta), (1 - delta) / 2
+    for _ in range(200):
+        a, b = low + (high - low) / 3, high - (high - low) / 3
+        low, high = (low, b) if likelihood(a) > likelihood(b) else (a, high)
+    return (won - lost - n * delta) / math.sqrt(n * (2 * low + delta * (1 - delta)))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_sides_may_be_exchanged(won: int, lost: int) -> None:
+    low, high = paired_difference(won, lost, 200)
+    assert paired_difference(lost, won, 200) == pytest.approx((-high, -low), abs=1e-9)
+    assert differ(won, lost) == differ(lost, won)
+    assert differ(won, lost) <= 2 * more_often(max(won, lost), min(won, lost)) + 1e-12
+
+
+@settings(deadline=None)
+@given(st.floats(0.005, 0.05), st.floats(0.1, 0.9))
+def test_so_many_samples_give_that_width_and_a_few_less_do_not(half: float, proportion: float) -> None:
+    n = samples_for(half, proportion)
+    low, high = wilson(round(proportion * n), n)
+    assert (high - low) / 2 <= half
+    fewer = int(n * 0.95)
+    low, high = wilson(round(proportion * fewer), fewer)
+    assert (high - low) / 2 > half
+
+
+def test_how_many_pairs_tell() -> None:
+    needed = pairs_to_tell(12, 8, 200, 0.04)
+    assert needed is not None
+    assert 200 < needed < 20_000
+    assert paired_difference(round(12 * needed / 200), round(8 * needed / 200), needed)[1] <= 0.04
+    assert pairs_to_tell(12, 8, 200, 0.02) is None
+    assert pairs_to_tell(0, 0, 5, 0.02) == pytest.approx(
+        math.ceil(NormalDist().inv_cdf(0.975) ** 2 * 0.98 / 0.02), rel=0.03
+    )
+
+
+def test_a_width_must_be_one() -> None:
+    with pytest.raises(InputError, match="half width of 0"):
+        samples_for(0)
+    with pytest.raises(InputError, match="0 samples"):
+        paired_difference(0, 0, 0)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from epsball.diagnostics.base import Observation, check
 from epsball.diagnostics.outcome import Outcome
-from epsball.record.statistics import wilson
+from epsball.record.statistics import samples_for, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +21,7 @@ def sample_size(run: Outcome) -> Iterator[Observation]:
     low, high = wilson(int(run.robust.sum()), n)
     half = (high - low) / 2
     if half > WIDE:
-        needed = int(np.ceil(n * (half / WIDE) ** 2 / 100) * 100)
+        needed = samples_for(WIDE, int(run.robust.sum()) / n)
         yield Observation(
             f"{n} samples leave the accuracy uncertain by {100 * half:.1f} points either way",
             f"95 % interval {low:.1%} to {high:.1%}",

@@ -1,8 +1,20 @@
-"""How sure a proportion is, given the number of samples it was counted over."""
+"""How sure a proportion is, and the difference of two on the same samples, given how many they were counted over."""
 
 from __future__ import annotations
 
+import math
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
 from epsball.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BESIDE = 1e-9
+"""Where no pair differs the statistic is 0 / 0 at the difference seen."""
+MOST = 10_000_000
+"""Samples beyond which nobody is told to evaluate more."""
 
 
 def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
@@ -38,3 +50,104 @@ def more_often(won: int, lost: int) -> float:
     from scipy.stats import binomtest  # noqa: PLC0415 (as above)
 
     return float(binomtest(won, won + lost, alternative="greater").pvalue) if won + lost else 1.0
+
+
+def differ(won: int, lost: int) -> float:
+    """How likely a split of the differing pairs as uneven as this is if neither side is better: the exact McNemar test, two-sided.
+
+    Source: McNemar 1947, Psychometrika 12, 153-157.
+
+    Args:
+        won: pairs in which the first side alone succeeded.
+        lost: pairs in which the second did.
+    """
+    from scipy.stats import binomtest  # noqa: PLC0415 (as above)
+
+    return float(binomtest(won, won + lost).pvalue) if won + lost else 1.0
+
+
+def paired_difference(won: int, lost: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """The score interval of (won - lost) / n over n pairs: every δ that the test of "the difference is δ" does not reject.
+
+    With q the most likely share of `lost` where the difference is δ, the ends solve
+    (won - lost - nδ) / √(n (2q + δ (1 - δ))) = ± z.
+
+    Source: Tango 1998, Stat. Med. 17, 891-908, equations 12 to 14.
+
+    Args:
+        won: pairs in which the first side alone succeeded.
+        lost: pairs in which the second did.
+        n: all pairs.
+        level: the probability with which the interval covers the true difference.
+
+    Raises:
+        InputError: there is no pair.
+    """
+    if n < 1:
+        raise InputError("a paired interval over 0 samples was asked for, expected at least 1; evaluate some samples")
+    from scipy.optimize import brentq  # noqa: PLC0415 (as above)
+
+    z, seen = NormalDist().inv_cdf((1 + level) / 2), (won - lost) / n
+
+    def excess(delta: float, sign: int) -> float:
+        """How much farther from what was seen δ lies than the interval reaches, in units of pairs."""
+        linear = (2 * n - won + lost) * delta - won - lost
+        q = (math.sqrt(max(linear * linear + 8 * n * lost * delta * (1 - delta), 0)) - linear) / (4 * n)
+        return sign * (won - lost - n * delta) - z * math.sqrt(max(n * (2 * q + delta * (1 - delta)), 0))
+
+    low = -1.0 if excess(-1.0, 1) <= 0 else float(brentq(excess, -1.0, seen - _BESIDE, (1,)))
+    high = 1.0 if excess(1.0, -1) <= 0 else float(brentq(excess, seen + _BESIDE, 1.0, (-1,)))
+    return low, high
+
+
+def samples_for(half_width: float, proportion: float = 0.5, level: float = 0.95) -> int:
+    """The least n with which Wilson's interval of such a proportion is at most `half_width` wide to either side.
+
+    Args:
+        half_width: wanted, a fraction: 0.02 for two points.
+        proportion: expected; 0.5 is the worst.
+        level: the probability with which the interval covers the true proportion.
+
+    Raises:
+        InputError: the half width is not between 0 and 1/2.
+    """
+    if not 0 < half_width < 1 / 2:
+        raise InputError(f"a half width of {half_width} was asked for; expected one between 0 and 0.5, such as 0.02")
+    return _least(lambda n: _half(*wilson(round(proportion * n), n, level)) <= half_width)
+
+
+def pairs_to_tell(won: int, lost: int, n: int, limit: float, level: float = 0.95) -> int | None:
+    """How many pairs of which as large a share differ would put the whole interval of their difference to one side of `limit`.
+
+    Args:
+        won: pairs in which the first side alone succeeded.
+        lost: pairs in which the second did.
+        n: all pairs.
+        limit: of the difference, a fraction.
+        level: that of the interval.
+
+    Returns:
+        The number; None where the difference seen is the limit itself, or more than ten million would be needed.
+    """
+
+    def tells(pairs: int) -> bool:
+        low, high = paired_difference(round(won * pairs / n), round(lost * pairs / n), pairs, level)
+        return high <= limit or low > limit
+
+    return _least(tells, n) if tells(MOST) else None
+
+
+def _half(low: float, high: float) -> float:
+    return (high - low) / 2
+
+
+def _least(enough: Callable[[int], bool], least: int = 1) -> int:
+    """The least number from `least` on that is enough, where all larger ones are, to one part in a hundred."""
+    high = least
+    while not enough(high):
+        high *= 2
+    low = max(high // 2, least)
+    while high - low > max(1, low // 100):
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
