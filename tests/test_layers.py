@@ -43,9 +43,10 @@ ENSEMBLES = tuple(
     f"attacks.{name}" for name in ("base", "call", "cascade", "combine", "found", "minimum_norm", "registry", "suites")
 )
 ONLY_TORCH = ("geometry", "goal", "losses")
-NO_TORCH = ("display", "record", "report")
+NO_TORCH = ("comparison", "display", "record", "report")
 NEVER = {
     "certification": ("attacks",),
+    "comparison": ("attacks", "evaluation", "models", "oracle", "training", "verification"),  # it reads rows
     "training": ("evaluation", "verification"),
     "attacks": ("evaluation", "training", "certification", "verification", "record"),
     "models": ("oracle", "attacks", "evaluation", "training", "verification", "record.evaluation"),
