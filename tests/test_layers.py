@@ -57,7 +57,7 @@ NEVER = {
 """Who never imports whom, whatever else it imports."""
 
 HEAVY = ("PIL", "jinja2", "markupsafe", "matplotlib", "mlxtend", "pandas", "pyarrow", "rich", "sklearn", "typer")
-MAY_BE_HEAVY = ("cli", "report", "paper", "display.figures")
+MAY_BE_HEAVY = ("cli", "report", "paper", "display.figures", "comparison.figures")
 
 GLOBAL_DRAWS = {"manual_seed", "seed", "set_rng_state", "set_state"}
 LEGACY_NUMPY = {"default_rng", "Generator", "SeedSequence", "Philox", "PCG64", "BitGenerator"}

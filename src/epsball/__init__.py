@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from epsball import losses as losses
     from epsball.attacks import *  # noqa: F403 (every attack is public, whatever file it stands in)
     from epsball.attacks.universal import universal as universal
+    from epsball.comparison.compare import compare as compare
+    from epsball.comparison.comparison import Comparison as Comparison
     from epsball.data.load import load_data as load_data
     from epsball.data.load import open_data as open_data
     from epsball.errors import InputError as InputError
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from epsball.oracle.access import Access as Access
     from epsball.record import Evaluation as Evaluation
     from epsball.record import read_run
+    from epsball.record.statistics import samples_for as samples_for
     from epsball.report import write_report as write_report
     from epsball.threat import Threat as Threat
     from epsball.training.fit import fit as fit
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
 else:
     _PLACES = {
         "Access": "oracle.access:Access",
+        "Comparison": "comparison.comparison:Comparison",
         "Evaluation": "record:Evaluation",
         "Goal": "goal:Goal",
         "InputError": "errors:InputError",
@@ -63,6 +67,7 @@ else:
         "attacks": "attacks",
         "adversarial": "training.objectives:adversarial",
         "bpda": "models.estimators:bpda",
+        "compare": "comparison.compare:compare",
         "eot": "models.estimators:eot",
         "evaluate": "evaluation.evaluate:evaluate",
         "export": "verification.export:export",
@@ -78,6 +83,7 @@ else:
         "log": "integrations:log",
         "losses": "losses",
         "nes": "models.estimators:nes",
+        "samples_for": "record.statistics:samples_for",
         "save_weights": "models.weights:save_weights",
         "spsa": "models.estimators:spsa",
         "universal": "attacks.universal:universal",

@@ -101,6 +101,11 @@ COMMANDS = (
         "Write one file about a run: a page with figures, tables and adversarial examples that needs no network, or another format.",
     ),
     Deferred(
+        "compare",
+        "compare:compare",
+        "Hold runs against the first of them on the samples that they share; exit 3 if a run is not trusted.",
+    ),
+    Deferred(
         "export",
         "export:export",
         "Write the nearest adversarial image of each sample as PNG or .npz, each verified again as it was saved.",

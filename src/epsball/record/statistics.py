@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from epsball.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _BESIDE = 1e-9
 """Where no pair differs the statistic is 0 / 0 at the difference seen."""
@@ -98,6 +98,51 @@ def paired_difference(won: int, lost: int, n: int, level: float = 0.95) -> tuple
     low = -1.0 if excess(-1.0, 1) <= 0 else float(brentq(excess, -1.0, seen - _BESIDE, (1,)))
     high = 1.0 if excess(1.0, -1) <= 0 else float(brentq(excess, seen + _BESIDE, 1.0, (-1,)))
     return low, high
+
+
+def unpaired_difference(first: tuple[int, int], second: tuple[int, int], level: float = 0.95) -> tuple[float, float]:
+    """Newcombe's interval of the difference of two proportions of different samples: of the second less the first.
+
+    With pᵢ and Wilson's (lᵢ, uᵢ) of each, d = p₂ - p₁: (d - √((p₂ - l₂)² + (u₁ - p₁)²), d + √((u₂ - p₂)² + (p₁ - l₁)²)).
+
+    Source: Newcombe 1998, Stat. Med. 17, 873-890, method 10.
+
+    Args:
+        first: successes and number of one set of samples.
+        second: of the other.
+        level: the probability with which the interval covers the true difference.
+    """
+    (a, m), (b, n) = first, second
+    (low, high), (other_low, other_high) = wilson(a, m, level), wilson(b, n, level)
+    seen = b / n - a / m
+    below, above = math.hypot(b / n - other_low, high - a / m), math.hypot(other_high - b / n, a / m - low)
+    return seen - below, seen + above
+
+
+def unequal(first: tuple[int, int], second: tuple[int, int]) -> float:
+    """How likely proportions of different samples as far apart as these are if both are the same: Fisher's exact test, two-sided.
+
+    Source: Fisher 1935, J. R. Stat. Soc. 98, 39-54.
+
+    Args:
+        first: successes and number of one set of samples.
+        second: of the other.
+    """
+    from scipy.stats import fisher_exact  # noqa: PLC0415 (as above)
+
+    return float(fisher_exact([[times, n - times] for times, n in (first, second)]).pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's adjustment for several tests: reject where it is at most α, and one false rejection among all has probability α at most.
+
+    Source: Holm 1979, Scand. J. Stat. 6, 65-70.
+    """
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    for rank, at in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[at]))
+        adjusted[at] = highest
+    return adjusted
 
 
 def samples_for(half_width: float, proportion: float = 0.5, level: float = 0.95) -> int:

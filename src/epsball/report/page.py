@@ -9,7 +9,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from epsball.record.manifest import MANIFEST, attack_stages, read_manifest
@@ -39,8 +39,13 @@ STEPS = 9
 
 def html(run: Evaluation, folder: Path, title: str) -> str:
     """The page of a run; `folder` is where its pictures come from, `title` what stands above it."""
+    return rendered("epsball.report", "report.html.jinja", _page(run, folder, title))
+
+
+def rendered(package: str, template: str, page: dict[str, Any]) -> str:
+    """A page of a package's template, with the style and the script of the report in it."""
     environment = Environment(
-        loader=PackageLoader("epsball.report", ""),
+        loader=ChoiceLoader([PackageLoader(package, ""), PackageLoader("epsball.report", "")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -48,8 +53,8 @@ def html(run: Evaluation, folder: Path, title: str) -> str:
     )
     script = _text("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template("report.html.jinja").render(
-        page=_page(run, folder, title),
+    return environment.get_template(template).render(
+        page=page,
         style=Markup(_text("style.css")),  # noqa: S704 (our own style sheet)
         script=Markup(script),  # noqa: S704 (our own script)
         digest=digest,

@@ -45,13 +45,17 @@ def write_report(
         )
     chosen, folder = FORMATS[format], Path(folder)
     target = folder / chosen.file if path is None else Path(path)
-    _refuse_other(target, chosen)
+    refuse_other(target, chosen)
     write_whole(target, chosen.text(run, folder, title).encode("utf-8"))
     return target
 
 
-def _refuse_other(target: Path, chosen: Format) -> None:
-    """Refuse to overwrite a file that is no report: weights or a record, named by mistake, would be lost."""
+def refuse_other(target: Path, chosen: Format) -> None:
+    """Refuse to overwrite a file that is not of that format: weights or a record, named by mistake, would be lost.
+
+    Raises:
+        InputError: something else stands there.
+    """
     if not target.is_file():
         return
     with target.open("rb") as file:
