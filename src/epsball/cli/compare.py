@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
 from epsball.cli.exit_codes import ExitCode
 from epsball.cli.options import Json
@@ -15,7 +16,7 @@ from epsball.comparison.comparison import Comparison
 from epsball.comparison.document import document
 from epsball.comparison.formats import format_name, text
 from epsball.comparison.summary import ids_in_words
-from epsball.comparison.words import cautions_of, comparison_rows, sentence, sides_changed
+from epsball.comparison.words import cautions_of, comparison_rows, robust_name, sentence, sides_changed
 from epsball.display.text import budget
 from epsball.report.text import count
 from epsball.terminal import printable
@@ -52,15 +53,12 @@ def compare(
     form = None if format is None else format_name(format)
     found = against(*runs, eps=eps)
     path = None if out is None else found.write(out, format=form, title=title)
-    shown = table(f"{found.norm}, ε = {budget(found.eps)}", *comparison_rows(found)[0])
-    for row in comparison_rows(found)[1]:
-        shown.add_row(*row)
     for said in cautions_of(found):
         note(f"WARN: {said}")
     if form is not None and out is None and not as_json:
         write_result(printable(text(found, form, title)))
     else:
-        print_result(shown, document(found) | {"out": path}, as_json=as_json)
+        print_result(_table(found), document(found) | {"out": path}, as_json=as_json)
         for said in _differences(found):
             console(stderr=as_json).print(printable(said))
     if path is not None:
@@ -68,6 +66,17 @@ def compare(
     if not found.trusted:
         note("Error: a check failed in a run; no difference from it is a result, do not quote it.")
         raise typer.Exit(ExitCode.NO_NUMBER)
+
+
+def _table(found: Comparison) -> Table:
+    """A line for every run; two lines a figure, so that a narrow terminal shows them too."""
+    heading, rows = comparison_rows(found, narrow=True)
+    shown = table(f"{found.norm}, {robust_name(found).lower()} at ε = {budget(found.eps)}, 95 % intervals", *heading)
+    for column in (shown.columns[0], shown.columns[-1]):
+        column.no_wrap, column.overflow, column.justify = False, "fold", "left"
+    for row in rows:
+        shown.add_row(*row)
+    return shown
 
 
 def _differences(found: Comparison) -> Iterator[str]:

@@ -75,27 +75,33 @@ def cautions(runs: Sequence[Named], eps: float) -> Iterator[str]:
             )
     for name, run in runs[1:]:
         for what, meaning in _unlike(baseline.plan, run.plan):
-            yield f"{first} and {name} differ in {what}: {meaning}"
+            yield f"{first} and {name} {what}: {meaning}"
 
 
 def _unlike(one: Plan, other: Plan) -> Iterator[tuple[str, str]]:
     harder = "one model was attacked harder than the other, and the difference is also one of the attacks"
-    suites = [f"{plan.suite} {plan.suite_version}" for plan in (one, other)]
+    suites = [
+        "attacks chosen by hand" if plan.suite == "custom" else f"{plan.suite} {plan.suite_version}"
+        for plan in (one, other)
+    ]
     if suites[0] != suites[1]:
-        yield f"the suite ({suites[0]}, {suites[1]})", harder
+        yield f"differ in the suite ({suites[0]}; {suites[1]})", harder
     elif _settings(one) != _settings(other):
-        yield "the attacks or their settings", harder
+        yield "differ in the attacks or their settings", harder
     if one.every_sample != other.every_sample:
         yield (
-            "every_sample",
+            "differ in every_sample",
             "robust accuracy at ε hardly depends on it; where every attack saw every sample, the curve lies lower and passes are more",
         )
     bounds = [(plan.threat.low, plan.threat.high, plan.threat.levels) for plan in (one, other)]
     if bounds[0] != bounds[1]:
-        yield "the values that a feature may have", "the attacker of one may do what that of the other may not"
+        yield (
+            "differ in the values that a feature may have",
+            "the attacker of one may do what that of the other may not",
+        )
     if one.data.shape != other.data.shape:
         yield (
-            f"the shape of the inputs ({one.data.shape}, {other.data.shape})",
+            f"differ in the shape of the inputs ({one.data.shape}, {other.data.shape})",
             "the same ε is another change of the picture",
         )
     if one.model.weights == other.model.weights and one.model.structure == other.model.structure and one.model.weights:

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 MINUS = "\N{MINUS SIGN}"
 
 
-def with_interval(part: Proportion | None) -> str:
-    """``53.2 % (48.8 – 57.5)``; "–" where nothing was measured."""
+def with_interval(part: Proportion | None, mark: str = "", *, narrow: bool = False) -> str:
+    """``53.2 % (48.8 – 57.5)``, on two lines if `narrow`, the mark behind the figure; "–" where nothing was measured."""
     if part is None:
         return DASH
     low, high = part.interval()
-    return f"{percent(float(part))} ({100 * low:.1f}{NO_BREAK}{DASH}{NO_BREAK}{100 * high:.1f})"
+    bounds = f"{100 * low:.1f}{NO_BREAK}{DASH}{NO_BREAK}{100 * high:.1f}"
+    return f"{percent(float(part))}{mark}\n{bounds}" if narrow else f"{percent(float(part))} ({bounds}){mark}"
 
 
 def points(value: float) -> str:
@@ -43,29 +44,25 @@ def robust_name(comparison: Comparison) -> str:
     return left(plan).capitalize() if target(plan) else "Robust accuracy"
 
 
-def comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+def comparison_rows(comparison: Comparison, *, narrow: bool = False) -> tuple[list[str], list[list[str]]]:
     """The heading and a line for every run: n, its figures with intervals, passes and suite; untrusted runs are marked."""
     robust = f"{robust_name(comparison).lower()} at ε = {budget(comparison.eps)}"
     proved = any(side.certified for side in comparison.sides)
-    heading = ["run", "n", "clean accuracy", robust, *(["certified"] if proved else []), "passes a sample", "suite"]
+    names = ["clean", "robust", "passes"] if narrow else ["clean accuracy", robust, "passes a sample"]
+    heading = ["run", "n", *names[:2], *(["certified"] if proved else []), names[2], "suite"]
     rows = []
     for side in comparison.sides:
-        certified = [with_interval(side.certified)] if proved else []
-        plan = side.run.plan
-        suite = f"{plan.suite} {plan.suite_version}" if plan.suite != "custom" else ", ".join(plan.attacks) or "none"
-        mark = "" if side.run.trusted else " FAIL"
-        rows.append(
-            [
-                side.name,
-                count(len(side.run)),
-                with_interval(side.clean),
-                with_interval(side.robust) + mark,
-                *certified,
-                number(side.passes),
-                suite,
-            ]
-        )
+        mark = "" if side.run.trusted else f"{NO_BREAK}FAIL"
+        figures = [with_interval(side.clean, narrow=narrow), with_interval(side.robust, mark, narrow=narrow)]
+        if proved:
+            figures.append(with_interval(side.certified, narrow=narrow))
+        rows.append([side.name, count(len(side.run)), *figures, number(side.passes), _suite(side)])
     return heading, rows
+
+
+def _suite(side: Side) -> str:
+    plan = side.run.plan
+    return f"{plan.suite} {plan.suite_version}" if plan.suite != "custom" else ", ".join(plan.attacks) or "none"
 
 
 def doubts(side: Side) -> list[str]:
@@ -119,7 +116,7 @@ def _test(difference: Difference, runs: int) -> str:
     name = "exact McNemar test" if difference.paired else "Fisher's exact test"
     several = f", adjusted for {runs} runs" if runs > 1 else ""
     on = f" on {count(difference.robust.n)} shared samples" if isinstance(difference.robust, Paired) else ""
-    return f"{name} p {p_text(difference.p_adjusted)}{several}{on}"
+    return f"{name} p {p_text(difference.p_adjusted)}{on}{several}"
 
 
 def _more(difference: Difference) -> str:
