@@ -66,7 +66,7 @@ def test_a_difference_that_is_chance_is_not_told_and_the_samples_that_would_tell
     found = eb.compare(run(60), run(58), names=["a", "b"])
     assert not found.differences[0].clear
     said = found._repr_html_()
-    assert "no difference between b and a can be told" in said
+    assert "No difference between b and a can be told" in said
     assert "samples would tell it" in said
 
 

@@ -10,7 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epsball.errors import InputError
-from epsball.record.statistics import differ, more_often, paired_difference, pairs_to_tell, samples_for, wilson
+from epsball.record.proportion import Proportion
+from epsball.record.statistics import (
+    differ,
+    holm,
+    more_often,
+    paired_difference,
+    pairs_to_tell,
+    samples_for,
+    unequal,
+    unpaired_difference,
+    wilson,
+)
 
 
 @settings(deadline=None)  # the first interval loads SciPy
@@ -98,3 +109,32 @@ def test_a_width_must_be_one() -> None:
         samples_for(0)
     with pytest.raises(InputError, match="0 samples"):
         paired_difference(0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "interval"),
+    [((48, 80), (56, 70), (0.0524, 0.3339)), ((3, 10), (9, 10), (0.1705, 0.8090)), ((0, 20), (10, 10), (0.6791, 1.0))],
+)
+def test_the_interval_of_proportions_of_different_samples_is_newcombes(
+    first: tuple[int, int], second: tuple[int, int], interval: tuple[float, float]
+) -> None:
+    """Table II of Newcombe 1998, method 10."""
+    assert unpaired_difference(first, second) == pytest.approx(interval, abs=6e-5)
+    assert unpaired_difference(second, first) == pytest.approx((-interval[1], -interval[0]), abs=6e-5)
+
+
+def test_fishers_test_is_the_hypergeometric_tail() -> None:
+    assert unequal((0, 3), (3, 3)) == pytest.approx(2 / math.comb(6, 3))
+    assert unequal((2, 4), (2, 4)) == pytest.approx(1)
+
+
+def test_holms_adjustment_is_his_procedure() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.7]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_a_proportion_says_its_count_and_interval() -> None:
+    assert float(Proportion(3, 4)) == 0.75
+    assert Proportion(3, 4).interval(0.9) == wilson(3, 4, 0.9)
+    assert repr(Proportion(53, 100)) == "53.0% (43.3% to 62.5%, 53 of 100)"

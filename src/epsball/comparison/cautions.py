@@ -106,8 +106,8 @@ def _unlike(one: Plan, other: Plan) -> Iterator[tuple[str, str]]:
         )
     if one.model.weights == other.model.weights and one.model.structure == other.model.structure and one.model.weights:
         yield (
-            "nothing of the weights",
-            "what differs comes from the attacks, their draws or what stands around the network",
+            "have the same weights",
+            "what differs comes from the samples, the attacks, their draws or what stands around the network",
         )
 
 

@@ -139,7 +139,7 @@ def differences(comparison: Comparison, width: float) -> Axes:
     plot.set_ylim(count - 0.4, -0.6)
     plot.set_xlim(-1.1 * farthest, 1.1 * farthest)
     plot.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    plot.xaxis.set_major_formatter(FuncFormatter(lambda value, _: in_points(value)))
+    plot.xaxis.set_major_formatter(FuncFormatter(lambda value, _: in_points(value).removesuffix(".0")))
     return plot
 
 

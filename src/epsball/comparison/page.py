@@ -14,14 +14,16 @@ from epsball.comparison.words import (
     change,
     comparison_rows,
     doubts,
+    evidence,
+    judgement,
     p_text,
     robust_name,
-    sentence,
     shared_in_words,
 )
 from epsball.display.text import budget
 from epsball.report.page import SIZES, STEPS, rendered
 from epsball.report.svg import inline, place
+from epsball.report.target import target
 from epsball.report.text import DASH, count, title_of
 
 if TYPE_CHECKING:
@@ -47,15 +49,18 @@ def _page(comparison: Comparison, title: str) -> dict[str, Any]:
         "subtitle": f"{len(comparison.sides)} runs in {comparison.norm}, ε = {budget(comparison.eps)}",
         "version": environment.versions.get("epsball", ""),
         "tone": "" if not comparison.trusted else "bad" if worse else "good" if clear else "",
-        "sentences": [_capital(f"{sentence(comparison, each)}.") for each in comparison.differences],
+        "judgements": [
+            (judgement(comparison, each), f"{_capital(evidence(comparison, each))}.") for each in comparison.differences
+        ],
         "trusted": comparison.trusted,
         "doubts": [(side.name, said) for side in comparison.sides for said in doubts(side)],
-        "cautions": [_capital(f"{said}.") for said in (*comparison.cautions, *filter(None, _shared(comparison)))],
+        "cautions": [f"{said}." for said in (*comparison.cautions, *filter(None, _shared(comparison)))],
         "heading": heading,
         "rows": [
             {"cells": row, "about": title_of(side.run.plan), "trusted": side.run.trusted}
             for side, row in zip(comparison.sides, rows, strict=True)
         ],
+        "target": target(comparison.baseline.run.plan),
         "robust": robust_name(comparison),
         "baseline": comparison.baseline.name,
         "differences": [_difference(each) for each in comparison.differences],

@@ -31,10 +31,7 @@ def markdown(comparison: Comparison, title: str) -> str:
         f"| --- {'| ---: ' * (len(heading) - 2)}| --- |",
         *(f"| {' | '.join(map(escaped, row))} |" for row in rows),
     ]
-    said = [
-        escaped(f"{text[:1].upper()}{text[1:]}.")
-        for text in (sentence(comparison, each) for each in comparison.differences)
-    ]
+    said = [escaped(f"{sentence(comparison, each)}.") for each in comparison.differences]
     parts = [
         FORMATS["markdown"].mark,
         f"### {escaped(title or f'Robustness against {first}')}",

@@ -48,8 +48,8 @@ def comparison_rows(comparison: Comparison, *, narrow: bool = False) -> tuple[li
     """The heading and a line for every run: n, its figures with intervals, passes and suite; untrusted runs are marked."""
     robust = f"{robust_name(comparison).lower()} at ε = {budget(comparison.eps)}"
     proved = any(side.certified for side in comparison.sides)
-    names = ["clean", "robust", "passes"] if narrow else ["clean accuracy", robust, "passes a sample"]
-    heading = ["run", "n", *names[:2], *(["certified"] if proved else []), names[2], "suite"]
+    names = ["n", "clean", "robust", "passes"] if narrow else ["samples", "clean accuracy", robust, "passes a sample"]
+    heading = ["run", *names[:3], *(["certified"] if proved else []), names[3], "suite"]
     rows = []
     for side in comparison.sides:
         mark = "" if side.run.trusted else f"{NO_BREAK}FAIL"
@@ -96,14 +96,22 @@ def shared_in_words(comparison: Comparison, difference: Difference) -> str:
 
 def sentence(comparison: Comparison, difference: Difference) -> str:
     """Whether a run is more or less robust than the baseline, by how much, and how sure that is."""
-    first, robust = comparison.baseline.name, difference.robust
+    return f"{judgement(comparison, difference)}: {evidence(comparison, difference)}"
+
+
+def judgement(comparison: Comparison, difference: Difference) -> str:
+    """Whether a run is more or less robust than the baseline."""
+    first, more = comparison.baseline, "more" if difference.robust.difference > 0 else "less"
     if not difference.clear:
-        said = f"no difference between {difference.name} and {first} can be told"
-    elif target(comparison.baseline.run.plan):
-        said = f"{difference.name} withstands {'more' if robust.difference > 0 else 'less'} than {first}"
-    else:
-        said = f"{difference.name} is {'more' if robust.difference > 0 else 'less'} robust than {first}"
-    return f"{said}: {change(robust)}, {_test(difference, len(comparison.differences))}{_more(difference)}"
+        return f"No difference between {difference.name} and {first.name} can be told"
+    if target(first.run.plan):
+        return f"{difference.name} withstands {more} than {first.name}"
+    return f"{difference.name} is {more} robust than {first.name}"
+
+
+def evidence(comparison: Comparison, difference: Difference) -> str:
+    """By how much they differ, how sure that is, and how many samples would tell it where these do not."""
+    return f"{change(difference.robust)}, {_test(difference, len(comparison.differences))}{_more(difference)}"
 
 
 def change(found: Paired | Unpaired) -> str:

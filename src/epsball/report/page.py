@@ -9,7 +9,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from epsball.record.manifest import MANIFEST, attack_stages, read_manifest
@@ -45,7 +45,7 @@ def html(run: Evaluation, folder: Path, title: str) -> str:
 def rendered(package: str, template: str, page: dict[str, Any]) -> str:
     """A page of a package's template, with the style and the script of the report in it."""
     environment = Environment(
-        loader=ChoiceLoader([PackageLoader(package, ""), PackageLoader("epsball.report", "")]),
+        loader=PackageLoader(package, ""),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
