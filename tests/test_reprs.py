@@ -22,7 +22,7 @@ def test_a_run_says_its_figure_in_a_line() -> None:
     model = net()
     run = eb.evaluate(model, (X, model(X).argmax(1)), eb.Threat("linf", 0.1), suite="quick")
     shown = repr(run)
-    assert shown.startswith("Evaluation(40 samples: clean 100.0%, robust ")
+    assert shown.startswith("Evaluation(40 samples: clean 100.0% (91.2% to 100.0%), robust ")
     assert "in linf, ε = 0.1; suite quick" in shown
     assert f"robust {run.robust_accuracy():.1%}" in shown
     nearest = repr(eb.evaluate(model, (X, model(X).argmax(1)), eb.Threat("l2"), suite=[eb.DeepFool()]))

@@ -8,7 +8,7 @@ from epsball.comparison.paired import Paired
 from epsball.display.text import budget
 from epsball.record.statistics import pairs_to_tell
 from epsball.report.target import left, target
-from epsball.report.text import DASH, NO_BREAK, count, number, percent
+from epsball.report.text import DASH, NO_BREAK, count, number, with_interval
 
 if TYPE_CHECKING:
     from epsball.comparison.comparison import Comparison, Difference, Side
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 MINUS = "\N{MINUS SIGN}"
 
 
-def with_interval(part: Proportion | None, mark: str = "", *, narrow: bool = False) -> str:
+def _figure(part: Proportion | None, mark: str = "", *, narrow: bool) -> str:
     """``53.2 % (48.8 – 57.5)``, on two lines if `narrow`, the mark behind the figure; "–" where nothing was measured."""
     if part is None:
         return DASH
-    low, high = part.interval()
-    bounds = f"{100 * low:.1f}{NO_BREAK}{DASH}{NO_BREAK}{100 * high:.1f}"
-    return f"{percent(float(part))}{mark}\n{bounds}" if narrow else f"{percent(float(part))} ({bounds}){mark}"
+    text = with_interval(float(part), part.n)
+    value, _, bounds = text.removesuffix(")").partition(" (")
+    return f"{value}{mark}\n{bounds}" if narrow else f"{text}{mark}"
 
 
 def points(value: float) -> str:
@@ -53,9 +53,9 @@ def comparison_rows(comparison: Comparison, *, narrow: bool = False) -> tuple[li
     rows = []
     for side in comparison.sides:
         mark = "" if side.run.trusted else f"{NO_BREAK}FAIL"
-        figures = [with_interval(side.clean, narrow=narrow), with_interval(side.robust, mark, narrow=narrow)]
+        figures = [_figure(side.clean, narrow=narrow), _figure(side.robust, mark, narrow=narrow)]
         if proved:
-            figures.append(with_interval(side.certified, narrow=narrow))
+            figures.append(_figure(side.certified, narrow=narrow))
         rows.append([side.name, count(len(side.run)), *figures, number(side.passes), _suite(side)])
     return heading, rows
 

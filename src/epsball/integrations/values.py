@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from epsball.record import metrics
+from epsball.record.statistics import wilson
 from epsball.report.budget import budget
 
 if TYPE_CHECKING:
@@ -16,8 +17,11 @@ def figures(run: Evaluation) -> dict[str, float]:
     """The finite figures by name; of a run that looked for one class alone there is no robust accuracy."""
     left = "not_turned_into_target" if run.plan.targets else "robust_accuracy"
     low, high = run.interval(budget(run))
+    clean_low, clean_high = wilson(round(run.clean_accuracy * len(run)), len(run))
     found = {
         "clean_accuracy": run.clean_accuracy,
+        "clean_accuracy_low": clean_low,
+        "clean_accuracy_high": clean_high,
         "median_distance": metrics.median_distance(run),
         "trusted": float(run.trusted),
     }

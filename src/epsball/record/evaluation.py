@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from epsball.display.text import budget, line, table
 from epsball.errors import InputError
-from epsball.record import examples, metrics
+from epsball.record import classes, examples, metrics
+from epsball.record.proportion import Proportion
 from epsball.units import parse_budget
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
+    from epsball.record.classes import ClassAccuracy
     from epsball.record.examples import Example, Images
     from epsball.record.plan import Plan
     from epsball.rho import Rho
@@ -145,12 +147,14 @@ class Evaluation:
 
     def _figures(self) -> dict[str, str]:
         """The figures that stand for the run: its accuracies at ε, or how far its nearest errors are."""
-        at, clean = f"in {self.plan.threat.norm}, ε = {budget(self.eps)}", {"clean": f"{self.clean_accuracy:.1%}"}
+        at, clean = (
+            f"in {self.plan.threat.norm}, ε = {budget(self.eps)}",
+            {"clean": _share(self.clean_accuracy, len(self))},
+        )
         if np.isinf(self.eps):
             return clean | {"median distance": f"{metrics.median_distance(self):.4g} {at}"}
-        low, high = self.interval()
-        certified = {"certified": f"{self.certified_accuracy():.1%}"} if np.any(self.lower > 0) else {}
-        return clean | certified | {"robust": f"{self.robust_accuracy():.1%} ({low:.1%} to {high:.1%}) {at}"}
+        certified = {"certified": _share(self.certified_accuracy(), len(self))} if np.any(self.lower > 0) else {}
+        return clean | certified | {"robust": f"{_share(self.robust_accuracy(), len(self))} {at}"}
 
     @property
     def eps(self) -> float:
@@ -183,6 +187,13 @@ class Evaluation:
     def interval(self, eps: float | str | None = None) -> tuple[float, float]:
         """Wilson 95 % interval of the robust accuracy at ε over the choice of samples. Default: the run's own ε."""
         return metrics.interval(self, eps)
+
+    def per_class(self, eps: float | str | None = None) -> tuple[ClassAccuracy, ...]:
+        """Clean and robust accuracy at ε of every class that has samples, each with its 95 % interval. Default: the run's own ε.
+
+        The worst of K classes is worse than it would be by itself, as it was picked: its `interval` is at the level 1 - 0.05 / K.
+        """
+        return classes.per_class(self, eps)
 
     def to_pandas(self) -> Any:
         """Return a `pandas.DataFrame` with a row for each sample: the columns of `samples.parquet`, and the class's name where known.
@@ -230,6 +241,11 @@ class Evaluation:
     def trusted(self) -> bool:
         """Whether the run is finished and no finding is a FAIL."""
         return self.complete and not any(finding.severity == "FAIL" for finding in self.findings)
+
+
+def _share(fraction: float, n: int) -> str:
+    low, high = Proportion(round(fraction * n), n).interval()
+    return f"{fraction:.1%} ({low:.1%} to {high:.1%})"
 
 
 ATTACK_COLUMNS: dict[str, type[np.generic]] = {

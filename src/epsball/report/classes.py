@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsball.record import AttackRows, metrics
-from epsball.record.statistics import wilson
+from epsball.record.classes import per_class, worst
 from epsball.report.budget import budget
-from epsball.report.text import DASH, class_names, count, number, percent
+from epsball.report.target import left
+from epsball.report.text import DASH, NO_BREAK, class_names, count, number, percent
 
 if TYPE_CHECKING:
     from epsball.record import Evaluation
@@ -20,29 +21,27 @@ SHOWN_CLASSES = 12
 
 def class_lines(run: Evaluation) -> list[dict[str, Any]]:
     """One line per class that has images: each cell as its text and the value it is sorted by."""
-    labels = np.unique(run.label).tolist()
-    names = class_names(run.plan.data, max(labels) + 1)
-    robust, right = metrics.robust(run, budget(run)), run.clean == run.label
+    classes, right = per_class(run, budget(run)), run.clean == run.label
     towards: dict[int, Counter[int]] = {}
     for (before, after), times in _pairs(run).items():
         towards.setdefault(before, Counter())[after] += times
     lines = []
-    for label in labels:
-        of = run.label == label
-        n, standing = int(of.sum()), int(robust[of].sum())
-        distances = run.upper[of & right & np.isfinite(run.upper)]
+    for each in classes:
+        distances = run.upper[(run.label == each.label) & right & np.isfinite(run.upper)]
         median = float(np.median(distances)) if distances.size else np.nan
-        low, high = wilson(standing, n)
-        most = towards.get(label, Counter()).most_common(1)
+        clean, robust, (low, high) = float(each.clean), float(each.robust), each.robust.interval()
+        clean_low, clean_high = each.clean.interval()
+        most = towards.get(each.label, Counter()).most_common(1)
         wrong = f"{_name(run, most[0][0])} ({count(most[0][1])})" if most else DASH
         lines.append(
             {
-                "name": names[label],
-                "label": label,
+                "name": _name(run, each.label),
+                "label": each.label,
                 "cells": [
-                    _cell(count(n), n),
-                    _cell(percent(float(right[of].mean())), float(right[of].mean())),
-                    _cell(percent(standing / n), standing / n),
+                    _cell(count(each.n), each.n),
+                    _cell(percent(clean), clean),
+                    _cell(f"{100 * clean_low:.1f} {DASH} {percent(clean_high)}", clean_low),
+                    _cell(percent(robust), robust),
                     _cell(f"{100 * low:.1f} {DASH} {percent(high)}", low),
                     _cell(number(median), median),
                     _cell(wrong, most[0][1] if most else 0),
@@ -50,6 +49,25 @@ def class_lines(run: Evaluation) -> list[dict[str, Any]]:
             }
         )
     return lines
+
+
+def worst_class(run: Evaluation) -> str:
+    """Which class is the worst at ε, as a sentence with its interval; empty where there is nothing to pick from."""
+    if np.isinf(run.eps) or not run.attacks:
+        return ""
+    classes = per_class(run)
+    if len(classes) < 2:  # noqa: PLR2004 (of one class none is the worst)
+        return ""
+    lowest = worst(classes)
+    first, others = lowest[0], len(lowest) - 1
+    low, high = first.interval
+    tied = f", and {count(others)} other{'s' * (others > 1)} as low" if others else ""
+    images = f"its {count(first.n)} image{'s' * (first.n > 1)}"
+    return (
+        f"Worst of {count(first.classes)} classes: {_name(run, first.label)}{tied}, {percent(float(first.robust))} of {images} "
+        f"{left(run.plan)} ({100 * low:.1f}{NO_BREAK}{DASH}{NO_BREAK}{percent(high)} at {100 * first.level:.6g}{NO_BREAK}%: "
+        f"the worst of {count(first.classes)} was picked, so its interval has to hold for all)."
+    )
 
 
 def _name(run: Evaluation, label: int) -> str:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from epsball.record import metrics
+from epsball.record.classes import per_class, worst
 from epsball.record.plan import portable
+from epsball.record.proportion import Proportion
 from epsball.report.budget import budget
 
 if TYPE_CHECKING:
@@ -37,8 +39,11 @@ def document(run: Evaluation, out: Path | None) -> dict[str, Any]:
     return {
         **portable(run.plan),
         "clean_accuracy": run.clean_accuracy,
+        "clean_interval": _interval(run, run.clean_accuracy),
         **_left(run),
         "certified_accuracy": run.certified_accuracy(),
+        "certified_interval": _interval(run, run.certified_accuracy()),
+        **_worst(run),
         "median_distance": metrics.median_distance(run),
         "rho": {"mean": float(run.rho), "n": run.rho.n, **run.rho.left_out},
         "trusted": run.trusted,
@@ -73,6 +78,27 @@ def _left(run: Evaluation) -> dict[str, Any]:
     }
 
 
-def _remaining(run: Evaluation, line: metrics.AttackSummary) -> dict[str, float]:
+def _worst(run: Evaluation) -> dict[str, Any]:
+    """The class with the least accuracy at ε; its interval is at a level that holds for all classes at once."""
+    if math.isinf(run.eps) or not run.attacks:
+        return {}
+    first = worst(per_class(run))[0]
+    figures = {"accuracy": float(first.robust), "interval": list(first.interval), "level": first.level}
+    return {
+        "worst_class": {"label": first.label, "name": first.name, "n": first.n, **figures, "classes": first.classes}
+    }
+
+
+def _interval(run: Evaluation, fraction: float) -> list[float]:
+    return list(Proportion(round(fraction * len(run)), len(run)).interval())
+
+
+def _remaining(run: Evaluation, line: metrics.AttackSummary) -> dict[str, Any]:
     kind = "not_turned" if run.plan.targets else "accuracy"
-    return {f"own_{kind}": line.own_accuracy, f"remaining_{kind}": line.remaining_accuracy}
+    own = None if math.isnan(line.own_accuracy) else _interval(run, line.own_accuracy)
+    return {
+        f"own_{kind}": line.own_accuracy,
+        "own_interval": own,
+        f"remaining_{kind}": line.remaining_accuracy,
+        "remaining_interval": _interval(run, line.remaining_accuracy),
+    }

@@ -13,7 +13,7 @@ from epsball.display.text import NORMS
 from epsball.record import metrics
 from epsball.report.svg import ACCENT, BAND, GOOD, INK, OPEN, PROVED, WARN, axes
 from epsball.report.target import left
-from epsball.report.text import NO_BREAK, count, epsilon, number, percent
+from epsball.report.text import NO_BREAK, count, epsilon, number, percent, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,7 +76,7 @@ def spoken(run: Evaluation, points: Readings) -> list[str]:
         place = epsilon(run.plan.threat) if eps == run.eps else f"{number(float(eps))}{eighths}"
         text = f"ε = {place}: {percent(float(accuracy))}, {count(int(robust))} of {count(len(run))} {left(run.plan)}"
         text += f", 95{NO_BREAK}% interval {100 * low:.1f} to {percent(float(high))}"
-        texts.append(f"{text}, proved {percent(float(certified))}" if proved else text)
+        texts.append(f"{text}, proved {with_interval(float(certified), len(run))}" if proved else text)
     return texts
 
 

@@ -10,7 +10,7 @@ from epsball.record import metrics
 from epsball.report.budget import budget
 from epsball.report.figures import distance_histogram, edges_of, horizon, tally
 from epsball.report.svg import inline
-from epsball.report.text import DASH, count, number, percent, seconds
+from epsball.report.text import DASH, count, number, seconds, with_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +29,8 @@ def attack_lines(run: Evaluation, spent: Mapping[str, float]) -> list[dict[str, 
         lines.append(
             {
                 "name": line.attack,
-                "own": percent(line.own_accuracy) if ran else DASH,
-                "cumulative": percent(line.remaining_accuracy),
+                "own": with_interval(line.own_accuracy, len(run)) if ran else DASH,
+                "cumulative": with_interval(line.remaining_accuracy, len(run)),
                 "bar": f"{100 * line.remaining_accuracy:.1f}",
                 "fooled": f"{count(line.successes)} of {count(line.attacked)}" if ran else "nothing left to do",
                 "successes": line.successes,

@@ -7,8 +7,11 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from epsball.display.text import NORMS
 from epsball.record import metrics
+from epsball.record.proportion import Proportion
 from epsball.report.summary import MARK, escaped, markdown_body
 from epsball.report.target import left, target
 from epsball.report.text import epsilon, title_of
@@ -46,7 +49,9 @@ def _result(run: Evaluation) -> dict[str, Any]:
 
 def _metrics(run: Evaluation) -> list[dict[str, Any]]:
     threat, norm = run.plan.threat, NORMS[run.plan.threat.norm]
-    found = [{"type": "accuracy", "value": round(run.clean_accuracy, 6), "name": "Clean accuracy"}]
+    clean = Proportion(int(np.sum(run.clean == run.label)), len(run))
+    ends = dict(zip(("interval_low", "interval_high"), (round(end, 6) for end in clean.interval()), strict=True))
+    found = [{"type": "accuracy", "value": round(float(clean), 6), "name": "Clean accuracy", "args": ends}]
     args = {"norm": threat.norm, "suite": run.plan.suite, "seed": run.plan.seed, "trusted": run.trusted}
     if math.isfinite(run.eps):
         low, high = run.interval()

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from epsball.record.manifest import MANIFEST, attack_stages, read_manifest
-from epsball.report.classes import class_lines, confusion
+from epsball.report.classes import class_lines, confusion, worst_class
 from epsball.report.coverage import notes, tried, untested
 from epsball.report.figures import accuracy_curve, asks_how_close, readings, spoken
 from epsball.report.lines import attack_lines, distance_panels, distances_in_words
@@ -86,6 +86,7 @@ def _page(run: Evaluation, folder: Path, title: str) -> dict[str, Any]:
         "samples": samples,
         "samples_caption": _samples_caption(samples),
         "classes": class_lines(run),
+        "worst_class": worst_class(run),
         "few_classes": FEW_CLASSES,
         "confusion": confusion(run),
         "tried": tried(run),

@@ -6,6 +6,8 @@ import math
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from epsball.record.statistics import wilson
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -28,6 +30,14 @@ WHOLE = 1e-5  # what float32 leaves of a whole number of 255ths
 def percent(fraction: float) -> str:
     """``0.1234`` as ``12.3 %``; "–" where nothing was measured."""
     return DASH if math.isnan(fraction) else f"{100 * fraction:.1f}{NO_BREAK}%"
+
+
+def with_interval(fraction: float, n: int) -> str:
+    """A fraction of n samples with its 95 % interval: ``53.2 % (48.8 – 57.5)``; "–" where nothing was measured."""
+    if math.isnan(fraction):
+        return DASH
+    low, high = wilson(round(fraction * n), n)
+    return f"{percent(fraction)} ({100 * low:.1f}{NO_BREAK}{DASH}{NO_BREAK}{100 * high:.1f})"
 
 
 def count(value: int) -> str:

@@ -12,7 +12,7 @@ from epsball.record import metrics
 from epsball.record.statistics import wilson
 from epsball.report.budget import budget
 from epsball.report.target import left, left_out, target
-from epsball.report.text import DASH, NO_BREAK, count, epsilon, limit, number, percent
+from epsball.report.text import DASH, NO_BREAK, count, epsilon, limit, number, percent, with_interval
 
 if TYPE_CHECKING:
     from epsball.record import Evaluation
@@ -118,10 +118,10 @@ def _nearest(run: Evaluation, of: str, broken: int, towards: str) -> str:
 def _detail(run: Evaluation) -> str:
     """The counts behind the sentence."""
     n, rest = len(run), left_out(run.plan)
-    text = f"As they are, {count(_right(run))} of {count(n)} images are classified correctly ({percent(run.clean_accuracy)})."
+    text = f"As they are, {count(_right(run))} of {count(n)} images are classified correctly: {with_interval(run.clean_accuracy, n)}."
     if math.isfinite(run.eps) and run.attacks:
         remaining = left(run.plan) if target(run.plan) else "still correct"
-        text += f" Attacked, {count(_robust(run))} of {count(n)} are {remaining} ({percent(run.robust_accuracy())})."
+        text += f" Attacked, {count(_robust(run))} of {count(n)} are {remaining}: {with_interval(run.robust_accuracy(), n)}."
     return f"{text} {rest}." if rest else text
 
 
@@ -135,7 +135,7 @@ def _meaning(run: Evaluation) -> str:
         return "These attacks show errors that exist; a stronger attack may find nearer ones."
     text = "Attacks show errors that exist; a stronger attack may show more, so the robust accuracy is at most this figure."
     proved = run.certified_accuracy()
-    return f"{text} For {percent(proved)} it is proved that no error exists." if proved > 0 else text
+    return f"{text} For {with_interval(proved, len(run))} it is proved that no error exists." if proved > 0 else text
 
 
 def headline(run: Evaluation) -> list[dict[str, Any]]:
