@@ -15,7 +15,8 @@ from epsball.cli.training_files import Files, with_weights
 from epsball.errors import InputError
 from epsball.models.model import Model
 from epsball.record.plan import portable
-from epsball.report.text import DASH, count, percent, seconds
+from epsball.record.statistics import wilson
+from epsball.report.text import DASH, count, percent, seconds, with_interval
 from epsball.threat import Threat
 from epsball.training.fit import fit
 from epsball.training.history import Epoch, Trained
@@ -123,12 +124,33 @@ class _Rows:
     def __call__(self, epoch: Epoch) -> None:
         self.done.append(epoch)
         self.files.note(self.done)
-        reached = {"held-out": epoch.accuracy, "under PGD": epoch.robust, "under FGSM": epoch.fgsm}
-        measured = (f"{name} {percent(value)}" for name, value in reached.items() if value is not None)
+        measured = (f"{name} {_share(value, n)}" for name, value, n in _reached(epoch) if value is not None)
         rest = (self.total - epoch.number) * sum(each.seconds for each in self.done) / len(self.done)
         left = f"about {seconds(rest)} left" if rest else ""
         parts = f"loss {epoch.loss:.4f}", *measured, seconds(epoch.seconds), left
         note(f"epoch {epoch.number}/{self.total}: {', '.join(filter(None, parts))}")
+
+
+def _reached(epoch: Epoch) -> tuple[tuple[str, float | None, int], ...]:
+    """What was measured after an epoch, and on how many images."""
+    return (
+        ("held-out", epoch.accuracy, epoch.n),
+        ("under PGD", epoch.robust, epoch.attacked),
+        ("under FGSM", epoch.fgsm, epoch.attacked),
+    )
+
+
+def _share(value: float, n: int) -> str:
+    """An accuracy with its interval, where it is known of how many images it is."""
+    return with_interval(value, n) if n else percent(value)
+
+
+def _document(epoch: Epoch) -> dict[str, Any]:
+    """An epoch with the 95 % interval of each accuracy."""
+    named = {"accuracy": epoch.n, "robust": epoch.attacked, "fgsm": epoch.attacked}
+    facts = asdict(epoch)
+    known = {name: (facts[name], n) for name, n in named.items() if n and facts[name] is not None}
+    return facts | {f"{name}_interval": list(wilson(round(value * n), n)) for name, (value, n) in known.items()}
 
 
 def _objective(
@@ -168,15 +190,18 @@ def _prepare(arch: str, samples: HeldOut, seed: int, device: str, **preprocessin
 
 
 def _report(trained: Trained, spec: str, data: str, files: Files, proposal: str, *, as_json: bool) -> None:
+    images = f", {count(trained.history[-1].n)} images held out" if trained.history[-1].n else ""
+    images += f", {count(trained.history[-1].attacked)} of them attacked" if trained.history[-1].attacked else ""
     shown = table(
-        f"{spec}, trained on {data}", "weights", "epoch", "loss", "held-out accuracy", "under PGD", "under FGSM"
+        f"{spec}, trained on {data}{images}", "weights", "epoch", "loss", "held-out accuracy", "under PGD", "under FGSM"
     )
     chosen = {"last": trained.history[-1].number, "best": trained.best_epoch}
     for name, number in chosen.items():
         if number is not None:
             epoch = trained.history[number - 1]
             reached = (
-                DASH if known is None else percent(known) for known in (epoch.accuracy, epoch.robust, epoch.fgsm)
+                DASH if known is None else _share(known, n).replace(" (", "\n").rstrip(")")
+                for _, known, n in _reached(epoch)
             )
             shown.add_row(name, count(number), f"{epoch.loss:.4f}", *reached)
     print_findings(trained.findings)
@@ -187,7 +212,7 @@ def _report(trained: Trained, spec: str, data: str, files: Files, proposal: str,
         "best_epoch": trained.best_epoch,
         "history": files.history,
         "data": data,
-        "epochs": [asdict(epoch) for epoch in trained.history],
+        "epochs": [_document(epoch) for epoch in trained.history],
         "findings": [portable(finding) for finding in trained.findings],
         "next": proposal.partition("\n")[0],
     }

@@ -13,6 +13,7 @@ from epsball.cli.output import interval, note, print_result, table
 from epsball.cli.running import interruptible
 from epsball.evaluation.transfer import TransferMatrix
 from epsball.evaluation.transfer import transfer as measure
+from epsball.record.statistics import wilson
 from epsball.report.text import count, percent
 
 
@@ -64,11 +65,12 @@ def _shown(matrix: TransferMatrix, attack: str) -> Table:
     shown = table(
         f"Accuracy of each network on the examples of {attack}, {count(matrix.n)} samples", "made on", *matrix.names
     )
-    shown.add_row("(inputs)", *(percent(right / matrix.n) for right in matrix.clean))
+    shown.add_row("(inputs)", *(_cell(int(right), matrix.n) for right in matrix.clean))
     for place, name in enumerate(matrix.names):
-        cells = [
-            f"{percent(matrix.accuracy(place, target))} ({interval(*matrix.interval(place, target))})"
-            for target in range(len(matrix.names))
-        ]
-        shown.add_row(name, *cells)
+        shown.add_row(name, *(_cell(int(right), matrix.n) for right in matrix.right[place]))
     return shown
+
+
+def _cell(right: int, n: int) -> str:
+    """An accuracy with its 95 % interval."""
+    return f"{percent(right / n)} ({interval(*wilson(right, n))})"

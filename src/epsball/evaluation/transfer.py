@@ -134,6 +134,7 @@ def transfer(
             for name, net in nets.items()
         ],
         clean_accuracy=(counts / len(x)).tolist(),
+        clean_intervals=[wilson(int(count), len(x)) for count in counts],
         transfer_accuracy=(matrix.right / len(x)).tolist(),
         intervals=[[matrix.interval(i, j) for j in range(len(nets))] for i in range(len(nets))],
     )

@@ -159,7 +159,7 @@ def _epochs(
         loss = run.epoch(number, seed, moved)
         found = Measured() if held_out is None else held_out.measure(run.model)
         spent = time.perf_counter() - started
-        epoch = Epoch(number, loss, found.accuracy, spent, robust=found.robust, fgsm=found.fgsm)
+        epoch = Epoch(number, loss, seconds=spent, **found._asdict())
         if epoch.merit > max((earlier.merit for earlier in history), default=-math.inf):
             state.best = {name: value.detach().cpu().clone() for name, value in run.net.state_dict().items()}
         history.append(epoch)

@@ -22,6 +22,8 @@ class Epoch:
         seconds: it took.
         robust: accuracy under ten steps of PGD on up to 512 samples of the validation set; None where there is none, or no threat.
         fgsm: accuracy under FGSM on the same samples; far above the robust one where training has collapsed.
+        n: samples that the accuracy is of; 0 where that was not noted.
+        attacked: samples that the accuracies under attack are of, likewise.
     """
 
     number: int
@@ -30,6 +32,8 @@ class Epoch:
     seconds: float
     robust: float | None = None
     fgsm: float | None = None
+    n: int = 0
+    attacked: int = 0
 
     @property
     def merit(self) -> float:

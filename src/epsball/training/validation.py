@@ -29,11 +29,13 @@ _ATTACK = PGD(steps=10)
 
 
 class Measured(NamedTuple):
-    """Accuracy, and accuracy under PGD and under FGSM where there is a threat; None for what was not measured."""
+    """Accuracy on n samples, and under PGD and FGSM on some of them where there is a threat; None for what was not measured."""
 
     accuracy: float | None = None
     robust: float | None = None
     fgsm: float | None = None
+    n: int = 0
+    attacked: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +58,13 @@ class Validation:
         """Accuracy, and robust accuracies where there is a threat, in evaluation mode."""
         clean = accuracy(model, self.x, self.y)
         if self.threat is None:
-            return Measured(clean)
+            return Measured(clean, n=len(self.y))
         chosen = torch.randperm(len(self.y), generator=torch.Generator().manual_seed(self.seed))[:_ROWS]
         x, y = self.x[chosen.to(self.x.device)], self.y[chosen.to(self.y.device)]
-        under = (robust_accuracy(model, x, y, self.threat, attack, seed=self.seed) for attack in (_ATTACK, FGSM()))
-        return Measured(clean, *under)
+        robust, fgsm = (
+            robust_accuracy(model, x, y, self.threat, attack, seed=self.seed) for attack in (_ATTACK, FGSM())
+        )
+        return Measured(clean, robust, fgsm, n=len(self.y), attacked=len(y))
 
 
 def checked_budget(threat: Threat | None) -> Threat | None:
