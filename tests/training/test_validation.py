@@ -68,7 +68,7 @@ def test_as_many_samples_are_attacked_as_fit_into_one_batch_and_always_the_same(
     assert first[1] == pytest.approx(0.8, abs=0.06)
     assert first[1] != other[1]
     assert max(map(len, seen)) == 512
-    assert Validation(x, y, None, 0).measure(eb.wrap(net)) == (1.0, None, None)
+    assert Validation(x, y, None, 0).measure(eb.wrap(net)) == (1.0, None, None, 3000, 0)
 
 
 def test_robust_accuracy_stands_beside_each_epoch_of_an_adversarial_training() -> None:

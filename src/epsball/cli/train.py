@@ -1,6 +1,5 @@
 """``epsball train``: weights from data."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,11 +10,10 @@ from epsball.cli.held_out import HeldOut, loaded
 from epsball.cli.loading import checked_device, mean_of, model_for, numbers, threat
 from epsball.cli.options import Count, Crop, Data, Device, Json, Mean, Seed, Size, Std
 from epsball.cli.output import note, print_findings, print_result, table
-from epsball.cli.training_files import Files, with_weights
+from epsball.cli.training_files import Files, epoch_document, with_weights
 from epsball.errors import InputError
 from epsball.models.model import Model
 from epsball.record.plan import portable
-from epsball.record.statistics import wilson
 from epsball.report.text import DASH, count, percent, seconds, with_interval
 from epsball.threat import Threat
 from epsball.training.fit import fit
@@ -145,14 +143,6 @@ def _share(value: float, n: int) -> str:
     return with_interval(value, n) if n else percent(value)
 
 
-def _document(epoch: Epoch) -> dict[str, Any]:
-    """An epoch with the 95 % interval of each accuracy."""
-    named = {"accuracy": epoch.n, "robust": epoch.attacked, "fgsm": epoch.attacked}
-    facts = asdict(epoch)
-    known = {name: (facts[name], n) for name, n in named.items() if n and facts[name] is not None}
-    return facts | {f"{name}_interval": list(wilson(round(value * n), n)) for name, (value, n) in known.items()}
-
-
 def _objective(
     name: str, against: Threat | None, norm: str | None, steps: int | None, warm_up: float | None
 ) -> Objective:
@@ -212,7 +202,7 @@ def _report(trained: Trained, spec: str, data: str, files: Files, proposal: str,
         "best_epoch": trained.best_epoch,
         "history": files.history,
         "data": data,
-        "epochs": [_document(epoch) for epoch in trained.history],
+        "epochs": [epoch_document(epoch) for epoch in trained.history],
         "findings": [portable(finding) for finding in trained.findings],
         "next": proposal.partition("\n")[0],
     }

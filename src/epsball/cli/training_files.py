@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from epsball.errors import InputError
 from epsball.models.adapters.python_file import names_factory
 from epsball.models.weights import save_weights
 from epsball.record.files import is_special
+from epsball.record.statistics import wilson
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +64,7 @@ class Files:
         """Write the finished epochs, one JSON object a line."""
         if self.history:
             self.history.parent.mkdir(parents=True, exist_ok=True)
-            lines = (json.dumps(asdict(epoch)) for epoch in epochs)
+            lines = (json.dumps(epoch_document(epoch)) for epoch in epochs)
             self.history.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
     def written(self, trained: Trained) -> Files:
@@ -87,3 +88,11 @@ def with_weights(spec: str, weights: Path) -> str:
     begin = spec.index(".py:") if names_factory(spec) else max(0, spec.rfind(".onnx@"))
     before, _, _ = spec[begin:].partition("@")
     return f"{spec[:begin]}{before}@{weights}"
+
+
+def epoch_document(epoch: Epoch) -> dict[str, Any]:
+    """An epoch with the 95 % interval of each accuracy whose number of images is known."""
+    named = {"accuracy": epoch.n, "robust": epoch.attacked, "fgsm": epoch.attacked}
+    facts = asdict(epoch)
+    known = {name: (facts[name], n) for name, n in named.items() if n and facts[name] is not None}
+    return facts | {f"{name}_interval": list(wilson(round(value * n), n)) for name, (value, n) in known.items()}
