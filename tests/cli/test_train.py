@@ -177,7 +177,7 @@ def test_epochs_are_told_as_they_finish_and_stand_in_a_file(call: Call) -> None:
     document = json.loads(said.stdout)
     rows = [json.loads(line) for line in Path("w.history.jsonl").read_text(encoding="utf-8").splitlines()]
     assert rows == document["epochs"]
-    assert re.search(r"held-out \d+\.\d.% \(\d+\.\d.–.\d+\.\d\)", lines[0])  # noqa: RUF001 (as it is shown)
+    assert re.search(r"held-out \d+\.\d.% \(\d+\.\d.–.\d+\.\d\)", lines[0])
     low, high = rows[0]["robust_interval"]
     assert low < rows[0]["robust"] < high
     assert (rows[0]["n"], rows[0]["attacked"]) == (300, 300)
