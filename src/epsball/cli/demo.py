@@ -14,7 +14,7 @@ from epsball.cli.running import end, interruptible
 from epsball.record import Evaluation, metrics
 from epsball.record.statistics import wilson
 from epsball.report.document import document
-from epsball.report.text import number, percent, seconds
+from epsball.report.text import count, number, percent, seconds, with_interval
 from epsball.terminal import command
 
 Out = Annotated[Path, typer.Option(metavar="FOLDER", help="Where weights, run folder and report are written.")]
@@ -35,7 +35,7 @@ def demo(*, data: Digits = "mnist-5k", out: Out = Path("epsball-demo"), seed: Se
     paths = {"report": made.report, "weights": made.weights, "fgsm": {"eps": eps, "accuracy": accuracy}}
     print_result(accuracies(made.run), {**document(made.run, made.folder), **paths}, as_json=as_json)
     note(
-        f"FGSM falls through the paper's 29 % at ε = {number(eps)}, where it leaves {percent(accuracy)}.\n"
+        f"FGSM falls through the paper's 29 % at ε = {number(eps)}, where it leaves {with_interval(accuracy, len(made.run))} of {count(len(made.run))} digits.\n"
         f"Done in {seconds(made.seconds)}.\n\n"
         f"Report:  {made.report}   (open it in a browser)\n"
         f"Weights: {made.weights}\n\n"
