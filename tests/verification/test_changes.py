@@ -71,7 +71,9 @@ def killed(folder: Path, after: int) -> None:
         toy_run(folder, progress=Interrupted(after))
 
 
-@pytest.mark.parametrize("after", KILLED)
+@pytest.mark.parametrize(
+    "after", [*KILLED[:2], *(pytest.param(each, marks=pytest.mark.thorough) for each in KILLED[2:])]
+)
 def test_a_killed_run_is_unfinished_and_ends_as_if_it_had_not_been(after: int, tmp_path: Path, run: Evaluation) -> None:
     killed(tmp_path, after)
     (tmp_path / "attacks" / "01-fgsm").mkdir(parents=True, exist_ok=True)
@@ -88,7 +90,7 @@ def test_a_killed_run_is_unfinished_and_ends_as_if_it_had_not_been(after: int, t
 
 
 @pytest.mark.parametrize("other", ANOTHER)
-@pytest.mark.parametrize("after", [12, None])
+@pytest.mark.parametrize("after", [12, pytest.param(None, marks=pytest.mark.thorough)])
 def test_a_folder_is_not_continued_with_anything_else(after: int | None, other: str, tmp_path: Path) -> None:
     if after is None:
         toy_run(tmp_path)
@@ -98,3 +100,9 @@ def test_a_folder_is_not_continued_with_anything_else(after: int | None, other: 
     with pytest.raises(REFUSALS):
         toy_run(tmp_path, **given)
     assert set(SUITE) >= set(read_run(tmp_path).attacks)
+
+
+def test_a_finished_folder_is_not_read_for_samples_of_other_ids(folder: Path) -> None:
+    """All draws depend on them."""
+    with pytest.raises(eb.InputError, match="holds samples of other ids"):
+        toy_run(folder, chunk_size=64, ids=range(100, 160))
