@@ -39,13 +39,13 @@ if TYPE_CHECKING:
     from epsball.record import Evaluation as Evaluation
     from epsball.record import read_run
     from epsball.record.statistics import samples_for as samples_for
+    from epsball.replay.verify import verify as verify
     from epsball.report import write_report as write_report
     from epsball.threat import Threat as Threat
     from epsball.training.fit import fit as fit
     from epsball.training.objectives import adversarial as adversarial
     from epsball.training.recipe import Recipe as Recipe
     from epsball.verification.export import export as export
-    from epsball.verification.verify import verify as verify
 
     load_run = read_run
     __all__: list[str]
@@ -87,7 +87,7 @@ else:
         "save_weights": "models.weights:save_weights",
         "spsa": "models.estimators:spsa",
         "universal": "attacks.universal:universal",
-        "verify": "verification.verify:verify",
+        "verify": "replay.verify:verify",
         "wrap": "models.wrap:wrap",
         "write_report": "report:write_report",
     }

@@ -136,6 +136,8 @@ HARMLESS: list[Callable[[Path], None]] = [
     data_of_a_factory,
     certificate_of_a_module,
 ]
+NOTICED = {attack_of_a_module, attack_of_a_file, certificate_of_a_module}
+"""Of the harmless ones, those whose record does not hold together any more."""
 BY_WHERE_ONE_STANDS = {
     file_where_one_stands,
     scheme_of_a_package_in_the_folder,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import epsball as eb
-from epsball.verification.verify import verify
+from epsball.replay.verify import verify
 from forgery import contents, seal
 from toy import Affine, Interrupted, toy_run
 

@@ -93,7 +93,7 @@ COMMANDS = (
     Deferred(
         "verify",
         "verify:verify",
-        "Verify every file, row and reported success of a run folder; exit 3 if one is not so.",
+        "Verify every file, row, finding and success of a run folder, and run samples again; exit 3 if one is not so.",
     ),
     Deferred(
         "report",

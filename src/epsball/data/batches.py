@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, IterableDataset, RandomSampler, Sequent
 
 from epsball.data import hugging_face
 from epsball.data.opened import Opened
+from epsball.data.origin import UNKNOWN, Origin
 from epsball.data.source import choose
 from epsball.data.streamed import Streamed
 from epsball.errors import EightBitWarning, InputError
@@ -50,6 +51,7 @@ class Gathered(NamedTuple):
     std: Tensor | None = None
     class_names: tuple[str, ...] | None = None
     cut: Cut | None = None
+    origin: Origin = UNKNOWN
 
 
 def gathered(data: Any, *, white: float = 1.0, size: tuple[int, int] | None = None) -> Gathered:
@@ -71,14 +73,15 @@ def gathered(data: Any, *, white: float = 1.0, size: tuple[int, int] | None = No
         return data
     if isinstance(data, tuple | list) and len(data) == _PAIR and all(hasattr(part, "shape") for part in data):
         x, y = map(_tensor, data)
-        return Gathered(_eight_bit(x, white), y, class_names=_class_names(data), cut=getattr(data, "cut", None))
+        cut, origin = getattr(data, "cut", None), getattr(data, "origin", UNKNOWN)
+        return Gathered(_eight_bit(x, white), y, class_names=_class_names(data), cut=cut, origin=origin)
     data = _opened(data)
     data = data.fitting(size) if isinstance(data, Opened) else data
     streamed = _streamed(data, white)
     if streamed is not None:
         return streamed
     if isinstance(data, Opened):
-        return Gathered(*data.held(), data.mean, data.std, data.class_names, data.cut)
+        return Gathered(*data.held(), data.mean, data.std, data.class_names, data.cut, data.origin)
     batches = [_pair(batch) for batch in _batches(data)]
     if not batches:
         raise InputError("the data hold no batch; a generator can be gone through only once: make a new one")
@@ -129,7 +132,7 @@ def _streamed(data: Any, white: float) -> Gathered | None:
         return None
     inputs = Streamed(read, np.arange(len(source)), first)
     if isinstance(source, Opened):
-        return Gathered(inputs, source.labels, source.mean, source.std, source.class_names, source.cut)
+        return Gathered(inputs, source.labels, source.mean, source.std, source.class_names, source.cut, source.origin)
     mean, std = normal or (None, None)
     return Gathered(inputs, None, mean, std, _class_names(data))
 

@@ -12,6 +12,7 @@ from epsball.data.hugging_face import is_saved, load_saved
 from epsball.data.labelled import Labelled
 from epsball.data.live import read_factory, read_live
 from epsball.data.opened import Opened
+from epsball.data.origin import Origin, rule
 from epsball.data.parquet import read_parquet
 from epsball.data.pictures import cut_alike
 from epsball.data.source import SOURCES, Source, choose
@@ -87,7 +88,8 @@ def open_data(
         source = _find(name, split, limit)
     cut = cut or _own_cut(name, source)
     source = source if cut is None else cut_alike(source, cut, origin)
-    return Opened(source, choose(source.labels, n, seed, origin))
+    named = Origin(name if isinstance(name, str) else "", "" if source.whole else split, rule(n, seed))
+    return Opened(source, choose(source.labels, n, seed, origin), named)
 
 
 def _own_cut(name: object, source: Source) -> Cut | None:

@@ -15,6 +15,7 @@ from epsball.data.pictures import cut_alike, sides
 from epsball.errors import InputError
 
 if TYPE_CHECKING:
+    from epsball.data.origin import Origin
     from epsball.data.source import Images, Rows, Source
 
 _COLOURS = 3
@@ -26,10 +27,12 @@ class Opened(Dataset[tuple[Tensor, Tensor]]):
     Args:
         source: where they are read from.
         rows: of the source, in order.
+        origin: what they are called in a record.
     """
 
-    def __init__(self, source: Source, rows: Rows) -> None:
+    def __init__(self, source: Source, rows: Rows, origin: Origin) -> None:
         """Nothing is read yet."""
+        self.origin: Origin = origin
         self._source, self._rows = source, rows
         self._channels = 0
         self.labels: Tensor = torch.from_numpy(source.labels[rows])
@@ -53,7 +56,7 @@ class Opened(Dataset[tuple[Tensor, Tensor]]):
 
     def held(self) -> Labelled:
         """All images and labels, in memory."""
-        return Labelled(unit(self._source.images(self._rows)), self.labels, self.class_names, self.cut)
+        return Labelled(unit(self._source.images(self._rows)), self.labels, self.class_names, self.cut, self.origin)
 
     def fitting(self, size: tuple[int, int] | None) -> Opened:
         """The same set with its pictures cut for a network that was made for height and width `size`, where nobody chose a cut.
@@ -67,7 +70,7 @@ class Opened(Dataset[tuple[Tensor, Tensor]]):
         cut = chosen_cut(None, size[0])
         if cut is None or found == {size} or (len(found) == 1 and min(min(found)) < size[0]):
             return self
-        return Opened(cut_alike(self._source, cut, "the data"), self._rows)
+        return Opened(cut_alike(self._source, cut, "the data"), self._rows, self.origin)
 
     def _in_colour(self, images: Images) -> Images:
         """Pictures that are all grey have as many channels as the first of the set, of which they are a part."""

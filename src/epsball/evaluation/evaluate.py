@@ -63,6 +63,7 @@ def evaluate(
     ids: Sequence[int] | Tensor | None = None,
     source: str = "",
     split: str = "",
+    rule: str = "",
     class_names: Sequence[str] | None = None,
     batching: Batching | None = None,
 ) -> Evaluation:
@@ -100,8 +101,10 @@ def evaluate(
         expect_clean: clean accuracy, a fraction, that the model has elsewhere; where it has another one here, beyond the interval and
             the rounding of the figure, the run ends after the clean pass with that finding.
         ids: the samples' numbers (N,), row numbers when left out; draws depend on (seed, id) only.
-        source: name of the data, for the record.
+        source: name of the data, for the record; that of what `load_data` gave when left out, as are the next two.
         split: part of the data, for the record.
+        rule: which samples of the source these are, for the record: "all", "first" where they are `load_data(source, split, n)`,
+            "seed 3" where `seed=3` was given to it.
         class_names: names of the classes in the order of the labels, for the record and for the check of their order; those that the
             data bring along when left out.
         batching: how many samples go through the model at a time, and in which order in memory; chosen by rule when left out.
@@ -130,8 +133,9 @@ def evaluate(
         plan = make_plan(
             samples,
             threat,
-            source=source,
-            split=split,
+            source=source or given.origin.source,
+            split=split or given.origin.split,
+            rule=rule or given.origin.rule,
             class_names=(given.class_names if class_names is None else class_names) or (),
             cut=given.cut,
             suite=suite if isinstance(suite, str) else "custom",
@@ -145,7 +149,7 @@ def evaluate(
         store: Store = InMemory() if out is None else RunFolder.open(out, plan, differences)
         with closing(store):
             if out is not None and store.complete:
-                return read_again(out, plan, expected)
+                return read_again(out, plan, samples.ids, expected)
             run = Run(samples, threat, plan, store, meter)
             run.start(expected)
             if run.pointless and not anyway:

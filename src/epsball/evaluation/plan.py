@@ -185,6 +185,7 @@ def make_plan(
     *,
     source: str,
     split: str,
+    rule: str,
     class_names: Sequence[str],
     cut: Cut | None,
     suite: str,
@@ -206,6 +207,7 @@ def make_plan(
     data = DataPlan(
         source=source,
         split=split,
+        rule=rule,
         n=len(samples),
         fingerprint=samples.fingerprint,
         shape=tuple(x.shape[1:]),
@@ -259,6 +261,7 @@ def environment(device: torch.device) -> Environment:
             threads=torch.get_num_threads(),
             system=platform.system(),
             device=f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device),
+            capability=torch.backends.cpu.get_cpu_capability(),
         ),
         started=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )

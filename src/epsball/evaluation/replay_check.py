@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from epsball.attacks.found import UndefinedGradientError
 from epsball.evaluation.answers import answers
 from epsball.models.forward import numpy_of
 from epsball.record.evaluation import AttackRows
+from epsball.threat import replace_eps
 from epsball.verification import independent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from epsball.attacks.base import Attack
     from epsball.attacks.found import Found
     from epsball.evaluation.samples import Samples
+    from epsball.oracle.work import Tick
     from epsball.record.store import Notes
     from epsball.threat import Threat
 
@@ -45,6 +49,30 @@ class Checked:
     rows: AttackRows
     examples: tuple[NDArray[np.int64], NDArray[Any]]
     notes: Notes
+
+
+def search(
+    samples: Samples,
+    at: NDArray[np.int64],
+    attack: Attack,
+    threat: Threat,
+    *,
+    seed: int,
+    passes: int,
+    tick: Tick | None = None,
+) -> Checked:
+    """Run an attack on the samples at some places (k,) and check what it finds, a minimum-norm one at any distance.
+
+    A row depends on the attack, the threat, the seed and its sample only, but for the last bits of sums in micro-batches.
+    Arguments and errors are those of `check_successes` and of an attack's call.
+    """
+    threat = replace_eps(threat, np.inf) if attack.minimum_norm else threat
+    x, y, ids = samples.rows(at)
+    try:
+        found = attack(samples.model, x, y, threat, seed=seed, ids=ids, batching=samples.batching, tick=tick)
+    except UndefinedGradientError as error:  # the checks say it, beside what is known of other samples
+        found = error.found
+    return check_successes(samples, at, found, threat, passes)
 
 
 def check_successes(samples: Samples, at: NDArray[np.int64], found: Found, threat: Threat, passes: int) -> Checked:

@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsball import diagnostics
-from epsball.attacks.found import UndefinedGradientError
 from epsball.certification.base import radii
 from epsball.diagnostics.base import CHECKS
 from epsball.errors import InputError, ModelError, UntrustworthyError
-from epsball.evaluation.replay_check import check_successes
+from epsball.evaluation.replay_check import search
+from epsball.evaluation.reuse import refuse_other_ids
 from epsball.models.forward import numpy_of
 from epsball.record.columns import tabulate, to_attack
 from epsball.record.evaluation import CERTIFICATE_COLUMNS, AttackRows, Evaluation, Finding
 from epsball.record.manifest import stage_name
-from epsball.threat import Threat, replace_eps
 from epsball.verification import independent
 
 if TYPE_CHECKING:
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from epsball.models.inputs import Inputs
     from epsball.record.plan import Plan
     from epsball.record.store import Notes, Store
+    from epsball.threat import Threat
 
 
 class _AsArray:
@@ -99,10 +99,7 @@ class Run:
         if earlier is None:
             self._store.write_clean(self._table())
             return
-        if not np.array_equal(earlier["id"], samples.ids):
-            raise InputError(
-                "the run folder holds samples of other ids; choose another folder with out=, or delete that one"
-            )
+        refuse_other_ids(earlier["id"], samples.ids)
         self._samples = replace(samples, clean=earlier["clean"])
 
     @property
@@ -148,22 +145,15 @@ class Run:
 
     def _attack_chunk(self, stage: str, number: int, attack: Attack, at: NDArray[np.int64]) -> AttackRows:
         started = time.perf_counter()
-        threat = replace_eps(self._threat, np.inf) if attack.minimum_norm else self._threat
-        x, y, ids = self._samples.rows(at)
-        try:
-            found = attack(
-                self._samples.model,
-                x,
-                y,
-                threat,
-                seed=self._plan.seed,
-                ids=ids,
-                batching=self._samples.batching,
-                tick=self._meter.tick,
-            )
-        except UndefinedGradientError as error:  # the checks say it, beside what is known of other samples
-            found = error.found
-        checked = check_successes(self._samples, at, found, threat, self._passes)
+        checked = search(
+            self._samples,
+            at,
+            attack,
+            self._threat,
+            seed=self._plan.seed,
+            passes=self._passes,
+            tick=self._meter.tick,
+        )
         seconds = time.perf_counter() - started
         self._store.write_chunk(stage, number, checked.rows, checked.examples, seconds, checked.notes)
         return checked.rows

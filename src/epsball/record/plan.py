@@ -64,6 +64,8 @@ class CutPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class DataPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Which samples: where they come from, how many, and the digest of inputs and labels.
 
+    `rule` says which samples of the source they are, as `epsball.data.origin.rule` writes it; empty where that is not known.
+
     `left_out` counts those that were given beside them and have the target of all attacks as their label; `names` are those of the
     classes in the order of the labels, where they are known; `code` holds the SHA-256 of the files of a factory that made them.
     """
@@ -79,6 +81,7 @@ class DataPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     names: tuple[str, ...]
     cut: CutPlan | None = None
     code: dict[str, str] = {}
+    rule: Annotated[str, Meta(pattern=r"^(all|first|seed \d+)?\Z")] = ""
 
 
 class ThreatPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -133,14 +136,15 @@ class BatchingPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     tiles: bool
 
 
-class Machine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a run was made."""
+class Machine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where a run was made; `capability` is the set of the processor's instructions that PyTorch uses, such as "AVX2"."""
 
     processor: str
     cores: int | None
     threads: int
     system: str
     device: str
+    capability: str = ""
 
 
 class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -195,6 +199,7 @@ INCIDENTAL = (
     "data.names",
     "data.code",
     "data.cut",
+    "data.rule",
     "batching.batch_size",
     "batching.block_size",
     "batching.channels_last",

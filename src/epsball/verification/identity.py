@@ -131,6 +131,32 @@ def device_of(plan: Plan, model: Model) -> torch.device:
     return torch.device(recorded if there else "cpu")
 
 
+@dataclass(frozen=True)
+class OnDevice:
+    """The stored inputs as the model takes them."""
+
+    stored: StoredArray
+    dtype: torch.dtype
+    device: torch.device
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of all rows."""
+        return self.stored.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.stored.ndim
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    def __getitem__(self, rows: slice | Tensor) -> Tensor:
+        at = rows if isinstance(rows, slice) else rows.cpu().numpy()
+        return torch.tensor(self.stored[at], dtype=self.dtype, device=self.device)
+
+
 def other_model(plan: Plan, model: Model, x: Inputs) -> Iterator[str]:
     """A sentence for every way in which the model is not the one of the run; x (n, …) are the run's inputs.
 

@@ -10,7 +10,7 @@ import numpy as np
 from epsball.record.arrays import open_examples
 from epsball.record.evaluation import ATTACK_COLUMNS, CERTIFICATE_COLUMNS, SAMPLE_COLUMNS, AttackRows
 from epsball.record.files import read_table
-from epsball.record.manifest import SAMPLES, Manifest, attack_stages, chunk_files, examples_name
+from epsball.record.manifest import SAMPLES, Manifest, attack_stages, certificate_stages, chunk_files, examples_name
 from epsball.verification.attack_rows import Context, check_rows
 from epsball.verification.differences import differences
 from epsball.verification.sample_rows import ExpectedColumns
@@ -77,10 +77,16 @@ def _counts(place: str, rows: AttackRows) -> Iterator[str]:
 
 
 def _certificates(path: Path, manifest: Manifest, expected: ExpectedColumns) -> Iterator[str]:
-    for file in chunk_files(manifest, "certificates"):
-        columns = read_table(path / file, CERTIFICATE_COLUMNS, len(expected.ids))
-        strange = [i for i in columns["id"].tolist() if i not in expected.place]
-        if strange:
-            yield f"{file}: there is no sample {strange[0]}"
-        else:
-            expected.add_certificate(columns["id"], columns["lower"])
+    right = expected.ids[expected.right].tolist()
+    for stage in certificate_stages(manifest.plan):
+        proved: list[int] = []
+        for file in chunk_files(manifest, stage):
+            columns = read_table(path / file, CERTIFICATE_COLUMNS, len(expected.ids))
+            proved += columns["id"].tolist()
+            strange = [i for i in columns["id"].tolist() if i not in expected.place]
+            if strange:
+                yield f"{file}: there is no sample {strange[0]}"
+            else:
+                expected.add_certificate(columns["id"], columns["lower"])
+        if proved != right[: len(proved)] or (manifest.complete and len(proved) < len(right)):
+            yield f"{stage} holds {len(proved)} rows, expected one for each of the {len(right)} correctly classified samples"

@@ -1,4 +1,4 @@
-"""Trust nobody: check everything that a run folder reports again, from its stored inputs and examples."""
+"""Trust nobody: check the files, rows and successes of a run folder again, from its stored inputs and examples."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import torch
 from epsball.diagnostics.success_rate import stochastic
 from epsball.errors import UntrustworthyError
 from epsball.progress import Progress, shown
-from epsball.record import read_run
 from epsball.record.arrays import open_inputs
 from epsball.record.evaluation import CLEAN_COLUMNS
 from epsball.record.files import read_table
@@ -20,8 +19,15 @@ from epsball.record.manifest import CLEAN, altered_files, read_manifest
 from epsball.verification import independent
 from epsball.verification.attack_rows import Context
 from epsball.verification.differences import differences
-from epsball.verification.findings import missing_findings, missing_findings_of_model
-from epsball.verification.identity import AttackSource, device_of, model_of, other_attacks, other_data, other_model
+from epsball.verification.identity import (
+    AttackSource,
+    OnDevice,
+    device_of,
+    model_of,
+    other_attacks,
+    other_data,
+    other_model,
+)
 from epsball.verification.stages import check_stages
 
 if TYPE_CHECKING:
@@ -62,8 +68,8 @@ def verify(
 
     The digests of all files; the fingerprints of model and data; with a fresh pass in the model's own precision every label
     and confidence; with own arithmetic in float64 every distance, the ball and the box; and from the rows of attacks and
-    certificates every column of the samples, and the findings that they give; those of the checks before the first attack. A
-    success on a model that draws random numbers is refused if no pass shows it again; how many do is reported as D22.
+    certificates every column of the samples. A success on a model that draws random numbers is refused if no pass shows it again; how
+    many do is reported as D22. What else a record states is derived by `epsball.replay`.
 
     Nothing that the folder names is run or imported, unless `trust_source` says so: the model is handed in, or is a network of this
     library, and attacks are known from their rows.
@@ -84,57 +90,29 @@ def verify(
     """
     path = Path(run_folder)
     manifest = read_manifest(path)
-    _refuse(path, altered_files(path, manifest))
+    refuse(path, altered_files(path, manifest))
     x, label, ids = open_inputs(path)
-    _refuse(path, other_attacks(manifest.plan, attacks or {}))
+    refuse(path, other_attacks(manifest.plan, attacks or {}))
     plan, given = manifest.plan, model_of(manifest.plan, model, trust_source=trust_source)
-    _refuse(path, other_data(plan, x, label, ids, data))
-    inputs = _OnDevice(x, getattr(torch, plan.data.dtype), torch.device(device_of(plan, given)))
-    _refuse(path, other_model(plan, given, inputs))
+    refuse(path, other_data(plan, x, label, ids, data))
+    inputs = OnDevice(x, getattr(torch, plan.data.dtype), device_of(plan, given))
+    refuse(path, other_model(plan, given, inputs))
     random = any(finding.id == "D02" for finding in manifest.findings)
     passes = passes or (independent.PASSES if random else 1)
     with shown(progress) as stage:
         stage("clean inputs (check)", 0, len(ids))
         context, problems = _clean(path, plan, given, (inputs, x, label, ids), passes=passes, exact=not random)
         outcome = check_stages(path, manifest, context, ids, stage)
-    _refuse(path, [*problems, *outcome.problems])
-    if (path / CLEAN).is_file():
-        _refuse(path, missing_findings_of_model(plan, given, inputs, label, context.clean, manifest.findings))
-    if manifest.complete:
-        _refuse(path, missing_findings(read_run(path), manifest.findings))
+    refuse(path, [*problems, *outcome.problems])
     findings = tuple(stochastic(outcome.success_rate, passes))
     return Verified(len(ids), len(outcome.success_rate), passes, manifest.complete, findings)
-
-
-@dataclass(frozen=True)
-class _OnDevice:
-    """The stored inputs as the model takes them."""
-
-    stored: StoredArray
-    dtype: torch.dtype
-    device: torch.device
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.stored.shape
-
-    @property
-    def ndim(self) -> int:
-        return self.stored.ndim
-
-    def __len__(self) -> int:
-        return len(self.stored)
-
-    def __getitem__(self, rows: slice | Tensor) -> Tensor:
-        at = rows if isinstance(rows, slice) else rows.cpu().numpy()
-        return torch.tensor(self.stored[at], dtype=self.dtype, device=self.device)
 
 
 def _clean(
     path: Path,
     plan: Plan,
     model: Model,
-    data: tuple[_OnDevice, StoredArray, NDArray[np.int64], NDArray[np.int64]],
+    data: tuple[OnDevice, StoredArray, NDArray[np.int64], NDArray[np.int64]],
     *,
     passes: int,
     exact: bool,
@@ -176,7 +154,12 @@ def _clean(
     return context, problems
 
 
-def _refuse(path: Path, problems: Iterable[str]) -> None:
+def refuse(path: Path, problems: Iterable[str]) -> None:
+    """Raise one sentence about the first few problems, if there are any.
+
+    Raises:
+        UntrustworthyError: there is a problem.
+    """
     found = list(dict.fromkeys(problems))
     if found:
         more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
