@@ -30,6 +30,11 @@ def percent(fraction: float) -> str:
     return DASH if math.isnan(fraction) else f"{100 * fraction:.1f}{NO_BREAK}%"
 
 
+def points(difference: float) -> str:
+    """A difference of two fractions in hundredths: ``-0.0123`` as ``-1.2 points``."""
+    return f"{100 * difference:.1f}{NO_BREAK}points"
+
+
 def count(value: int) -> str:
     """A whole number, thousands set apart."""
     return f"{value:,}".replace(",", NO_BREAK)
