@@ -79,6 +79,7 @@ class Watch:
     def __init__(self, budget: Budget, progress: Progress) -> None:
         self.budget: Budget = budget
         self.armed: bool = False
+        self.round: int = 0
         self._progress = progress
 
     def __call__(self, stage: str, done: int, total: int) -> None:
@@ -89,7 +90,7 @@ class Watch:
         """
         if self.budget.seconds is not None:
             total = max(done, round(done * self.budget.seconds / max(self.budget.spent, 1e-3)))
-        self._progress(stage, done, total)
+        self._progress(f"round {self.round}" if self.round else stage, done, total)
         if self.armed and self.budget.over:
             raise OutOfTimeError
 
@@ -140,7 +141,8 @@ class Rounds:
         with closing(store):
             if out is not None and store.complete and self._enough(plan, Path(out)):
                 return read_again(out, plan, expected)
-            run = Run(self._clean.first(min(_HEAD, len(self._clean))), self._threat, plan, store, self._meter)
+            head = self._clean.first(min(_HEAD, len(self._clean)))
+            run = Run(head, self._threat, self._plan(plan, head, 1), store, self._meter)
             run.check(expected)
             if run.pointless and not anyway:
                 return run.stopped()
@@ -193,7 +195,7 @@ class Rounds:
         for end in self._ends:
             if done and done > there and not budget.admits(done, end - self._ends[done - 1], pace):
                 return
-            started = monotonic()
+            started, self._watch.round = monotonic(), done + 1
             samples = self._clean.first(end)
             run.take(samples, self._plan(plan, samples, done + 1), first)
             try:

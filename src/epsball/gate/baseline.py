@@ -129,12 +129,14 @@ class Baseline(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Pairs(Struct, frozen=True):
     """On the `n` samples that a run and its baseline share, how many are robust in one alone, and which.
 
-    `baseline` and `now` count those that are robust in each; `lost_ids` are robust in the baseline alone, `won_ids` in the run.
+    `baseline` and `now` count those that are robust in each, `baseline_right` and `right` those classified correctly; `lost_ids` are robust in the baseline alone, `won_ids` in the run.
     """
 
     n: int
     baseline: int
     now: int
+    baseline_right: int
+    right: int
     lost_ids: tuple[int, ...]
     won_ids: tuple[int, ...]
 
@@ -159,24 +161,24 @@ def paired(run: Evaluation, baseline: Baseline) -> Pairs:
     baseline.refuse_other(plan.threat, plan.suite, plan.suite_version)
     if baseline.attacks != attacks_digest(plan):
         raise InputError(f"the baseline was measured by attacks with other settings; {AS_IT_WAS}")
-    before = dict(zip(baseline.ids, zip(baseline.label, baseline.robust, strict=True), strict=True))
-    stands = metrics.robust(run) & (run.clean == run.label)
-    shared = [
-        (sample, before[sample][1], robust)
-        for sample, label, robust in zip(run.ids.tolist(), run.label.tolist(), stands.tolist(), strict=True)
-        if sample in before and before[sample][0] == label
-    ]
-    if len(shared) < len(run):
+    places = {sample: place for place, sample in enumerate(baseline.ids)}
+    at = np.array([places.get(sample, -1) for sample in run.ids.tolist()], np.int64)
+    strange = (at < 0) | (np.asarray(baseline.label)[at] != run.label)
+    if strange.any():
         raise InputError(
-            f"{len(run) - len(shared)} of {len(run)} samples are none of the baseline's {baseline.data.n}, or have other labels; "
+            f"{int(strange.sum())} of {len(run)} samples are none of the baseline's {baseline.data.n}, or have other labels; "
             "evaluate the baseline's samples"
         )
+    right = run.clean == run.label
+    before, now = np.asarray(baseline.robust)[at], right & metrics.robust(run)
     return Pairs(
-        n=len(shared),
-        baseline=sum(old for _, old, _ in shared),
-        now=sum(new for _, _, new in shared),
-        lost_ids=tuple(sample for sample, old, new in shared if old and not new),
-        won_ids=tuple(sample for sample, old, new in shared if new and not old),
+        n=len(run),
+        baseline=int(before.sum()),
+        now=int(now.sum()),
+        baseline_right=int(np.asarray(baseline.right)[at].sum()),
+        right=int(right.sum()),
+        lost_ids=tuple(run.ids[before & ~now].tolist()),
+        won_ids=tuple(run.ids[now & ~before].tolist()),
     )
 
 

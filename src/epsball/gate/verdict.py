@@ -38,6 +38,13 @@ class Bound:
     needed: int | None = None
 
     @property
+    def title(self) -> str:
+        """What is asked for."""
+        if self.kind == "accuracy":
+            return f"robust accuracy is at least {percent(self.limit)}"
+        return f"robust accuracy fell by at most {points(self.limit)}"
+
+    @property
     def reason(self) -> str:
         """The sentence about it."""
         low, high = self.interval
@@ -94,10 +101,20 @@ class Verdict:
     @property
     def passed(self) -> bool | None:
         """True where every limit holds, False where one is broken, None where that cannot be told or the run cannot be trusted."""
-        if not self.run.trusted or not self.run.attacks:
+        if not self.judged:
             return None
         told = [bound.passed for bound in self.bounds]
         return False if False in told else None if None in told else True
+
+    @property
+    def judged(self) -> bool:
+        """Whether there is a result to hold against anything."""
+        return self.run.trusted and bool(self.run.attacks)
+
+    @property
+    def word(self) -> str:
+        """Passed, failed, undecided, or no verdict."""
+        return {True: "passed", False: "failed", None: "undecided"}[self.passed] if self.judged else "no verdict"
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -114,9 +131,8 @@ class Verdict:
             return f"no verdict: the result cannot be trusted ({failed})"
         if not self.run.attacks:
             return "no verdict: no attack was run"
-        word = {True: "passed", False: "failed", None: "undecided"}[self.passed]
         shown = [bound.reason for bound in self.bounds if bound.passed is self.passed]
-        return f"{word}: {'; '.join(shown)}" if shown else word
+        return f"{self.word}: {'; '.join(shown)}" if shown else self.word
 
     def __repr__(self) -> str:
         return f"Verdict({self.reason})"
