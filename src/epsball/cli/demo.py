@@ -11,6 +11,7 @@ from epsball.cli.demonstration import demonstrate
 from epsball.cli.options import Json, Seed
 from epsball.cli.output import interval, note, print_findings, print_result, reuse, table
 from epsball.cli.running import end, interruptible
+from epsball.gate.verdict import Verdict
 from epsball.record import Evaluation, metrics
 from epsball.record.statistics import wilson
 from epsball.report.document import document
@@ -44,7 +45,7 @@ def demo(*, data: Digits = "mnist-5k", out: Out = Path("epsball-demo"), seed: Se
         "  epsball evaluate your_model.py:make_model@weights.safetensors --data mnist --norm linf --eps 0.1 --out run/\n"
         "  epsball list attacks"
     )
-    end(made.run)
+    end(Verdict(made.run, ()))
 
 
 def accuracies(run: Evaluation) -> Table:

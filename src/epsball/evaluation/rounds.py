@@ -157,9 +157,7 @@ class Rounds:
         seconds = budget.seconds if budget else self._watch.budget.seconds
         about = BudgetPlan(seconds=seconds, rounds=rounds, samples=len(self._clean))
         plan = self._planned(samples)
-        return msgspec.structs.replace(
-            plan, budget=about, environment=held.environment if held else plan.environment
-        )
+        return msgspec.structs.replace(plan, budget=about, environment=held.environment if held else plan.environment)
 
     def _plan(self, plan: Plan, samples: Samples, rounds: int) -> Plan:
         """The plan with those samples."""
@@ -215,6 +213,6 @@ class Rounds:
 
 def _too_short(budget: Budget, samples: int) -> str:
     return (
-        f"the budget of {budget.seconds or 0:g} s was over before the first {samples} samples had been through the whole suite, so there "
-        "is no number; give more time, or a cheaper suite such as quick"
+        f"the budget of {budget.seconds or 0:g} s was over before the first {samples} samples had been through the whole suite, "
+        "so there is no number; give more time, or a cheaper suite such as quick"
     )

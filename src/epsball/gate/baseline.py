@@ -80,7 +80,9 @@ class Baseline(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise InputError("a baseline says what is robust within ε, and the run has none; evaluate with a finite ε")
         if not run.trusted:
             why = "; ".join(each.message for each in run.findings if each.severity == "FAIL") or "it is unfinished"
-            raise UntrustworthyError(f"no baseline can be made of a run that cannot be trusted ({why}); mend that first")
+            raise UntrustworthyError(
+                f"no baseline can be made of a run that cannot be trusted ({why}); mend that first"
+            )
         plan = run.plan
         right = run.clean == run.label
         made = cls(
@@ -127,9 +129,10 @@ class Baseline(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Pairs(Struct, frozen=True):
-    """On the `n` samples that a run and its baseline share, how many are robust in one alone, and which.
+    """What changed on the `n` samples that a run and its baseline share.
 
-    `baseline` and `now` count those that are robust in each, `baseline_right` and `right` those classified correctly; `lost_ids` are robust in the baseline alone, `won_ids` in the run.
+    `baseline` and `now` count those that are robust in each, `baseline_right` and `right` those classified correctly; `lost_ids`
+    are robust in the baseline alone, `won_ids` in the run.
     """
 
     n: int

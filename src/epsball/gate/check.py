@@ -13,7 +13,7 @@ from epsball.errors import InputError
 from epsball.evaluation.evaluate import evaluate
 from epsball.evaluation.plan import threat_plan
 from epsball.evaluation.samples import fingerprint, in_the_box
-from epsball.gate.baseline import AS_IT_WAS, Baseline, paired, read_baseline
+from epsball.gate.baseline import AS_IT_WAS, Baseline, paired, read_baseline, write_baseline
 from epsball.gate.limits import parse_fraction
 from epsball.gate.verdict import Verdict, at_least, at_most
 from epsball.validation import checked_ids, given_threat
@@ -48,6 +48,7 @@ def check(
     *,
     max_drop: float | str = MAX_DROP,
     gate: float | str | None = None,
+    write_to: Path | str | None = None,
     suite: str | Attack | Mapping[str, Attack] | Sequence[Attack] | None = None,
     budget: float | str | Budget | None = None,
     out: Path | str | None = None,
@@ -66,15 +67,25 @@ def check(
     drop in robust accuracy over those pairs, so that samples which are robust in both, or in neither, blur nothing.
 
     Args:
-        model, data, out, progress, expect_clean, ids, source, split, class_names, batching: those of `evaluate`; the baseline's
-            samples are looked up among the data by their ids.
+        model: as of `evaluate`.
+        data: as of `evaluate`; the baseline's samples are looked up among them by their ids.
         threat: norm, budget ε in data units and box; that of the baseline.
         baseline: a file that `write_baseline` wrote, a run folder, or what `read_baseline` read.
         max_drop: the most that robust accuracy may fall, "2pt", "2%" or 0.02.
         gate: the least robust accuracy that passes, "66%" or 0.66.
+        write_to: a file that the run is written into as the baseline of later checks, if it can be trusted; with it neither baseline
+            nor gate is needed.
         suite: that of the baseline when left out, "standard" without one.
         budget: as of `evaluate`, "5m"; the first of the samples that fit in are evaluated.
+        out: a run folder, as of `evaluate`.
         seed: seed of all draws, which may be another than the baseline's.
+        progress: as of `evaluate`.
+        expect_clean: as of `evaluate`.
+        ids: the samples' numbers (n,), row numbers when left out.
+        source: name of the data, for the record.
+        split: part of the data, for the record.
+        class_names: names of the classes in the order of the labels.
+        batching: as of `evaluate`.
 
     Raises:
         InputError: arguments that cannot be used, neither baseline nor gate, or a baseline of other data, another threat or suite.
@@ -85,8 +96,11 @@ def check(
     drop = parse_fraction(max_drop, "max_drop")
     least = None if gate is None else parse_fraction(gate, "gate")
     before = baseline if isinstance(baseline, Baseline | None) else read_baseline(baseline)
-    if before is None and least is None:
-        raise InputError("there is nothing to hold the model against; give a baseline, or a least accuracy as gate=0.6")
+    if before is None and least is None and write_to is None:
+        raise InputError(
+            "there is nothing to hold the model against; give a baseline, or a least accuracy as gate 0.6; "
+            "--write-baseline robust.json writes a first baseline"
+        )
     if not threat.bounded:
         raise InputError("a gate judges robust accuracy at some ε, and none was given; give --eps, such as --eps 8/255")
     given, numbers = gathered(data), ids
@@ -112,7 +126,10 @@ def check(
         class_names=class_names,
         batching=batching,
     )
-    return judged(run, before, max_drop=drop, gate=least)
+    verdict = judged(run, before, max_drop=drop, gate=least)
+    if write_to is not None and verdict.judged:
+        write_baseline(run, write_to)
+    return verdict
 
 
 def judged(
@@ -133,7 +150,9 @@ def _suite(suite: Any, baseline: Baseline | None) -> Any:
     if suite is not None:
         return suite
     if baseline is not None and baseline.suite == _CUSTOM:
-        raise InputError("the baseline was measured by attacks that were chosen by hand; give the same ones as the suite")
+        raise InputError(
+            "the baseline was measured by attacks that were chosen by hand; give the same ones as the suite"
+        )
     return _STANDARD if baseline is None else baseline.suite
 
 

@@ -83,5 +83,7 @@ def _judge(case: Element, verdict: Verdict, bound: Bound) -> None:
 
 
 def _say(case: Element, tag: str, kind: str, text: str) -> None:
-    said = SubElement(case, tag, message=printable(text), **({"type": printable(kind)} if kind else {}))
+    said = SubElement(case, tag, message=printable(text))
+    if kind:
+        said.set("type", printable(kind))
     said.text = printable(text)

@@ -19,8 +19,8 @@ _FEW = 20
 """Ids that are listed one by one."""
 
 
-def markdown(verdict: Verdict) -> str:
-    """The verdict, clean and robust accuracy before and now, the drop with its interval, the samples that changed, the findings."""
+def markdown_bytes(verdict: Verdict) -> bytes:
+    """In UTF-8: the verdict, clean and robust accuracy before and now, the drop and its interval, what changed, the findings."""
     run, plan = verdict.run, verdict.run.plan
     threat = f"{NORMS[plan.threat.norm]}, ε = {epsilon(plan.threat)}"
     facts = [
@@ -40,7 +40,7 @@ def markdown(verdict: Verdict) -> str:
         _plain(_sentence(in_time(run))) if in_time(run) else "",
         f"<sub>{' · '.join(filter(None, facts))}</sub>",
     ]
-    return "\n\n".join(block for block in blocks if block) + "\n"
+    return ("\n\n".join(block for block in blocks if block) + "\n").encode()
 
 
 def _figures(verdict: Verdict) -> Iterator[str]:
@@ -57,9 +57,7 @@ def _figures(verdict: Verdict) -> Iterator[str]:
     before, now = pairs.baseline / pairs.n, pairs.now / pairs.n
     drop = next(bound for bound in verdict.bounds if bound.kind == "drop")
     least, most = (-end for end in reversed(drop.interval))
-    yield _row(
-        "robust", percent(before), percent(now), _signed(now - before), f"{_signed(least)} to {_signed(most)}"
-    )
+    yield _row("robust", percent(before), percent(now), _signed(now - before), f"{_signed(least)} to {_signed(most)}")
 
 
 def _changed(verdict: Verdict) -> Iterator[str]:

@@ -50,7 +50,9 @@ def sarif_bytes(verdict: Verdict) -> bytes:
         "version": "2.1.0",
         "runs": [
             {
-                "tool": {"driver": _driver(plan, [{"id": rule, "shortDescription": {"text": rules[rule]}} for rule in order])},
+                "tool": {
+                    "driver": _driver(plan, [{"id": rule, "shortDescription": {"text": rules[rule]}} for rule in order])
+                },
                 "invocations": [{"executionSuccessful": verdict.judged}],
                 "results": results,
                 "properties": {"verdict": verdict.word, "reason": printable(verdict.reason)},

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from epsball.record import metrics
-from epsball.record.statistics import pairs_to_tell, paired_difference, samples_to_tell, wilson
+from epsball.record.statistics import paired_difference, pairs_to_tell, samples_to_tell, wilson
 from epsball.report.text import count, percent, points
 
 if TYPE_CHECKING:
