@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -30,11 +31,14 @@ def junit_bytes(verdict: Verdict) -> bytes:
     if not verdict.judged:
         case = SubElement(suite, "testcase", classname=f"{_SUITE}.run", name="the result can be quoted", time="0")
         _say(case, "error", "unusable", verdict.reason)
+    seen = Counter[str]()
     for finding in run.findings:
         said = f"{finding.message} ({finding.evidence}); {finding.remedy}"
         if finding.severity == "INFO":
             continue
-        case = SubElement(suite, "testcase", classname=f"{_SUITE}.finding", name=printable(finding.id), time="0")
+        seen[finding.id] += 1
+        name = printable(finding.id) + f" ({seen[finding.id]})" * (seen[finding.id] > 1)
+        case = SubElement(suite, "testcase", classname=f"{_SUITE}.finding", name=name, time="0")
         if finding.severity == "FAIL":
             _say(case, "failure", finding.id, said)
         else:

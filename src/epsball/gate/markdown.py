@@ -49,7 +49,7 @@ def _figures(verdict: Verdict) -> Iterator[str]:
     if pairs is None:
         yield from _table(("", "accuracy", "95 % interval"), "lrr")
         yield _row("clean", percent(run.clean_accuracy), "")
-        yield _row("robust", percent(run.robust_accuracy()), f"{percent(low)} to {percent(high)}")
+        yield _row("robust", percent(run.robust_accuracy()), f"{100 * low:.1f} to {percent(high)}")
         return
     yield from _table(("", "baseline", "now", "change", "95 % interval of the change"), "lrrrr")
     before, now = pairs.baseline_right / pairs.n, pairs.right / pairs.n
@@ -57,19 +57,19 @@ def _figures(verdict: Verdict) -> Iterator[str]:
     before, now = pairs.baseline / pairs.n, pairs.now / pairs.n
     drop = next(bound for bound in verdict.bounds if bound.kind == "drop")
     least, most = (-end for end in reversed(drop.interval))
-    yield _row("robust", percent(before), percent(now), _signed(now - before), f"{_signed(least)} to {_signed(most)}")
+    yield _row("robust", percent(before), percent(now), _signed(now - before), f"{100 * least:+.1f} to {_signed(most)}")
 
 
 def _changed(verdict: Verdict) -> Iterator[str]:
     if verdict.pairs is None:
         return
     for ids, what in (
-        (verdict.pairs.lost_ids, "robust before and not now"),
-        (verdict.pairs.won_ids, "robust now and not before"),
+        (verdict.pairs.lost_ids, "Robust before and not now"),
+        (verdict.pairs.won_ids, "Robust now and not before"),
     ):
         if ids:
             more = ", …" * (len(ids) > _FEW)
-            yield f"- {count(len(ids))} samples are {what}: {', '.join(map(str, ids[:_FEW]))}{more}"
+            yield f"- {what}: {count(len(ids))} of {count(verdict.pairs.n)}, by id {', '.join(map(str, ids[:_FEW]))}{more}"
 
 
 def _findings(verdict: Verdict) -> Iterator[str]:

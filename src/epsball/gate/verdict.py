@@ -49,11 +49,11 @@ class Bound:
         """The sentence about it."""
         low, high = self.interval
         if self.kind == "accuracy":
-            what = f"robust accuracy is {percent(self.value)} (95 % interval {percent(low)} to {percent(high)})"
+            what = f"robust accuracy is {percent(self.value)} (95 % interval {100 * low:.1f} to {percent(high)})"
             places = f"at least {percent(self.limit)}", f"below {percent(self.limit)}"
         else:
             fell = "robust accuracy fell by" if self.value >= 0 else "robust accuracy rose by"
-            what = f"{fell} {points(abs(self.value))} (95 % interval of the drop {points(low)} to {points(high)})"
+            what = f"{fell} {points(abs(self.value))} (95 % interval of the drop {100 * low:.1f} to {points(high)})"
             places = f"at most {points(self.limit)}", f"more than {points(self.limit)}"
         on = f"on {count(self.n)} samples"
         if self.passed is None:
