@@ -19,8 +19,8 @@ _SUITE = "epsball"
 def junit_bytes(verdict: Verdict) -> bytes:
     """The document in UTF-8.
 
-    A limit that is broken is a failure, one that cannot be judged an error, and one of a run that cannot be trusted is skipped. A
-    FAIL finding is a failure; a WARN finding passes, and what it says is its output.
+    A limit that is broken is a failure, one that the samples cannot tell an error. Where the run cannot be trusted its limits are
+    skipped, and that is an error of its own. A FAIL finding is a failure; a WARN finding passes, and what it says is its output.
     """
     run = verdict.run
     suite = Element("testsuite", name=_SUITE)
@@ -28,8 +28,8 @@ def junit_bytes(verdict: Verdict) -> bytes:
     for bound in verdict.bounds:
         case = SubElement(suite, "testcase", classname=f"{_SUITE}.gate", name=bound.title, time="0")
         _judge(case, verdict, bound)
+    case = SubElement(suite, "testcase", classname=f"{_SUITE}.run", name="the result can be quoted", time="0")
     if not verdict.judged:
-        case = SubElement(suite, "testcase", classname=f"{_SUITE}.run", name="the result can be quoted", time="0")
         _say(case, "error", "unusable", verdict.reason)
     seen = Counter[str]()
     for finding in run.findings:
