@@ -156,8 +156,12 @@ class Rounds:
         samples = self._clean.first(self._ends[rounds - 1])
         seconds = budget.seconds if budget else self._watch.budget.seconds
         about = BudgetPlan(seconds=seconds, rounds=rounds, samples=len(self._clean))
-        plan = self._planned(samples)
-        return msgspec.structs.replace(plan, budget=about, environment=held.environment if held else plan.environment)
+        plan = msgspec.structs.replace(self._planned(samples), budget=about)
+        if held:
+            plan = msgspec.structs.replace(plan, environment=held.environment)
+        if held and held.seed != plan.seed:  # another order, which the seed explains
+            plan = msgspec.structs.replace(plan, data=held.data)
+        return plan
 
     def _plan(self, plan: Plan, samples: Samples, rounds: int) -> Plan:
         """The plan with those samples."""

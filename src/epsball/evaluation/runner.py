@@ -145,6 +145,7 @@ class Run:
         for name, value in self._before.items():
             setattr(self, name, value)
         self._store.drop_round()
+        self._store.write_clean(self._table())
 
     @property
     def pointless(self) -> bool:
