@@ -21,7 +21,7 @@ BENCHMARKS = (
     "import_time", "geometry", "tiles", "floor", "pgd", "deepfool", "autoattack", "speed", "attacks", "minimal", "suite",
     "adapters", "one_model",
 )  # fmt: skip
-ON_DATA = ("normalisation", "stream")
+ON_DATA = ("normalisation", "stream", "gate")
 """These need the data sets in EPSBALL_DATA, and do not run without it unless they are named."""
 
 HEAD = """# Results

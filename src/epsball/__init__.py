@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from epsball.errors import ModelError as ModelError
     from epsball.errors import UntrustworthyError as UntrustworthyError
     from epsball.evaluation.evaluate import evaluate as evaluate
+    from epsball.gate.check import check as check
     from epsball.geometry import Norm as Norm
     from epsball.geometry import l0 as l0
     from epsball.geometry import l1 as l1
@@ -69,6 +70,7 @@ else:
         "bpda": "models.estimators:bpda",
         "compare": "comparison.compare:compare",
         "eot": "models.estimators:eot",
+        "check": "gate.check:check",
         "evaluate": "evaluation.evaluate:evaluate",
         "export": "verification.export:export",
         "fit": "training.fit:fit",

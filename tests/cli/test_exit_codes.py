@@ -12,7 +12,7 @@ import pytest
 
 import epsball.diagnostics
 from cli.words import evaluate
-from epsball.cli.exit_codes import CODES, ExitCode, of_error, of_run
+from epsball.cli.exit_codes import CODES, ExitCode, of_error, of_run, of_verdict
 from epsball.errors import (
     FolderLostError,
     InputError,
@@ -21,6 +21,7 @@ from epsball.errors import (
     UnfinishedError,
     UntrustworthyError,
 )
+from epsball.gate.check import judged
 from epsball.record import Finding, RunFolder
 from toy import toy_run
 
@@ -74,15 +75,16 @@ def test_every_error_of_the_library_has_a_code() -> None:
     assert {kind for kind in own if not issubclass(kind, tuple(CODES))} == set()
 
 
-@pytest.mark.parametrize(("gate", "code"), [(None, 0), (0.0, 0), (1.0, 1)])
+@pytest.mark.parametrize(("gate", "code"), [(None, 0), (0.0, 0), (0.2, 0), (0.99, 1)])
 def test_a_runs_code(gate: float | None, code: int) -> None:
     run = toy_run()
-    assert of_run(run, gate=gate) == code
-    assert of_run(replace(run, complete=False), gate=gate) == ExitCode.NO_NUMBER
+    assert of_verdict(judged(run, gate=gate)) == code
+    unfinished = replace(run, complete=False)
+    assert of_verdict(judged(unfinished, gate=gate)) == of_run(unfinished) == ExitCode.NO_NUMBER
 
 
-def test_a_gate_is_passed_by_its_own_value(run: Evaluation) -> None:
-    assert of_run(run, gate=run.robust_accuracy()) == ExitCode.DONE
+def test_a_gate_at_the_accuracy_itself_is_undecided(run: Evaluation) -> None:
+    assert of_verdict(judged(run, gate=run.robust_accuracy())) == ExitCode.NO_NUMBER
 
 
 def test_the_report_ends_as_the_run_that_it_shows(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,11 @@ COMMANDS = (
         "Measure clean and robust accuracy under a suite of attacks, every reported success verified.",
     ),
     Deferred(
+        "check",
+        "check:check",
+        "Hold a model against a baseline: exit 1 if robust accuracy fell by more than is allowed, 3 if the samples cannot tell.",
+    ),
+    Deferred(
         "attack",
         "attack:attack",
         "Run one attack on every sample that is classified correctly.",

@@ -11,6 +11,7 @@ from epsball.cli.demonstration import demonstrate
 from epsball.cli.options import Json, Seed
 from epsball.cli.output import interval, note, print_findings, print_result, reuse, table
 from epsball.cli.running import end, interruptible
+from epsball.gate.verdict import Verdict
 from epsball.record import Evaluation, metrics
 from epsball.record.statistics import wilson
 from epsball.report.document import document
@@ -35,7 +36,8 @@ def demo(*, data: Digits = "mnist-5k", out: Out = Path("epsball-demo"), seed: Se
     paths = {"report": made.report, "weights": made.weights, "fgsm": {"eps": eps, "accuracy": accuracy}}
     print_result(accuracies(made.run), {**document(made.run, made.folder), **paths}, as_json=as_json)
     note(
-        f"FGSM falls through the paper's 29 % at ε = {number(eps)}, where it leaves {with_interval(accuracy, len(made.run))} of {count(len(made.run))} digits.\n"
+        f"FGSM falls through the paper's 29 % at ε = {number(eps)}, where it leaves "
+        f"{with_interval(accuracy, len(made.run))} of {count(len(made.run))} digits.\n"
         f"Done in {seconds(made.seconds)}.\n\n"
         f"Report:  {made.report}   (open it in a browser)\n"
         f"Weights: {made.weights}\n\n"
@@ -44,7 +46,7 @@ def demo(*, data: Digits = "mnist-5k", out: Out = Path("epsball-demo"), seed: Se
         "  epsball evaluate your_model.py:make_model@weights.safetensors --data mnist --norm linf --eps 0.1 --out run/\n"
         "  epsball list attacks"
     )
-    end(made.run)
+    end(Verdict(made.run, ()))
 
 
 def accuracies(run: Evaluation) -> Table:

@@ -11,6 +11,7 @@ from epsball.cli.loading import batching, source, threat
 from epsball.cli.options import (
     Anyway,
     Bfloat16,
+    BudgetOfTime,
     Count,
     Crop,
     Data,
@@ -18,6 +19,7 @@ from epsball.cli.options import (
     Eps,
     Estimate,
     ExpectClean,
+    Gate,
     Json,
     Key,
     Levels,
@@ -33,11 +35,13 @@ from epsball.cli.options import (
     Tune,
 )
 from epsball.cli.running import checked_gate, conclude
+from epsball.cli.running_time import budget_of
 from epsball.evaluation.evaluate import evaluate as measure
 from epsball.suggestions import spelled
 
 
 def evaluate(
+    ctx: typer.Context,
     model: ModelSpec,
     *,
     data: Data,
@@ -55,9 +59,8 @@ def evaluate(
     every_sample: Annotated[
         bool, typer.Option("--every-sample", help="Give every attack every sample, not only those robust so far.")
     ] = False,
-    gate: Annotated[
-        str | None, typer.Option(metavar="FRACTION", help="Exit 1 if robust accuracy is below this fraction: 0.8, 4/5.")
-    ] = None,
+    gate: Gate = None,
+    budget: BudgetOfTime = None,
     anyway: Anyway = False,
     expect_clean: ExpectClean = None,
     seed: Seed = 0,
@@ -72,7 +75,8 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure clean and robust accuracy under a suite of attacks, every reported success verified."""
-    fraction, bounds, chosen = checked_gate(gate, eps), threat(norm, eps, levels), _suite(suite)
+    fraction, bounds, chosen = checked_gate(gate, eps), threat(norm, eps, levels), chosen_suite(suite)
+    limit = budget_of(budget, ctx)
     given = source(
         model,
         data,
@@ -101,6 +105,7 @@ def evaluate(
             source=data,
             split=given.split,
             batching=batching(given, tune=tune, bfloat16=bfloat16),
+            budget=limit,
         ),
         out,
         gate=fraction,
@@ -108,7 +113,7 @@ def evaluate(
     )
 
 
-def _suite(text: str) -> str | dict[str, Attack]:
+def chosen_suite(text: str) -> str | dict[str, Attack]:
     """The name of a suite, or the attacks of a list, by name."""
     names = [registry().spelled(name.strip()) for name in text.split(",")]
     listed = len(names) > 1 or names[0] in registry() or ":" in names[0]

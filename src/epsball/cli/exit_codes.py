@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from epsball.errors import FolderLostError, InputError, ModelError, UnfinishedError, UntrustworthyError
 
 if TYPE_CHECKING:
+    from epsball.gate.verdict import Verdict
     from epsball.record import Evaluation
 
 
@@ -19,7 +20,7 @@ class ExitCode(IntEnum):
     UNUSABLE = 2
     """The input or the model cannot be used."""
     NO_NUMBER = 3
-    """There is no number to quote: a failed check, an unfinished run, a refused verification, a lost run folder."""
+    """There is no number to quote: a failed check, an unfinished run, a refused verification, an undecided gate, a lost folder."""
     INTERRUPTED = 130
 
 
@@ -39,13 +40,13 @@ def of_error(error: Exception) -> ExitCode:
     return next(code for kind, code in CODES.items() if isinstance(error, kind))
 
 
-def of_run(run: Evaluation, *, gate: float | None = None) -> ExitCode:
-    """The exit code of a command that shows a run.
+def of_run(run: Evaluation) -> ExitCode:
+    """The exit code of a command that shows a run; an unfinished one is not trusted."""
+    return ExitCode.DONE if run.trusted else ExitCode.NO_NUMBER
 
-    Args:
-        run: the run; an unfinished one is not trusted.
-        gate: the least robust accuracy at the run's ε that passes; anything passes when left out.
-    """
-    if not run.trusted:
-        return ExitCode.NO_NUMBER
-    return ExitCode.DONE if gate is None or run.robust_accuracy() >= gate else ExitCode.GATE_FAILED
+
+def of_verdict(verdict: Verdict) -> ExitCode:
+    """The exit code of a command that holds a run against limits; where there are none, that of the run."""
+    if not verdict.bounds:
+        return of_run(verdict.run)
+    return {True: ExitCode.DONE, False: ExitCode.GATE_FAILED, None: ExitCode.NO_NUMBER}[verdict.passed]

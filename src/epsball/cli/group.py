@@ -7,6 +7,7 @@ import json
 import warnings
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
+from time import monotonic
 from traceback import format_exc
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from typer.core import TyperGroup
 
 from epsball.cli.commands import COMMANDS, HELP
 from epsball.cli.exit_codes import CODES, ExitCode, of_error
+from epsball.cli.running_time import STARTED
 from epsball.cli.streams import nobody_reads, result_alone, write_result
 from epsball.errors import EightBitWarning, LeftOutWarning
 from epsball.terminal import printable
@@ -44,6 +46,7 @@ class Group(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Take ``--traceback`` from behind a command to where it is understood."""
         ctx.meta[_WORDS] = list(args)
+        ctx.meta.setdefault(STARTED, monotonic())
         rest = [word for word in args if word != TRACEBACK]
         return super().parse_args(ctx, [TRACEBACK, *rest] if TRACEBACK in args and rest else rest)
 

@@ -82,6 +82,21 @@ ExpectClean = Annotated[
         help="Clean accuracy that the model has elsewhere, 0.56: with another one here the run ends after the clean pass.",
     ),
 ]
+BudgetOfTime = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        metavar="TIME",
+        help="Evaluate as many samples, in an order drawn by the seed, as fit: 60s, 5m, 1h; or '12 rounds' without a clock.",
+    ),
+]
+Gate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FRACTION",
+        help="Exit 1 if the 95 % interval of robust accuracy lies below this fraction, 3 if it holds it: 0.8, 80%, 4/5.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 Mean = Annotated[
     str | None,

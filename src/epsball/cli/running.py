@@ -6,15 +6,18 @@ from pathlib import Path
 
 import typer
 
-from epsball.cli.exit_codes import ExitCode, of_run
+from epsball.cli.exit_codes import ExitCode, of_verdict
 from epsball.cli.output import console, note, print_findings, print_result, results, reuse
 from epsball.errors import InputError
+from epsball.gate.check import judged
+from epsball.gate.document import gate_document
+from epsball.gate.limits import parse_fraction
+from epsball.gate.verdict import Verdict
 from epsball.record import Evaluation
 from epsball.report.classes import worst_class
 from epsball.report.document import document
-from epsball.report.text import percent
+from epsball.report.rounds import in_time
 from epsball.terminal import command, printable
-from epsball.units import parse_number
 from epsball.verification.identity import runs_nothing
 
 
@@ -36,9 +39,7 @@ def checked_gate(gate: str | None, eps: str | None) -> float | None:
     """
     if gate is None:
         return None
-    fraction = parse_number(gate, "--gate")
-    if not 0 <= fraction <= 1:
-        raise InputError(f"--gate was given as {gate}; expected a fraction between 0 and 1, such as 0.8")
+    fraction = parse_fraction(gate, "--gate")
     if eps is None:
         raise InputError("--gate judges robust accuracy at some ε, and none was given; give --eps, such as --eps 8/255")
     return fraction
@@ -47,9 +48,15 @@ def checked_gate(gate: str | None, eps: str | None) -> float | None:
 def conclude(
     evaluate: Callable[[], Evaluation], out: Path | None, *, gate: float | None, as_json: bool, title: str = ""
 ) -> None:
-    """Evaluate, print the result, and exit 3 if it cannot be trusted, 1 if it is below the gate."""
+    """Evaluate, print the result, and exit as the gate says: 3 if it cannot be trusted or judged, 1 if it is below."""
     with interruptible(out):
         run = evaluate()
+    conclude_verdict(judged(run, gate=gate), out, as_json=as_json, title=title)
+
+
+def conclude_verdict(verdict: Verdict, out: Path | None, *, as_json: bool, title: str = "") -> None:
+    """Print a run and what a gate says about it, and exit with its code."""
+    run = verdict.run
     reuse(run, out)
     if not run.plan.data.split:
         origin = run.plan.data.source
@@ -57,24 +64,26 @@ def conclude(
     if left_out := run.plan.data.left_out:
         names = " or ".join(map(str, run.plan.targets))
         note(f"{left_out} of {len(run) + left_out} samples have the label {names} already and are left out.")
+    if said := in_time(run):
+        note(f"Time: {said}.")
     print_findings(run.findings)
     if not run.attacks:
         note("No number: the run ended after the clean pass and no attack was run; --anyway runs them.")
-    print_result(results(run, title), document(run, out), as_json=as_json)
+    print_result(results(run, title), {**document(run, out), **gate_document(verdict)}, as_json=as_json)
     if said := worst_class(run):
         console(stderr=as_json).print(printable(said))
     if out is not None:
         trust = None if runs_nothing(run.plan.model.source) else ""
         note(f"Run folder: {out}\nNext:       {command('report', out)}   {command('verify', out, trust_source=trust)}")
-    end(run, gate=gate)
+    end(verdict)
 
 
-def end(run: Evaluation, *, gate: float | None = None) -> None:
-    """Exit with the code of a finished run; say why where that is not 0."""
-    code = of_run(run, gate=gate)
-    if code is ExitCode.NO_NUMBER:
+def end(verdict: Verdict) -> None:
+    """Exit with the code of a verdict, and say it."""
+    code, run = of_verdict(verdict), verdict.run
+    if not run.trusted:
         note("Error: the result cannot be trusted, see the findings above; do not quote it.")
-    elif code is ExitCode.GATE_FAILED:
-        note(f"Gate failed: robust accuracy {percent(run.robust_accuracy())} is below {percent(gate or 0)}.")
+    elif verdict.bounds:
+        note(f"Gate {verdict.reason}.")
     if code is not ExitCode.DONE:
         raise typer.Exit(code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,8 @@ from epsball.errors import EightBitWarning, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
 
     from epsball.data.cut import Cut
 
@@ -53,6 +56,14 @@ class Gathered(NamedTuple):
     cut: Cut | None = None
     origin: Origin = UNKNOWN
 
+    def those(self, rows: NDArray[np.int64]) -> Gathered:
+        """The samples of these rows (k,), in that order."""
+        if isinstance(self.x, Streamed):
+            y = None if self.y is None else self.y[torch.from_numpy(rows).to(self.y.device)]
+            return self._replace(x=replace(self.x, rows=self.x.rows[rows]), y=y)
+        x, y = (part[torch.from_numpy(rows).to(part.device)] for part in (self.x, self.y))
+        return self._replace(x=x, y=y)
+
 
 def gathered(data: Any, *, white: float = 1.0, size: tuple[int, int] | None = None) -> Gathered:
     """Return the samples of what a user has, in their own order also where a loader would shuffle them.
@@ -62,7 +73,7 @@ def gathered(data: Any, *, white: float = 1.0, size: tuple[int, int] | None = No
 
     Args:
         data: a pair of tensors or arrays, a `DataLoader`, a `Dataset`, one of Hugging Face's, or an iterable of batches, pairs or
-            dictionaries.
+            dictionaries; what was gathered already is given back.
         white: the largest pixel in data units, 1 or 255; for another one 8-bit pixels are left as they are.
         size: height and width that the network was made for, to which pictures that differ are cut.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +16,14 @@ from epsball.data.batches import gathered
 from epsball.data.streamed import Streamed
 from epsball.errors import InputError
 from epsball.evaluation import selection
+from epsball.evaluation.budget import Budget
 from epsball.evaluation.meter import Meter
 from epsball.evaluation.plan import differences, make_plan
 from epsball.evaluation.replay_check import numbers
 from epsball.evaluation.reuse import read_again
+from epsball.evaluation.rounds import Rounds, Watch, drawn_order, held_rounds
 from epsball.evaluation.runner import Run
-from epsball.evaluation.samples import prepare
+from epsball.evaluation.samples import CleanPass, prepare
 from epsball.models.inputs import part_size
 from epsball.models.wrap import wrap
 from epsball.oracle.batching import IMAGE_DIMENSIONS
@@ -66,6 +69,7 @@ def evaluate(
     rule: str = "",
     class_names: Sequence[str] | None = None,
     batching: Batching | None = None,
+    budget: float | str | Budget | None = None,
 ) -> Evaluation:
     """Bound every sample's distance to its nearest error, lower <= Δ(x) <= upper.
 
@@ -108,13 +112,18 @@ def evaluate(
         class_names: names of the classes in the order of the labels, for the record and for the check of their order; those that the
             data bring along when left out.
         batching: how many samples go through the model at a time, and in which order in memory; chosen by rule when left out.
+        budget: the time that all may take, "60s", "5m", "1h" or seconds. The samples, in an order drawn by (seed, id), go through the
+            whole suite in rounds; as many whole rounds are run as fit, and the result is about those samples alone. "12 rounds" runs
+            the same ones again without a clock. Without a budget the same call goes on with all samples.
 
     Raises:
         InputError: arguments that cannot be used, or a run folder of another plan, altered, or being written by another run.
+        UnfinishedError: the budget was too short for one round.
         FolderLostError: the run folder was moved or deleted meanwhile.
         ModelError: the model failed or answered nonsense.
         UntrustworthyError: an attack found an error where a certificate excludes one.
     """
+    clock = None if budget is None else Budget.of(budget)
     threat, seed = _checked(threat, chunk_size), checked_seed(seed)
     expected = _fraction(expect_clean)
     model = wrap(model)
@@ -127,25 +136,33 @@ def evaluate(
     images = getattr(x, "ndim", IMAGE_DIMENSIONS) == IMAGE_DIMENSIONS
     suite = selection.stand_in(suite, model, (x, y), threat)
     attacks, proofs = selection.chosen(suite, threat, images=images), certification.chosen(certifiers)
+    planned = partial(
+        make_plan,
+        threat=threat,
+        source=source or given.origin.source,
+        split=split or given.origin.split,
+        rule=rule or given.origin.rule,
+        class_names=(given.class_names if class_names is None else class_names) or (),
+        cut=given.cut,
+        suite=suite if isinstance(suite, str) else "custom",
+        suite_version=SUITE_VERSION if isinstance(suite, str) else 0,
+        attacks=attacks,
+        certifiers=list(proofs),
+        seed=seed,
+        chunk_size=chunk_size,
+        every_sample=every_sample,
+    )
     with shown(progress) as moved:
+        if clock is not None or held_rounds(out):
+            order = drawn_order(given, ids, seed)
+            watch = Watch(clock or Budget(), moved)
+            meter = Meter(watch, attacks)
+            clean = CleanPass(model, order.data, threat, order.ids, batching, selection.targets(attacks), meter)
+            rounds = Rounds(clean, planned, threat, watch, meter, chunk_size)
+            return rounds.evaluate(out, proofs, attacks, expected, anyway=anyway)
         meter = Meter(moved, attacks)
         samples = prepare(model, (x, y), threat, ids, batching, selection.targets(attacks), meter)
-        plan = make_plan(
-            samples,
-            threat,
-            source=source or given.origin.source,
-            split=split or given.origin.split,
-            rule=rule or given.origin.rule,
-            class_names=(given.class_names if class_names is None else class_names) or (),
-            cut=given.cut,
-            suite=suite if isinstance(suite, str) else "custom",
-            suite_version=SUITE_VERSION if isinstance(suite, str) else 0,
-            attacks=attacks,
-            certifiers=list(proofs),
-            seed=seed,
-            chunk_size=chunk_size,
-            every_sample=every_sample,
-        )
+        plan = planned(samples)
         store: Store = InMemory() if out is None else RunFolder.open(out, plan, differences)
         with closing(store):
             if out is not None and store.complete:
@@ -154,10 +171,7 @@ def evaluate(
             run.start(expected)
             if run.pointless and not anyway:
                 return run.stopped()
-            for position, (name, certifier) in enumerate(proofs.items()):
-                run.certify(position, name, certifier)
-            for position, (name, attack) in enumerate(attacks.items()):
-                run.attack(position, name, attack)
+            run.stages(proofs, attacks)
             return run.finish()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import contextmanager
+from copy import copy, deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from epsball import diagnostics
 from epsball.certification.base import radii
 from epsball.diagnostics.base import CHECKS
 from epsball.errors import InputError, ModelError, UntrustworthyError
+from epsball.evaluation.budget import OutOfTimeError
 from epsball.evaluation.replay_check import search
 from epsball.evaluation.reuse import refuse_other_ids
 from epsball.models.forward import numpy_of
@@ -23,7 +25,7 @@ from epsball.record.manifest import stage_name
 from epsball.verification import independent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -35,6 +37,11 @@ if TYPE_CHECKING:
     from epsball.record.plan import Plan
     from epsball.record.store import Notes, Store
     from epsball.threat import Threat
+
+
+_CHANGED = "_samples", "_plan", "_first", "_lower", "_rows", "_chunks_before"
+_NOTED = "_dropped", "_success_rates", "_undefined", "_blind", "_eight_bits", "_noted"
+"""What a round changes, and what it is to be remembered by."""
 
 
 class _AsArray:
@@ -73,9 +80,23 @@ class Run:
         self._noted: dict[str, dict[str, list[int]]] = {"near": {}, "searched": {}}
         self._findings: list[Finding] = []
         self._passes = 1
+        self._first = 0
+        self._chunks_before: dict[str, int] = {}
+        self._earlier: Mapping[str, NDArray[Any]] | None = None
+        self._before: dict[str, Any] = {}
 
     def start(self, expected: float | None = None) -> None:
         """Check the model and its clean accuracy, where one is expected, and store the inputs or take up what an earlier call found."""
+        self.check(expected)
+        samples = self._samples
+        self._store.write_inputs(_AsArray(samples.x), samples.label, samples.ids)
+        if self._earlier is None:
+            self._store.write_clean(self._table())
+        else:
+            self._samples = self._as_before(samples)
+
+    def check(self, expected: float | None = None) -> None:
+        """Check the model and its clean accuracy on the samples so far, and read what an earlier call found."""
         samples = self._samples
         right = int(samples.right.sum())
         self._meter.begin("checks", 0, right=right, robust=right)
@@ -93,14 +114,35 @@ class Run:
         self._findings = diagnostics.preflight(context)
         if any(finding.id == "D02" for finding in self._findings):
             self._passes = independent.PASSES
-        self._store.write_inputs(_AsArray(samples.x), samples.label, samples.ids)
         self._store.write_findings(self._findings)
-        earlier = self._store.read_clean()
+        self._earlier = self._store.read_clean()
+
+    def _as_before(self, samples: Samples) -> Samples:
+        """The samples with the labels that an earlier call predicted: of a model that draws, another pass gives others."""
+        earlier = self._earlier
         if earlier is None:
-            self._store.write_clean(self._table())
-            return
-        refuse_other_ids(earlier["id"], samples.ids)
-        self._samples = replace(samples, clean=earlier["clean"])
+            return samples
+        n = min(len(samples), len(earlier["id"]))
+        refuse_other_ids(earlier["id"][:n], samples.ids[:n])
+        return replace(samples, clean=np.concatenate([earlier["clean"][:n], samples.clean[n:]]))
+
+    def take(self, samples: Samples, plan: Plan, first: int) -> None:
+        """A round begins: go on to samples of which the first ones are through."""
+        self._before = {name: copy(getattr(self, name)) for name in _CHANGED} | {
+            name: deepcopy(getattr(self, name)) for name in _NOTED
+        }
+        clean = np.concatenate([self._samples.clean[:first], samples.clean[first:]])
+        self._samples, self._plan, self._first = self._as_before(replace(samples, clean=clean)), plan, first
+        self._lower = np.concatenate([self._lower[:first], np.zeros(len(samples) - first)])
+        self._store.extend(plan, _AsArray(samples.x), samples.label, samples.ids)
+        self._store.write_clean(self._table())
+
+    def drop_round(self) -> None:
+        """Forget the round that was begun last."""
+        for name, value in self._before.items():
+            setattr(self, name, value)
+        self._store.drop_round()
+        self._store.write_clean(self._table())
 
     @property
     def pointless(self) -> bool:
@@ -111,10 +153,21 @@ class Run:
         """What is known so far; the run stays incomplete, and the same call goes on with it once it is wanted anyway."""
         return Evaluation.of(self._plan, self._table(), self._rows, self._findings, 0.0, images=self._store.images)
 
+    def stages(self, certifiers: Mapping[str, Certifier], attacks: Mapping[str, Attack]) -> None:
+        """All certificates, then all attacks in order.
+
+        Raises:
+            UntrustworthyError: an attack found an error nearer than a certificate allows.
+        """
+        for position, (name, certifier) in enumerate(certifiers.items()):
+            self.certify(position, name, certifier)
+        for position, (name, attack) in enumerate(attacks.items()):
+            self.attack(position, name, attack)
+
     def certify(self, position: int, name: str, certifier: Certifier) -> None:
         """Raise the lower bounds of the correctly classified samples."""
         stage = stage_name("certificates", position, name)
-        for number, at in self._chunks(name, self._samples.right):
+        for number, at in self._chunks(stage, name, self._samples.right):
             stored = self._store.read_columns(stage, number, CERTIFICATE_COLUMNS)
             if stored is None:
                 started = time.perf_counter()
@@ -133,7 +186,7 @@ class Run:
         stage = stage_name("attacks", position, name)
         everyone = attack.minimum_norm or self._plan.every_sample
         wanted, chunks = to_attack(self._table(), float(self._threat.eps), everyone=everyone), []
-        for number, at in self._chunks(name, wanted):
+        for number, at in self._chunks(stage, name, wanted):
             rows = self._store.read_chunk(stage, number)
             if rows is None:
                 with _own_errors(attack, foreign=bool(self._plan.attacks[name].code)):
@@ -141,7 +194,8 @@ class Run:
             self._agree(name, rows, at)
             chunks.append(rows)
             self._remember(name, self._store.notes(stage, number))
-        self._rows[name] = AttackRows.join(chunks)
+        before = [self._rows[name]] if name in self._rows else []
+        self._rows[name] = AttackRows.join([*before, *chunks])
 
     def _attack_chunk(self, stage: str, number: int, attack: Attack, at: NDArray[np.int64]) -> AttackRows:
         started = time.perf_counter()
@@ -183,13 +237,16 @@ class Run:
         for kind in self._noted.keys() & notes.keys():
             self._noted[kind].setdefault(name, []).extend(notes[kind])
 
-    def _chunks(self, name: str, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        """Number and places of every chunk of the wanted samples."""
+    def _chunks(self, stage: str, name: str, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        """Number and places of every chunk of the wanted samples of this round; without rounds, of all."""
         places, size = np.flatnonzero(wanted), self._plan.batching.chunk_size
+        places = places[places >= self._first]
         robust = self._table()["upper"] > min(float(self._threat.eps), sys.float_info.max)
         self._meter.begin(name, len(places), right=int(self._samples.right.sum()), robust=int(robust.sum()))
-        for number, start in enumerate(range(0, len(places), size)):
+        for start in range(0, len(places), size):
             at = places[start : start + size]
+            number = self._chunks_before.get(stage, 0)
+            self._chunks_before[stage] = number + 1
             self._meter.chunk(len(at))
             yield number, at
             self._meter.ended(len(at))
@@ -220,6 +277,7 @@ class Run:
         )
         findings = [*self._findings, *diagnostics.after(outcome)]
         self._meter.finish()
+        self._store.write_inputs(_AsArray(samples.x), samples.label, samples.ids)
         self._store.finish(table, findings)
         seconds = sum(self._store.seconds.values())
         return Evaluation.of(self._plan, table, self._rows, findings, seconds, images=self._store.images)
@@ -230,7 +288,7 @@ def _own_errors(attack: Attack, *, foreign: bool) -> Iterator[None]:
     """Tell an error inside code that the user brought along in one sentence; in the library's own it is a defect and stays as it is."""
     try:
         yield
-    except (InputError, ModelError, UntrustworthyError, OSError, KeyboardInterrupt):
+    except (InputError, ModelError, UntrustworthyError, OutOfTimeError, OSError, KeyboardInterrupt):
         raise
     except BaseException as error:
         if not foreign:

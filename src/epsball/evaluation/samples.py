@@ -23,7 +23,7 @@ from epsball.record.plan import DataDigest
 from epsball.validation import checked_goal, checked_ids, checked_inputs, checked_logits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -83,28 +83,32 @@ def prepare(
         InputError: the inputs and labels cannot be used, or none is left.
         ModelError: the model failed or answered nonsense.
     """
-    x = data[0]
+    clean = CleanPass(model, data, threat, ids, batching, targets, meter)
+    return clean.first(len(clean))
+
+
+def in_the_box(x: Any, threat: Threat) -> Any:
+    """The inputs (n, …), checked; those that are read part by part are checked when they are read.
+
+    Raises:
+        InputError: they cannot be used.
+    """
     if isinstance(x, Tensor) and threat.on(x).per_sample:
         raise InputError(
             "low or high was given per sample; an evaluation needs one box for all: call the attack itself, or give limits of one input"
         )
     if isinstance(x, Streamed):
-        x = replace(x, arrange=partial(checked_inputs, threat=threat))
-        parts = x.parts()
-    else:
-        x = checked_inputs(x, threat)
-        parts = iter([(x, data[1])])
-    numbers = _checked_numbers(ids, len(x))
-    meter = Meter(lambda *_: None, {}) if meter is None else meter
-    meter.begin("clean pass", len(x), right=len(x), robust=len(x))
-    meter.chunk(len(x))
-    clean = _CleanPass(model, tuple(targets), meter, len(x), batching)
-    for part, label in parts:
-        clean.add(part, label)
-    others = clean.others()
-    if not others.all():
-        x = x.those(others) if isinstance(x, Streamed) else x[torch.from_numpy(others).to(x.device)]
-    return clean.samples(x, numbers[others])
+        return replace(x, arrange=partial(checked_inputs, threat=threat))
+    return checked_inputs(x, threat)
+
+
+def fingerprint(x: Any, y: Tensor | None) -> str:
+    """The digest of checked inputs (n, …) and labels (n,), as a run of these samples has it in its plan."""
+    digest, labels = DataDigest(), []
+    for part, label in _parts(x, y, 0, len(x)):
+        digest.add(numpy_of(part))
+        labels.append(torch.as_tensor(label).cpu())
+    return digest.fingerprint(torch.cat(labels).numpy())
 
 
 def _checked_numbers(ids: Any, n: int) -> NDArray[np.int64]:
@@ -117,19 +121,62 @@ def _checked_numbers(ids: Any, n: int) -> NDArray[np.int64]:
     return numbers
 
 
-class _CleanPass:
-    """Passes the clean inputs through the model, a part at a time, but for those whose label is one of the targets."""
+class CleanPass:
+    """Passes clean inputs through the model, from the first on as far as they are wanted, but for those whose label is a target.
+
+    Args:
+        model: the classifier.
+        data: inputs (n, …) and labels (n,).
+        threat: whose box the inputs lie in.
+        ids: the samples' numbers (n,), row numbers for None.
+        batching: chosen by rule for None.
+        targets: classes that all attacks aim at.
+        meter: counts the passes.
+
+    Raises:
+        InputError: the inputs or the ids cannot be used.
+    """
 
     def __init__(
-        self, model: Model, targets: tuple[int, ...], meter: Meter, left: int, batching: Batching | None
+        self,
+        model: Model,
+        data: tuple[Any, Any],
+        threat: Threat,
+        ids: Sequence[int] | Tensor | NDArray[Any] | None,
+        batching: Batching | None,
+        targets: Sequence[int] = (),
+        meter: Meter | None = None,
     ) -> None:
-        self._model, self._targets, self._meter, self._left, self._batching = model, targets, meter, left, batching
+        self._model, self._targets, self._batching = model, tuple(targets), batching
+        self._meter = Meter(lambda *_: None, {}) if meter is None else meter
+        self._x, self._y = in_the_box(data[0], threat), data[1]
+        self._ids = _checked_numbers(ids, len(self._x))
         self._others: list[NDArray[np.bool_]] = []
         self._labels: list[Tensor] = []
         self._answers: list[Answers] = []
         self._digest = DataDigest()
+        self._passed = self._left = 0
 
-    def add(self, x: Tensor, label: Any) -> None:
+    def __len__(self) -> int:
+        return len(self._x)
+
+    def first(self, n: int) -> Samples:
+        """The first n samples.
+
+        Raises:
+            InputError: the labels cannot be used, or none is left.
+            ModelError: the model failed or answered nonsense.
+        """
+        if n > self._passed:
+            self._left = n - self._passed
+            self._meter.begin("clean pass", self._left, right=self._left, robust=self._left)
+            self._meter.chunk(self._left)
+            for x, label in _parts(self._x, self._y, self._passed, n):
+                self._add(x, label)
+            self._passed = n
+        return self._samples(n, self._those(n))
+
+    def _add(self, x: Tensor, label: Any) -> None:
         """The next inputs (k, …) and their labels (k,)."""
         y = checked_goal(Goal(label), len(x), x.device).labels
         check_scale(self._model, x)
@@ -151,9 +198,9 @@ class _CleanPass:
         checked_logits(logits, Goal(y[rows]))
         self._meter.tick(len(logits), lambda: Work(self._left + len(y) - rows.stop))
 
-    def others(self) -> NDArray[np.bool_]:
-        """Which of the samples are not of a target's class (n,); there must be some."""
-        others = np.concatenate(self._others)
+    def _those(self, n: int) -> NDArray[np.bool_]:
+        """Which of the first n are not of a target's class (n,); there must be some."""
+        others = np.concatenate(self._others)[:n]
         if not others.any():
             raise InputError(
                 f"all {len(others)} samples have the label {' or '.join(map(str, self._targets))} already, which is the target; "
@@ -161,23 +208,41 @@ class _CleanPass:
             )
         return others
 
-    def samples(self, x: Inputs, ids: NDArray[np.int64]) -> Samples:
-        """What was passed, with the inputs x (n, …) and their ids (n,)."""
-        y = torch.cat(self._labels)
-        label = y.cpu().numpy()
+    def _samples(self, n: int, others: NDArray[np.bool_]) -> Samples:
+        whole = n == len(self) and bool(others.all())
+        x = self._x if whole else _those(self._x, np.flatnonzero(others))
+        k = len(x)
+        y = torch.cat(self._labels)[:k]
         clean, confidence = (
-            np.concatenate([getattr(each, name)[0] for each in self._answers]) for name in ("label", "confidence")
+            np.concatenate([getattr(each, name)[0] for each in self._answers])[:k] for name in ("label", "confidence")
         )
+        label = y.cpu().numpy()
         return Samples(
             self._model,
             x,
             y,
-            ids,
+            self._ids[:n][others],
             label,
             clean,
             confidence,
             self._answers[0].classes,
             cast("Batching", self._batching),
-            self._digest.fingerprint(label),
-            sum(map(len, self._others)) - len(x),
+            self._digest.fingerprint(label) if n == self._passed else fingerprint(x, y),
+            n - k,
         )
+
+
+def _parts(x: Any, y: Any, start: int, stop: int) -> Iterator[tuple[Tensor, Any]]:
+    """Inputs and labels of those rows, as many at a time as they are held in."""
+    if isinstance(x, Streamed):
+        yield from replace(x, rows=x.rows[start:stop]).parts()
+    elif (start, stop) == (0, len(x)):
+        yield x, y
+    else:
+        yield x[start:stop], y[start:stop]
+
+
+def _those(x: Any, rows: NDArray[np.int64]) -> Any:
+    if isinstance(x, Streamed):
+        return replace(x, rows=x.rows[rows])
+    return x[: len(rows)] if np.array_equal(rows, np.arange(len(rows))) else x[torch.from_numpy(rows).to(x.device)]

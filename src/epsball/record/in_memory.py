@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from epsball.record.blocks import Rows
     from epsball.record.evaluation import Finding
+    from epsball.record.plan import Plan
     from epsball.record.store import Notes
 
 
@@ -48,14 +49,22 @@ class InMemory:
         self._inputs = x if math.prod(x.shape) * x.dtype.itemsize <= MOST else None
         self._places = {sample: row for row, sample in enumerate(ids.tolist())}
 
+    def extend(self, plan: Plan, x: Rows, y: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
+        """Keep the inputs, those of the round among them."""
+        del plan
+        self.write_inputs(x, y, ids)
+
+    def drop_round(self) -> None:
+        """Rows of samples that are left out again are never read; the inputs are written at the end."""
+
     @property
     def images(self) -> KeptImages | None:
         """The inputs and nearest examples of the samples that were fooled; None where there was no room."""
         if self._inputs is None:
             return None
-        rows = {sample: self._places[sample] for sample in self._nearest}
+        rows = {sample: self._places[sample] for sample in self._nearest if sample in self._places}
         originals = {sample: self._inputs[row : row + 1][0].copy() for sample, row in rows.items()}
-        return KeptImages({sample: (originals[sample], x) for sample, (_, x) in self._nearest.items()})
+        return KeptImages({sample: (original, self._nearest[sample][1]) for sample, original in originals.items()})
 
     def read_clean(self) -> Mapping[str, NDArray[Any]] | None:
         """Ids, labels and predictions of the clean inputs."""

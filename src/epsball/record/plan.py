@@ -155,8 +155,22 @@ class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     started: str
 
 
-class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that decides the result of an evaluation, and the environment it ran in."""
+class BudgetPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far a run in rounds went: that many whole rounds of the samples given, which are in an order drawn by (seed, id).
+
+    `seconds` is the time that was allowed; None where the number of rounds was given, or all samples were wanted.
+    """
+
+    seconds: Annotated[float, Meta(gt=0)] | None
+    rounds: Size
+    samples: Size
+
+
+class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Everything that decides the result of an evaluation, and the environment it ran in.
+
+    `budget` is there only where the samples were gone through in rounds, as many as a time allowed; `data` are those of its rounds.
+    """
 
     model: ModelPlan
     data: DataPlan
@@ -169,6 +183,7 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     seed: int
     batching: BatchingPlan
     environment: Environment
+    budget: BudgetPlan | None = None
 
     def __post_init__(self) -> None:
         """Refuse a box of another shape than the samples."""

@@ -24,6 +24,7 @@ from epsball.record.files import read_table
 from epsball.record.images import StoredImages
 from epsball.record.manifest import (
     CLEAN,
+    INPUTS,
     MANIFEST,
     SAMPLES,
     Manifest,
@@ -54,7 +55,7 @@ def read_run(path: Path | str) -> Evaluation:
     """
     path = Path(path)
     manifest = checked_manifest(path)
-    if CLEAN not in manifest.files and SAMPLES not in manifest.files:
+    if INPUTS not in manifest.files or not {CLEAN, SAMPLES} & manifest.files.keys():
         raise UnfinishedError(
             f"{path} has no {SAMPLES}: the run has no results yet; run the same command again to go on"
         )

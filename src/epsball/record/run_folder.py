@@ -58,22 +58,26 @@ class RunFolder:
         self.path: Path = path
         self.manifest: Manifest = manifest
         self._owner = owner
+        self._before = manifest
 
     @classmethod
-    def open(cls, path: Path | str, plan: Plan, differences: Differences = differences) -> RunFolder:
+    def open(
+        cls, path: Path | str, plan: Plan, differences: Differences = differences, *, more: bool = False
+    ) -> RunFolder:
         """Create the folder, or continue the run it holds if that run has the same plan.
 
         Args:
             path: the folder.
             plan: of the run; its environment and batching may differ from those of the folder.
             differences: names what makes one plan another.
+            more: go on with a finished run, too, for more samples.
 
         Raises:
             InputError: the folder holds something else, is being written by another run, or cannot be written.
             OtherConfigurationError: it holds a run with another plan, or a half-done one of another version.
         """
         path = Path(path)
-        if (path / MANIFEST).exists() and read_manifest(path).complete:
+        if not more and (path / MANIFEST).exists() and read_manifest(path).complete:
             manifest = checked_manifest(path)
             _same(path, manifest.plan, plan, differences)
             return cls(path, manifest, None)
@@ -98,8 +102,7 @@ class RunFolder:
             return folder
         manifest = checked_manifest(path)
         _same(path, manifest.plan, plan, differences)
-        if not manifest.complete:
-            _same_versions(path, manifest.plan, plan)
+        _same_versions(path, manifest.plan, plan)
         return cls(path, manifest, owner)
 
     def close(self) -> None:
@@ -149,6 +152,22 @@ class RunFolder:
         if INPUTS not in self.manifest.files:
             written = self._write(INPUTS, array_blocks({"ids": ids, "y": y, "x": x}), len(y))
             self._commit(files=self.manifest.files | written)
+
+    def extend(self, plan: Plan, x: Rows, y: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
+        """The run is about more samples from now on; their inputs are stored when it is known that there are no more."""
+        del x, y, ids
+        self._before = self.manifest
+        if plan.budget and self.manifest.plan.budget and plan.budget.rounds > self.manifest.plan.budget.rounds:
+            kept = {name: entry for name, entry in self.manifest.files.items() if name not in {INPUTS, SAMPLES}}
+            plan = replace(plan, environment=self.manifest.plan.environment)
+            self._commit(plan=plan, files=kept, status="running")
+
+    def drop_round(self) -> None:
+        """Undo the last `extend`, and delete what was written since."""
+        since = self.manifest.files.keys() - self._before.files.keys()
+        self._commit(**{name: getattr(self._before, name) for name in ("plan", "files", "status", "seconds")})
+        for name in since:
+            (self.path / name).unlink(missing_ok=True)
 
     def write_chunk(
         self,

@@ -182,6 +182,26 @@ def pairs_to_tell(won: int, lost: int, n: int, limit: float, level: float = 0.95
     return _least(tells, n) if tells(MOST) else None
 
 
+def samples_to_tell(successes: int, n: int, limit: float, level: float = 0.95) -> int | None:
+    """How many samples of which as large a share count would put the whole interval of the proportion to one side of `limit`.
+
+    Args:
+        successes: how many of the samples count.
+        n: the number of samples.
+        limit: of the proportion.
+        level: that of the interval.
+
+    Returns:
+        The number; None where the share seen is the limit itself, or more than ten million would be needed.
+    """
+
+    def tells(samples: int) -> bool:
+        low, high = wilson(round(successes * samples / n), samples, level)
+        return low >= limit or high < limit
+
+    return _least(tells, n) if tells(MOST) else None
+
+
 def _half(low: float, high: float) -> float:
     return (high - low) / 2
 

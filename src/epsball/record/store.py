@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from epsball.record.blocks import Rows
     from epsball.record.evaluation import AttackRows, Finding
     from epsball.record.examples import Images
+    from epsball.record.plan import Plan
 
 Notes = dict[str, list[Any]]
 """What is to be remembered about a chunk beside its rows, by name: lists of numbers."""
@@ -41,6 +42,12 @@ class Store(Protocol):
 
     def write_inputs(self, x: Rows, y: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
         """Store the clean inputs (n, C, H, W), their labels and ids, once."""
+
+    def extend(self, plan: Plan, x: Rows, y: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
+        """The run is about more samples from now on: a round of them begins, after those that were there before."""
+
+    def drop_round(self) -> None:
+        """Undo the last `extend`, and forget what was written since."""
 
     def read_clean(self) -> Mapping[str, NDArray[Any]] | None:
         """Ids, labels and predictions of the clean inputs."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsball.display.text import NORMS
+from epsball.report.rounds import in_time, skipped
 from epsball.report.target import target
 from epsball.report.text import TIMES, count, limit
 
@@ -63,6 +64,8 @@ def _gaps(run: Evaluation) -> Iterator[tuple[str, str]]:
     plan = run.plan
     if towards := target(plan):
         yield f"Errors other than {towards}.", "The attacks aimed at that class alone."
+    if left := skipped(run):
+        yield f"The other {count(left)} images.", f"The run {in_time(run)}."
     seen = {attack.access for attack in plan.attacks.values() if not attack.noise_only}
     for access, (name, why) in ACCESS.items():
         if access not in seen:

@@ -49,7 +49,7 @@ def command(run: Evaluation) -> str:
         plan.model.source,
         data=plan.data.source,
         split=plan.data.split or None,
-        n=str(plan.data.n),
+        n=str(_given(run)),
         size=None if plan.data.cut is None else str(plan.data.cut.size),
         crop=None if plan.data.cut is None else str(plan.data.cut.crop),
         norm=plan.threat.norm,
@@ -57,6 +57,7 @@ def command(run: Evaluation) -> str:
         levels=None if plan.threat.levels is None else str(plan.threat.levels),
         suite=plan.suite,
         seed=str(plan.seed),
+        budget=f"{plan.budget.rounds} rounds" if plan.budget else None,
         device=None if plan.model.device == "cpu" else plan.model.device,
         mean=_numbers(plan.model.mean),
         std=_numbers(plan.model.std),
@@ -82,6 +83,7 @@ def python(run: Evaluation, folder: Path) -> str:
         "seed": plan.seed,
         "every_sample": plan.every_sample,
         "anyway": reckless,
+        "budget": "" if plan.budget is None or stored else f"{plan.budget.rounds} rounds",
     }
     rest = "".join(f", {name}={value!r}" for name, value in settings.items() if value)
     suite = _suite(run)
@@ -115,9 +117,14 @@ def _data(run: Evaluation, folder: Path, *, stored: bool) -> str:
         return f"x, y, ids = read_inputs({str(folder)!r})"
     if data.source:
         cut = "" if data.cut is None else f", size={data.cut.size}, crop={data.cut.crop}"
-        return f"x, y = eb.load_data({data.source!r}, split={data.split or 'test'!r}, n={data.n}{cut})"
+        return f"x, y = eb.load_data({data.source!r}, split={data.split or 'test'!r}, n={_given(run)}{cut})"
     shape = ", ".join(map(str, data.shape))
     return f"# x ({data.n}, {shape}) and y ({data.n},): the inputs and labels of SHA-256 {data.fingerprint}"
+
+
+def _given(run: Evaluation) -> int:
+    """How many samples the run was given, of which one within a time evaluated the first in a drawn order."""
+    return run.plan.budget.samples if run.plan.budget else run.plan.data.n
 
 
 def _model(run: Evaluation) -> str:

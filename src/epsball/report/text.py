@@ -40,6 +40,11 @@ def with_interval(fraction: float, n: int) -> str:
     return f"{percent(fraction)} ({100 * low:.1f}{NO_BREAK}{DASH}{NO_BREAK}{100 * high:.1f})"
 
 
+def points(difference: float) -> str:
+    """A difference of two fractions in hundredths: ``-0.0123`` as ``-1.2 points``."""
+    return f"{100 * difference:.1f}{NO_BREAK}points"
+
+
 def count(value: int) -> str:
     """A whole number, thousands set apart."""
     return f"{value:,}".replace(",", NO_BREAK)
