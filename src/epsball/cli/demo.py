@@ -35,7 +35,8 @@ def demo(*, data: Digits = "mnist-5k", out: Out = Path("epsball-demo"), seed: Se
     paths = {"report": made.report, "weights": made.weights, "fgsm": {"eps": eps, "accuracy": accuracy}}
     print_result(accuracies(made.run), {**document(made.run, made.folder), **paths}, as_json=as_json)
     note(
-        f"FGSM falls through the paper's 29 % at ε = {number(eps)}, where it leaves {with_interval(accuracy, len(made.run))} of {count(len(made.run))} digits.\n"
+        f"FGSM falls through the paper's 29 % at ε = {number(eps)}, where it leaves "
+        f"{with_interval(accuracy, len(made.run))} of {count(len(made.run))} digits.\n"
         f"Done in {seconds(made.seconds)}.\n\n"
         f"Report:  {made.report}   (open it in a browser)\n"
         f"Weights: {made.weights}\n\n"
