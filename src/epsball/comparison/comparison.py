@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from epsball.comparison.formats import write
 from epsball.display.text import NORMS, budget, line, table
 from epsball.errors import InputError
 
@@ -111,15 +111,14 @@ class Comparison:
         return line(f"Comparison(robust in {self.norm}, ε = {budget(self.eps)}: {', '.join(found)}{trust})")
 
     def _repr_html_(self) -> str:
-        from epsball.comparison.words import cautions_of, comparison_rows, sentence  # noqa: PLC0415 (they read this type)
-
-        heading, rows = comparison_rows(self)
+        words = _module("words")
+        heading, rows = words.comparison_rows(self)
         facts: dict[str, object] = {
             row[0]: ", ".join(f"{name} {cell}" for name, cell in zip(heading[1:], row[1:], strict=True) if cell)
             for row in rows
         }
-        facts |= {f"{each.name} against {self.baseline.name}": sentence(self, each) for each in self.differences}
-        return table("Comparison", facts | ({"caution": "; ".join(said)} if (said := cautions_of(self)) else {}))
+        facts |= {f"{each.name} against {self.baseline.name}": words.sentence(self, each) for each in self.differences}
+        return table("Comparison", facts | ({"caution": "; ".join(said)} if (said := words.cautions_of(self)) else {}))
 
     def to_pandas(self) -> Any:
         """Return a `pandas.DataFrame` with a row for each run: its figures with their intervals, and its difference from the first.
@@ -131,9 +130,7 @@ class Comparison:
             import pandas as pd  # noqa: PLC0415 (not everybody's)
         except ImportError as error:
             raise InputError("to_pandas needs the package pandas, which is not here; pip install pandas") from error
-        from epsball.comparison.document import frame_rows  # noqa: PLC0415 (it reads this type)
-
-        return pd.DataFrame(frame_rows(self))
+        return pd.DataFrame(_module("document").frame_rows(self))
 
     def plot(self) -> Figure:
         """Accuracy against ε, all runs in one figure."""
@@ -157,4 +154,10 @@ class Comparison:
         Raises:
             InputError: the file cannot be written, something else than a comparison stands there, or there is no such format.
         """
-        return write(self, Path(path), format, title)
+        written: Path = _module("formats").write(self, Path(path), format, title)
+        return written
+
+
+def _module(name: str) -> Any:
+    """A module that reads these types; by name, as it imports this one."""
+    return resolve_name(f"epsball.comparison.{name}")
