@@ -118,7 +118,7 @@ def _opened(data: Any) -> Any:
     if not hugging_face.has_pictures(data):
         return hugging_face.with_tensors(data)
     source = hugging_face.read_dataset(data, "the data set")
-    return Opened(source, choose(source.labels, None, None, "the data set"))
+    return Opened(source, choose(source.labels, None, None, "the data set"), UNKNOWN)
 
 
 def _streamed(data: Any, white: float) -> Gathered | None:
