@@ -70,7 +70,7 @@ def test_a_forgery_of_a_share_is_missed_with_the_chance_that_is_told(folder: Pat
 
 @pytest.mark.parametrize(
     ("batch_size", "threads"),
-    [(7, 1), *(pytest.param(*each, marks=pytest.mark.thorough) for each in ((1, 1), (64, 2)))],
+    [(7, 1), pytest.param(1, 1, marks=pytest.mark.thorough), pytest.param(64, 2, marks=pytest.mark.thorough)],
 )
 def test_a_run_of_any_batch_size_and_thread_count_is_verified(batch_size: int, threads: int, tmp_path: Path) -> None:
     before = torch.get_num_threads()

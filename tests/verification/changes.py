@@ -156,8 +156,8 @@ CAREFUL: dict[str, Change] = {
     "a row given twice": column(
         PGD, ATTACK_COLUMNS, lambda of: {name: np.append(values, values[-1:]) for name, values in of.items()}
     ),
-    "another example": arrays(EXAMPLES, lambda of: of | {"x": of["x"][::-1]}),
-    "other labels": arrays("inputs.safetensors", lambda of: of | {"y": of["y"][::-1]}),
+    "another example": arrays(EXAMPLES, lambda of: of | {"x": of["x"][::-1].copy()}),
+    "other labels": arrays("inputs.safetensors", lambda of: of | {"y": of["y"][::-1].copy()}),
 }
 """Signed again: `verify` refuses the folder, alone or with a replay."""
 
