@@ -11,6 +11,7 @@ from epsball.cli.options import (
     Bfloat16,
     BudgetOfTime,
     Count,
+    Crop,
     Data,
     Device,
     Eps,
@@ -26,6 +27,7 @@ from epsball.cli.options import (
     Out,
     Outputs,
     Seed,
+    Size,
     Split,
     Std,
     Tune,
@@ -71,6 +73,8 @@ def check(
     ] = None,
     n: Count = None,
     split: Split = "test",
+    size: Size = None,
+    crop: Crop = None,
     out: Out = None,
     expect_clean: ExpectClean = None,
     seed: Seed = 0,
@@ -88,12 +92,23 @@ def check(
     limit, bounds = budget_of(budget, ctx), threat(norm, eps, levels)
     chosen = None if suite is None else chosen_suite(suite)
     given = source(
-        model, data, split=split, n=n, device=device, mean=mean, std=std, outputs=outputs, key=key, estimate=estimate
+        model,
+        data,
+        split=split,
+        n=n,
+        device=device,
+        size=size,
+        crop=crop,
+        mean=mean,
+        std=std,
+        outputs=outputs,
+        key=key,
+        estimate=estimate,
     )
     with interruptible(out):
         verdict = hold(
             given.model,
-            (given.x, given.y),
+            given.data,
             bounds,
             baseline,
             max_drop=max_drop,
@@ -106,7 +121,6 @@ def check(
             expect_clean=expect_clean,
             source=data,
             split=given.split,
-            class_names=given.class_names,
             batching=batching(given, tune=tune, bfloat16=bfloat16),
         )
     for file, content in ((junit, junit_bytes), (sarif, sarif_bytes), (summary, markdown_bytes)):

@@ -24,6 +24,7 @@ from epsball.record.files import read_table
 from epsball.record.images import StoredImages
 from epsball.record.manifest import (
     CLEAN,
+    INPUTS,
     MANIFEST,
     SAMPLES,
     Manifest,
