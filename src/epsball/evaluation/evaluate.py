@@ -12,7 +12,7 @@ from torch import Tensor
 
 from epsball.attacks.suites import SUITE_VERSION
 from epsball.certification import base as certification
-from epsball.data.batches import gathered
+from epsball.data.batches import Gathered, gathered
 from epsball.data.streamed import Streamed
 from epsball.errors import InputError
 from epsball.evaluation import selection
@@ -127,7 +127,7 @@ def evaluate(
     threat, seed = _checked(threat, chunk_size), checked_seed(seed)
     expected = _fraction(expect_clean)
     model = wrap(model)
-    given = gathered(data, white=_white(threat), size=model.input_size)
+    given = gathered_for(model, data, threat)
     if given.mean is not None and model.mean is None and model.std is None:
         model = replace(model, mean=given.mean, std=given.std)
     x, y = given.x, given.y
@@ -173,6 +173,11 @@ def evaluate(
                 return run.stopped()
             run.stages(proofs, attacks)
             return run.finish()
+
+
+def gathered_for(model: Model, data: Any, threat: Threat) -> Gathered:
+    """The samples of what a user has, in the threat's units and of the model's size."""
+    return gathered(data, white=_white(threat), size=model.input_size)
 
 
 def _fraction(expected: float | str | None) -> float | None:

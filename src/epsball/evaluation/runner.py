@@ -15,10 +15,10 @@ from epsball import diagnostics
 from epsball.certification.base import radii
 from epsball.diagnostics.base import CHECKS
 from epsball.errors import InputError, ModelError, UntrustworthyError
+from epsball.evaluation.as_array import AsArray
 from epsball.evaluation.budget import OutOfTimeError
 from epsball.evaluation.replay_check import search
 from epsball.evaluation.reuse import refuse_other_ids
-from epsball.models.forward import numpy_of
 from epsball.record.columns import tabulate, to_attack
 from epsball.record.evaluation import CERTIFICATE_COLUMNS, AttackRows, Evaluation, Finding
 from epsball.record.manifest import stage_name
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from epsball.certification.base import Certifier
     from epsball.evaluation.meter import Meter
     from epsball.evaluation.samples import Samples
-    from epsball.models.inputs import Inputs
     from epsball.record.plan import Plan
     from epsball.record.store import Notes, Store
     from epsball.threat import Threat
@@ -42,21 +41,6 @@ if TYPE_CHECKING:
 _CHANGED = "_samples", "_plan", "_first", "_lower", "_rows", "_chunks_before"
 _NOTED = "_dropped", "_success_rates", "_undefined", "_blind", "_eight_bits", "_noted"
 """What a round changes, and what it is to be remembered by."""
-
-
-class _AsArray:
-    """Inputs as NumPy has them, read when they are asked for."""
-
-    def __init__(self, x: Inputs) -> None:
-        self._x = x
-        self.shape = tuple(x.shape)
-        self.dtype = numpy_of(x[:1]).dtype
-
-    def __len__(self) -> int:
-        return len(self._x)
-
-    def __getitem__(self, rows: slice) -> NDArray[Any]:
-        return numpy_of(self._x[rows])
 
 
 class Run:
@@ -89,7 +73,7 @@ class Run:
         """Check the model and its clean accuracy, where one is expected, and store the inputs or take up what an earlier call found."""
         self.check(expected)
         samples = self._samples
-        self._store.write_inputs(_AsArray(samples.x), samples.label, samples.ids)
+        self._store.write_inputs(AsArray(samples.x), samples.label, samples.ids)
         if self._earlier is None:
             self._store.write_clean(self._table())
         else:
@@ -134,7 +118,7 @@ class Run:
         clean = np.concatenate([self._samples.clean[:first], samples.clean[first:]])
         self._samples, self._plan, self._first = self._as_before(replace(samples, clean=clean)), plan, first
         self._lower = np.concatenate([self._lower[:first], np.zeros(len(samples) - first)])
-        self._store.extend(plan, _AsArray(samples.x), samples.label, samples.ids)
+        self._store.extend(plan, AsArray(samples.x), samples.label, samples.ids)
         self._store.write_clean(self._table())
 
     def drop_round(self) -> None:
@@ -277,7 +261,7 @@ class Run:
         )
         findings = [*self._findings, *diagnostics.after(outcome)]
         self._meter.finish()
-        self._store.write_inputs(_AsArray(samples.x), samples.label, samples.ids)
+        self._store.write_inputs(AsArray(samples.x), samples.label, samples.ids)
         self._store.finish(table, findings)
         seconds = sum(self._store.seconds.values())
         return Evaluation.of(self._plan, table, self._rows, findings, seconds, images=self._store.images)

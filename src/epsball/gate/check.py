@@ -8,14 +8,14 @@ import numpy as np
 import torch
 
 from epsball.attacks.suites import SUITE_VERSION
-from epsball.data.batches import gathered
 from epsball.errors import InputError
-from epsball.evaluation.evaluate import evaluate
+from epsball.evaluation.evaluate import evaluate, gathered_for
 from epsball.evaluation.plan import threat_plan
 from epsball.evaluation.samples import fingerprint, in_the_box
 from epsball.gate.baseline import AS_IT_WAS, Baseline, paired, read_baseline, write_baseline
 from epsball.gate.limits import parse_fraction
 from epsball.gate.verdict import Verdict, at_least, at_most
+from epsball.models.wrap import wrap
 from epsball.validation import checked_ids, given_threat
 
 if TYPE_CHECKING:
@@ -103,7 +103,8 @@ def check(
         )
     if not threat.bounded:
         raise InputError("a gate judges robust accuracy at some ε, and none was given; give --eps, such as --eps 8/255")
-    given, numbers = gathered(data), ids
+    model = wrap(model)
+    given, numbers = gathered_for(model, data, threat), ids
     suite = _suite(suite, before)
     if before is not None:
         if isinstance(suite, str):
