@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from epsball.goal import Goal
 from epsball.models.estimators import eot
+from epsball.oracle.best import Best
 from epsball.threat import Threat, replace_eps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
-    from epsball.goal import Goal
+    from epsball.models.model import Model
     from epsball.oracle.queries import Queries
     from epsball.oracle.rows import State
     from epsball.oracle.terms import Terms
@@ -97,6 +99,28 @@ class Scopes:
             yield
         finally:
             self._queries.model = before
+
+    @contextmanager
+    def instead(self, change: Callable[[Model], Model]) -> Iterator[None]:
+        """Let another model of the same inputs be asked in the context, of which every sample's label is 0.
+
+        What is found there is not kept, and `distance` tells of it in the context only; its passes count as those of the model.
+        """
+        queries = self._queries
+        before = queries.model, queries.best, queries.classes, queries.known
+        goal, worst = self._goal, self._worst
+        queries.model, queries.best = change(queries.model), Best(*self._all, minimise=False)
+        queries.best.chosen = before[1].chosen
+        queries.classes, queries.known = 0, None
+        self._goal, self._worst = Goal(torch.zeros_like(goal.labels)), None
+        try:
+            with queries.model.frozen():
+                self.restart()
+                yield
+        finally:
+            queries.model, queries.best, queries.classes, queries.known = before
+            self._goal, self._worst = goal, worst
+            self.restart()
 
     @contextmanager
     def within(self, eps: Tensor, start: Tensor | None = None) -> Iterator[None]:
