@@ -130,7 +130,7 @@ class Control:
     def __str__(self) -> str:
         broken, asked = int(self.success.sum()), len(self.ids)
         said = f"{self.name} broke {broken} of {asked} samples that were robust, {len(self.nearest)} of them the nearest to an error"
-        if asked in {0, self.remaining}:
+        if asked == self.remaining:
             return said
         bound = wilson(broken, asked)[1]
         return f"{said}; of all {self.remaining} it would break at most {bound:.1%} (95 % confidence)"
@@ -211,4 +211,5 @@ class Outcome:
                 success = np.isin(self.ids, rows.id[rows.within(self.eps)])
                 remaining = int((self.clean == self.label).sum()) - int(self.together(tuple(before)).success.sum())
                 nearest, drawn = (success[half] for half in places)
-                yield Control(name, self.ids[np.concatenate(places)], nearest, drawn, remaining, len(self.ids))
+                if len(nearest) + len(drawn):
+                    yield Control(name, self.ids[np.concatenate(places)], nearest, drawn, remaining, len(self.ids))

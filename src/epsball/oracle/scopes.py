@@ -37,6 +37,7 @@ class Scopes:
     _finished: Tensor | None
     _held: Tensor
     _queries: Queries
+    _restarts: int
     _states: list[State]
     _worst: tuple[Tensor, Tensor] | None
 
@@ -104,9 +105,10 @@ class Scopes:
     def instead(self, change: Callable[[Model], Model]) -> Iterator[None]:
         """Let another model of the same inputs be asked in the context, of which every sample's label is 0.
 
-        What is found there is not kept, and `distance` tells of it in the context only; its passes count as those of the model.
+        What is found there is not kept, and `distance` tells of it in the context only; its passes count as those of the model. Draws
+        are those of any other such context, so that in which one a row is asked about changes none of its numbers.
         """
-        queries = self._queries
+        queries, restarts = self._queries, self._restarts
         before = queries.model, queries.best, queries.classes, queries.known
         goal, worst = self._goal, self._worst
         queries.model, queries.best = change(queries.model), Best(*self._all, minimise=False)
@@ -119,8 +121,9 @@ class Scopes:
                 yield
         finally:
             queries.model, queries.best, queries.classes, queries.known = before
-            self._goal, self._worst = goal, worst
+            self._goal, self._worst, self._restarts = goal, worst, restarts
             self.restart()
+            self._restarts = restarts
 
     @contextmanager
     def within(self, eps: Tensor, start: Tensor | None = None) -> Iterator[None]:
