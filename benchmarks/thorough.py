@@ -59,7 +59,9 @@ def main() -> None:
         table.append(row(name, suite if isinstance(suite, str) else "PGD(20)", found))
         print(table[-1], flush=True)
         if isinstance(suite, str):
-            lines.append(Line("mnist-5k-pgd", name, "passes of thorough over the suite's", found["ratio"], f"<= {WANTED}"))
+            lines.append(
+                Line("mnist-5k-pgd", name, "passes of thorough over the suite's", found["ratio"], f"<= {WANTED}")
+            )
     publish("thorough", options, lines, results=details)
     (options.out / "thorough.md").write_text("\n".join(table) + "\n", encoding="utf-8")
 

@@ -42,7 +42,16 @@ ATTACK_MAY_IMPORT = ("attacks.base", "attacks.parts", "oracle", "validation", "s
 ENSEMBLES = tuple(
     f"attacks.{name}"
     for name in (
-        "base", "call", "cascade", "combine", "found", "minimum_norm", "planted", "registry", "selected", "suites"
+        "base",
+        "call",
+        "cascade",
+        "combine",
+        "found",
+        "minimum_norm",
+        "planted",
+        "registry",
+        "selected",
+        "suites",
     )
 )
 ONLY_TORCH = ("geometry", "goal", "losses")

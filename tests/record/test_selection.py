@@ -38,7 +38,9 @@ def chosen(selection: Selection, columns: dict[str, Any], seed: int = 3) -> tupl
 def test_half_are_the_nearest_and_half_are_drawn_from_the_others(n: int, nearest: int, drawn: int, seed: int) -> None:
     columns = table(n, seed)
     near, others = chosen(Selection("D11", nearest, drawn, correct=False), columns)
-    known = {i: (u, c) for i, u, c in zip(columns["ids"].tolist(), columns["upper"], columns["confidence"], strict=True)}
+    known = {
+        i: (u, c) for i, u, c in zip(columns["ids"].tolist(), columns["upper"], columns["confidence"], strict=True)
+    }
     robust = set(columns["ids"][columns["right"] & (columns["upper"] > EPS)].tolist())
     assert len(near) == min(nearest, len(robust))
     assert len(others) == min(drawn, len(robust) - len(near))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -28,8 +29,11 @@ if TYPE_CHECKING:
 
 _NUMBERS = 2**24
 """Numbers of points that are held together."""
-_RIDGE = 1e-3
-"""Of the mean variance of a feature, added to all of them."""
+_RIDGE = 10.0
+"""λ in units of the mean variance of a feature. With a small one a head looks along directions in which inner points hardly vary, and
+honest slopes do not lead to the planted point either."""
+_DIGITS = 1e-4
+"""What rounding leaves of a difference of features, as a fraction of them."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ class Planted(Wrapper):
         for group in apart(x0, threat, possible):
             model = Heads(made[0], x0[group], threat.norm.name, weight[group], bias[group])
             chosen = torch.zeros_like(possible).index_fill_(0, group, 1)
-            with ask.instead(lambda inner, model=model: Model(model, cost=inner.cost)), ask.among(chosen):
+            with ask.instead(partial(_of, model)), ask.among(chosen):
                 ask.finish(self.attack.run(ask))
                 ask.restart()
                 found |= ask.distance.isfinite()
@@ -132,6 +136,11 @@ class Planted(Wrapper):
     def _features(self, ask: Oracle, points: Tensor) -> Tensor:
         """Features (n, m, d) of points (n, m, …)."""
         return ask.scores(points)[..., 1:]
+
+
+def _of(net: Heads, model: Model) -> Model:
+    """The network at the cost of the model that it asks."""
+    return Model(net, cost=model.cost)
 
 
 def _surface(ask: Oracle) -> Tensor:
@@ -161,7 +170,7 @@ def heads(planted: Tensor, inner: Tensor, others: Tensor) -> tuple[Tensor, Tenso
     top = (torch.cat((inner, others), 1) @ weight[..., None]).squeeze(2).amax(1)
     at = (planted * weight).sum(1)
     gap = (at - top) / 2
-    possible = gap > 1e-4 * at.abs().maximum(top.abs())  # what rounding leaves of a difference of features
+    possible = gap > _DIGITS * at.abs().maximum(top.abs())
     scale = torch.where(possible, 1 / gap, 0.0)
     return (weight * scale[:, None]).to(kind), ((at + top) / 2 * scale).to(kind), possible
 

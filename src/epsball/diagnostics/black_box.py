@@ -52,7 +52,10 @@ def _controls(run: Outcome) -> Iterator[Observation]:
         alone, p = "", 1.0
         if len(compared) == _SIDES:
             won, lost = _differing(run, compared)
-            alone, p = f"; alone, on {len(compared[0].ids)} drawn from all: {won} that the white box misses, {lost} lost", more_often(won, lost)
+            alone, p = (
+                f"; alone, on {len(compared[0].ids)} drawn from all: {won} that the white box misses, {lost} lost",
+                more_often(won, lost),
+            )
         broken = bool(control.success.any()) or p < _CERTAIN
         yield Observation(
             "Attacks that see no gradients break samples that withstood the suite"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     "D12",
     "WARN",
     Outcome,
-    remedy="evaluate again with twice the restarts of the strongest attack, until the figure stays: `suite=[eb.Restarts(attack, 2), …]`",
+    remedy="evaluate again with more restarts of the strongest attack, until the figure stays: `suite=[eb.Restarts(attack, 2), …]`",
 )
 def more_restarts(run: Outcome) -> Iterator[Observation]:
     """Twice the restarts must not move the robust accuracy by more than 0.5 points, as the samples of a thorough evaluation tell."""

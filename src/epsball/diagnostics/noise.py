@@ -30,7 +30,9 @@ def noise(run: Outcome) -> Iterator[Observation]:
     for control in run.selected("D10"):
         broken = bool(control.success.any())
         yield Observation(
-            "Random noise breaks samples that withstood the suite" if broken else "Random noise was tried on robust samples",
+            "Random noise breaks samples that withstood the suite"
+            if broken
+            else "Random noise was tried on robust samples",
             str(control),
             severity=None if broken else "INFO",
         )

@@ -123,7 +123,7 @@ class Control:
 
     @property
     def moved(self) -> float:
-        """By how much robust accuracy would fall, as far as these tell: the nearest speak for themselves, the drawn ones for the rest."""
+        """By how much robust accuracy would fall: the nearest samples speak for themselves, the drawn ones for the rest."""
         rest = (self.remaining - len(self.nearest)) * float(self.drawn.mean()) if len(self.drawn) else 0.0
         return (int(self.nearest.sum()) + rest) / self.n
 
@@ -205,9 +205,7 @@ class Outcome:
         for name, rows in self.attacks.items():
             chosen = self.traits[name].selection
             if chosen is not None and chosen.check == check and chosen.correct == correct:
-                places = halves(
-                    chosen, self.ids, self.label, self.clean, before, seed=self.seed, eps=self.eps
-                )
+                places = halves(chosen, self.ids, self.label, self.clean, before, seed=self.seed, eps=self.eps)
                 success = np.isin(self.ids, rows.id[rows.within(self.eps)])
                 remaining = int((self.clean == self.label).sum()) - int(self.together(tuple(before)).success.sum())
                 nearest, drawn = (success[half] for half in places)

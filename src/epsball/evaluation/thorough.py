@@ -24,6 +24,8 @@ ROWS = 32
 """Samples that each control is run on: half of them the nearest to an error, the others drawn."""
 DRAWS = 1000
 """Points of noise for each."""
+SEARCH = 1000
+"""Steps of the search by scores."""
 _SMOOTHING = 0.5
 """Radius of the smoothing, as a fraction of ε."""
 
@@ -51,14 +53,18 @@ def controls(suite: Mapping[str, Attack], threat: Threat, shape: Sequence[int]) 
         InputError: an infinite ε, or attacks among which none searches, or that all aim at one class.
     """
     if not threat.bounded:
-        raise InputError("thorough=True was given with an infinite ε; it asks what is found within ε: give a finite one")
+        raise InputError(
+            "thorough=True was given with an infinite ε; it asks what is found within ε: give a finite one"
+        )
     if targets(suite):
-        raise InputError("thorough=True was given with attacks that all aim at one class; it asks for any error: leave it out")
+        raise InputError(
+            "thorough=True was given with attacks that all aim at one class; it asks for any error: leave it out"
+        )
     strongest = _strongest(suite)
     more: dict[str, Attack] = {"noise-1000": _selected("D10", attacks.AdditiveNoise(draws=DRAWS))}
     if any(_ascends(attack) for attack in suite.values()):
         blind = blackbox(threat, shape)
-        times = math.ceil(blind.expected_passes / strongest.expected_passes)
+        times = 1 + math.ceil(blind.expected_passes / strongest.expected_passes)  # at least as many: bisections vary
         more |= {
             "blackbox": _selected("D07", blind),
             "blackbox-alone": _alone(blind),
@@ -78,13 +84,13 @@ def blackbox(threat: Threat, shape: Sequence[int]) -> Attack:
     size, eps = math.prod(shape[1:]), float(threat.eps)
     root = math.sqrt(size) if threat.norm.name == "l2" else 1.0
     made = (
-        attacks.Within(attacks.RayS(steps=300)),
+        attacks.Within(attacks.RayS(steps=SEARCH // 4)),
         attacks.Within(attacks.HopSkipJump(steps=5)),
         attacks.Within(attacks.SaltAndPepper()),
         attacks.Within(attacks.Pointwise(rounds=1)),
         attacks.NES(steps=12, radius=max(_SMOOTHING * eps / root, 1e-6)),
-        attacks.Square(steps=1000),
-        attacks.SparseRS(steps=1000),
+        attacks.Square(steps=SEARCH),
+        attacks.SparseRS(steps=SEARCH),
     )
     by_norm = {"linf": (0, 4, 5), "l2": (1, 4, 5), "l1": (2, 5), "l0": (3, 6)}
     images = len(shape) == IMAGE_DIMENSIONS

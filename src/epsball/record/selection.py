@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 _KIND = "Selected"
 
 
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
 @dataclass(frozen=True)
 class Selection:
     """The samples that `epsball.attacks.Selected` is run on.
@@ -50,13 +54,14 @@ class Selection:
         """
         if attack.kind != _KIND:
             return None
-        names = {"check": str, "nearest": int, "drawn": int, "correct": bool}
-        given = {name: attack.settings.get(name) for name in names}
-        if any(type(given[name]) is not kind for name, kind in names.items()) or min(given["nearest"], given["drawn"]) < 0:
+        given = attack.settings
+        check, nearest, drawn, correct = (given.get(name) for name in ("check", "nearest", "drawn", "correct"))
+        if not (isinstance(check, str) and isinstance(correct, bool) and _is_count(nearest) and _is_count(drawn)):
             raise InputError(
-                f"the plan selects samples by {given}; expected the id of a check, two counts, and True or False"
+                f"the plan selects samples by check {check!r}, nearest {nearest!r}, drawn {drawn!r}, correct {correct!r}; "
+                "expected the id of a check, two counts, and True or False"
             )
-        return cls(**given)
+        return cls(check, int(nearest), int(drawn), correct)
 
     def ordered(self, ids: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
         """Places of the samples (n,) in the order in which they are drawn."""
@@ -128,8 +133,8 @@ def to_run_on(
     chosen = Selection.of(attack)
     if chosen is None:
         return to_attack(samples, eps, everyone=attack.minimum_norm or plan.every_sample)
-    columns = (samples[column] for column in ("id", "label", "clean"))
-    wanted = np.zeros(len(samples["id"]), np.bool_)
-    for places in halves(chosen, *columns, before(plan, attacks), seed=plan.seed, eps=eps):
+    ids, label, clean = (samples[column] for column in ("id", "label", "clean"))
+    wanted = np.zeros(len(ids), np.bool_)
+    for places in halves(chosen, ids, label, clean, before(plan, attacks), seed=plan.seed, eps=eps):
         wanted[places] = True
     return wanted
