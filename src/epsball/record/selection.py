@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _KIND = "Selected"
 
 
-def _is_count(value: object) -> bool:
+def _is_count(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
@@ -61,7 +61,7 @@ class Selection:
                 f"the plan selects samples by check {check!r}, nearest {nearest!r}, drawn {drawn!r}, correct {correct!r}; "
                 "expected the id of a check, two counts, and True or False"
             )
-        return cls(check, int(nearest), int(drawn), correct)
+        return cls(check, nearest, drawn, correct)
 
     def ordered(self, ids: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
         """Places of the samples (n,) in the order in which they are drawn."""
