@@ -33,8 +33,7 @@ Written by `docs/threat_models.py` from the classes.
 
 `Restarts(attack, n)`, `Worst(a, b, …)`, `Within(attack)`, `MinimumNorm(attack)`, `Transfer(attack, surrogate)`,
 `Expectation(attack, draws)`, `Cascade(Stage(attack), …)`, `Sampled(attack, share)`, `Selected(attack)`, `Planted(attack)` and
-`Targeted(attack, class)` know and may do what
-their members do.
+`Targeted(attack, class)` know and may do what their members do.
 """
 
 
