@@ -1,6 +1,6 @@
 """What `thorough=True` costs beside the suite, and what its checks say of an adversarially trained network and of broken forms of it.
 
-python benchmarks/thorough.py [--rows 1000] [--quick]
+python benchmarks/thorough.py [--rows 1000]
 """
 
 from __future__ import annotations
