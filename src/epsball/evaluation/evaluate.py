@@ -142,7 +142,9 @@ def evaluate(
     suite = selection.stand_in(suite, model, (x, y), threat)
     attacks, proofs = selection.chosen(suite, threat, images=images), certification.chosen(certifiers)
     if thorough and (clock is not None or held_rounds(out)):
-        raise InputError("thorough=True was given with a budget of time, which ends when the time does; leave one of them out")
+        raise InputError(
+            "thorough=True was given with a budget of time, which ends when the time does; leave one of them out"
+        )
     if thorough:
         attacks |= controls(attacks, threat, x.shape)
     planned = partial(
