@@ -80,8 +80,7 @@ class Run:
         self._eight_bits: dict[str, list[int]] = {}
         self._noted: dict[str, dict[str, list[int]]] = {"near": {}, "searched": {}, "planted": {}, "unfound": {}}
         self._findings: list[Finding] = []
-        self._passes = 1
-        self._first = 0
+        self._passes, self._first = 1, 0
         self._chunks_before: dict[str, int] = {}
         self._earlier: Mapping[str, NDArray[Any]] | None = None
         self._before: dict[str, Any] = {}
