@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BENCHMARKS = (
     "import_time", "geometry", "tiles", "floor", "pgd", "deepfool", "autoattack", "speed", "attacks", "minimal", "suite",
-    "adapters", "one_model",
+    "adapters", "one_model", "thorough",
 )  # fmt: skip
 ON_DATA = ("normalisation", "stream", "gate")
 """These need the data sets in EPSBALL_DATA, and do not run without it unless they are named."""

@@ -24,6 +24,14 @@ A finding names the check, its evidence and a remedy. Written by `docs/checks.py
 - **WARN**: read it before quoting the robust accuracy.
 - **INFO**: for the record.
 
+`evaluate(…, thorough=True)`, on the command line `--thorough`, looks harder at 32 of the samples that are still robust after the suite:
+half of them those whose nearest known error is the least far, at whatever ε (where the suite knows of none, those of which the model
+is least sure), the others drawn by (seed, id). What falls there is verified and lowers the robust accuracy. D07 tries attacks without
+gradients, by labels, by scores and on the smoothed model, and compares them alone with the suite's strongest attack at no fewer passes
+on 32 samples drawn from all that are classified correctly; D10 draws 1,000 points of noise; D11 and D12 take twice the steps and
+restarts of the strongest attack; D24 plants an adversarial example in each ball that this attack must find. Where all is well they
+say in an INFO how many samples were tried, how many fell, and what share of all would fall at most.
+
 A check is one file in `epsball/diagnostics/` and its line in that folder's `__init__.py`; another package adds one by an entry
 point of the group `epsball.checks`.
 """

@@ -32,8 +32,8 @@ Written by `docs/threat_models.py` from the classes.
 - **May do**: move each input within a ball of radius ε around it, inside the valid pixels, `Threat(norm, eps, low, high)`.
 
 `Restarts(attack, n)`, `Worst(a, b, …)`, `Within(attack)`, `MinimumNorm(attack)`, `Transfer(attack, surrogate)`,
-`Expectation(attack, draws)`, `Cascade(Stage(attack), …)`, `Sampled(attack, share)` and `Targeted(attack, class)` know and may do what
-their members do.
+`Expectation(attack, draws)`, `Cascade(Stage(attack), …)`, `Sampled(attack, share)`, `Selected(attack)`, `Planted(attack)` and
+`Targeted(attack, class)` know and may do what their members do.
 """
 
 

@@ -40,7 +40,19 @@ MAY_IMPORT = {
 
 ATTACK_MAY_IMPORT = ("attacks.base", "attacks.parts", "oracle", "validation", "settings", *GROUND)
 ENSEMBLES = tuple(
-    f"attacks.{name}" for name in ("base", "call", "cascade", "combine", "found", "minimum_norm", "registry", "suites")
+    f"attacks.{name}"
+    for name in (
+        "base",
+        "call",
+        "cascade",
+        "combine",
+        "found",
+        "minimum_norm",
+        "planted",
+        "registry",
+        "selected",
+        "suites",
+    )
 )
 ONLY_TORCH = ("geometry", "goal", "losses")
 NO_TORCH = ("comparison", "display", "record", "report")

@@ -243,3 +243,11 @@ def test_an_estimator_stands_in_the_run_and_costs_its_passes(call: Call) -> None
     refused = call(*evaluate("--estimate", "eot:3", "--mean", "0.5"))
     assert refused.exit_code == 2
     assert "which belong behind it" in refused.stderr
+
+
+@pytest.mark.thorough
+def test_a_thorough_look_is_one_word(call: Call) -> None:
+    said = call(*evaluate("--json", "--thorough", "--every-sample", suite="pgd"))
+    document = json.loads(said.stdout)
+    assert {"noise-1000", "blackbox", "planted"} <= set(document["results"])
+    assert {"D07", "D10", "D11", "D12", "D24"} <= {each["id"] for each in document["findings"]}

@@ -53,10 +53,12 @@ from epsball.attacks.pgd import PGD as PGD
 from epsball.attacks.pgd import SIFGSM as SIFGSM
 from epsball.attacks.pgd import TIFGSM as TIFGSM
 from epsball.attacks.pgd import MomentumPGD as MomentumPGD
+from epsball.attacks.planted import Planted as Planted
 from epsball.attacks.pointwise import Pointwise as Pointwise
 from epsball.attacks.rays import RayS as RayS
 from epsball.attacks.rotation import RotationTranslation as RotationTranslation
 from epsball.attacks.salt_and_pepper import SaltAndPepper as SaltAndPepper
+from epsball.attacks.selected import Selected as Selected
 from epsball.attacks.sigma_zero import SigmaZero as SigmaZero
 from epsball.attacks.sign_opt import SignOPT as SignOPT
 from epsball.attacks.simba import SimBA as SimBA

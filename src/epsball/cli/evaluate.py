@@ -59,6 +59,13 @@ def evaluate(
     every_sample: Annotated[
         bool, typer.Option("--every-sample", help="Give every attack every sample, not only those robust so far.")
     ] = False,
+    thorough: Annotated[
+        bool,
+        typer.Option(
+            "--thorough",
+            help="Afterwards look harder at 32 robust samples: no gradients, noise, more steps, restarts, and a planted error.",
+        ),
+    ] = False,
     gate: Gate = None,
     budget: BudgetOfTime = None,
     anyway: Anyway = False,
@@ -102,6 +109,7 @@ def evaluate(
             anyway=anyway,
             expect_clean=expect_clean,
             every_sample=every_sample,
+            thorough=thorough,
             source=data,
             split=given.split,
             batching=batching(given, tune=tune, bfloat16=bfloat16),

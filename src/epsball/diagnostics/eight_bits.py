@@ -21,7 +21,8 @@ LOST = 0.05
 )
 def eight_bits(run: Outcome) -> Iterator[Observation]:
     """Of the errors that an attack found, 95 % must still be errors once the images are rounded to 8 bits."""
-    for name, survived in run.eight_bits.items():
+    for name in (name for name in run.eight_bits if run.traits[name].selection is None):
+        survived = run.eight_bits[name]
         lost = len(survived) - sum(survived)
         if lost > LOST * len(survived):
             yield Observation(

@@ -27,3 +27,12 @@ def noise(run: Outcome) -> Iterator[Observation]:
             "Random noise succeeds where gradients failed",
             f"{drawn} broke {missed} of {len(run.ids)} samples that {white} missed",
         )
+    for control in run.selected("D10"):
+        broken = bool(control.success.any())
+        yield Observation(
+            "Random noise breaks samples that withstood the suite"
+            if broken
+            else "Random noise was tried on robust samples",
+            str(control),
+            severity=None if broken else "INFO",
+        )

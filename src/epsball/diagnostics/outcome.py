@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from epsball.record.selection import Selection, halves
+from epsball.record.statistics import wilson
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -30,6 +33,7 @@ class Traits:
         third_party: whether its class comes from outside the library.
         only_towards: the classes that alone count as a success; none where any error does.
         sampled: whether it is another course on a random share of the samples.
+        selection: on which few samples it is run, as a control of the others; None where it is run on all that are robust so far.
     """
 
     access: str = "GRADIENT"
@@ -41,6 +45,7 @@ class Traits:
     third_party: bool = False
     only_towards: tuple[int, ...] = ()
     sampled: bool = False
+    selection: Selection | None = None
 
     @classmethod
     def of(cls, attack: AttackPlan) -> Traits:
@@ -55,6 +60,7 @@ class Traits:
             third_party=":" in attack.kind,
             only_towards=attack.only_towards,
             sampled=attack.kind == "Sampled",
+            selection=Selection.of(attack),
         )
 
     @property
@@ -91,6 +97,46 @@ class Group:
 
 
 @dataclass(frozen=True, eq=False)
+class Control:
+    """An attack on a few of the samples that are robust after all others.
+
+    Args:
+        name: of the attack.
+        ids: of the samples (m,), the nearest to an error first.
+        nearest: on which of these it succeeded within ε.
+        drawn: on which of the others, drawn at random, it did.
+        remaining: how many samples were robust.
+        n: all samples.
+    """
+
+    name: str
+    ids: NDArray[np.int64]
+    nearest: NDArray[np.bool_]
+    drawn: NDArray[np.bool_]
+    remaining: int
+    n: int
+
+    @property
+    def success(self) -> NDArray[np.bool_]:
+        """On which of the samples it succeeded (m,)."""
+        return np.concatenate([self.nearest, self.drawn])
+
+    @property
+    def moved(self) -> float:
+        """By how much robust accuracy would fall: the nearest samples speak for themselves, the drawn ones for the rest."""
+        rest = (self.remaining - len(self.nearest)) * float(self.drawn.mean()) if len(self.drawn) else 0.0
+        return (int(self.nearest.sum()) + rest) / self.n
+
+    def __str__(self) -> str:
+        broken, asked = int(self.success.sum()), len(self.ids)
+        said = f"{self.name} broke {broken} of {asked} samples that were robust, {len(self.nearest)} of them the nearest to an error"
+        if asked == self.remaining:
+            return said
+        bound = wilson(broken, asked)[1]
+        return f"{said}; of all {self.remaining} it would break at most {bound:.1%} (95 % confidence)"
+
+
+@dataclass(frozen=True, eq=False)
 class Outcome:
     """A finished run over n samples.
 
@@ -110,6 +156,9 @@ class Outcome:
         blind: ids of samples for which more than 1 % of the entries of some attack's gradients were.
         near: ids of samples that stand after an attack which came near an error of theirs, by attack.
         searched: ids of samples that stand and of which search lowered the margin where gradients had ended, by attack.
+        planted: ids of samples in whose ball an adversarial example was planted, by attack.
+        unfound: ids of those in whose ball the attack found none, by attack.
+        seed: of the run.
         eight_bits: of every success 1 if it is one when the image is rounded to 8 bits, else 0, by attack.
     """
 
@@ -131,13 +180,34 @@ class Outcome:
     eight_bits: Mapping[str, Sequence[int]] = field(default_factory=dict)
     near: Mapping[str, Sequence[int]] = field(default_factory=dict)
     searched: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    planted: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    unfound: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    seed: int = 0
 
     def group(self, belongs: Callable[[Traits], bool]) -> Group:
-        """The attacks whose traits say so, together."""
-        names = tuple(name for name in self.attacks if belongs(self.traits[name]))
+        """The attacks whose traits say so, together, but for those on a few selected samples."""
+        return self.together(
+            tuple(name for name in self.attacks if belongs(self.traits[name]) and self.traits[name].selection is None)
+        )
+
+    def together(self, names: tuple[str, ...]) -> Group:
+        """These attacks as one."""
         queried, success = np.zeros(len(self.ids), np.bool_), np.zeros(len(self.ids), np.bool_)
         for name in names:
             rows = self.attacks[name]
             queried |= np.isin(self.ids, rows.id)
             success |= np.isin(self.ids, rows.id[rows.within(self.eps)])
         return Group(names, queried, success)
+
+    def selected(self, check: str, *, correct: bool = False) -> Iterator[Control]:
+        """The attacks on selected samples that a check reads: on robust ones, or on those drawn from all correctly classified ones."""
+        before = {name: rows for name, rows in self.attacks.items() if self.traits[name].selection is None}
+        for name, rows in self.attacks.items():
+            chosen = self.traits[name].selection
+            if chosen is not None and chosen.check == check and chosen.correct == correct:
+                places = halves(chosen, self.ids, self.label, self.clean, before, seed=self.seed, eps=self.eps)
+                success = np.isin(self.ids, rows.id[rows.within(self.eps)])
+                remaining = int((self.clean == self.label).sum()) - int(self.together(tuple(before)).success.sum())
+                nearest, drawn = (success[half] for half in places)
+                if len(nearest) + len(drawn):
+                    yield Control(name, self.ids[np.concatenate(places)], nearest, drawn, remaining, len(self.ids))

@@ -24,6 +24,7 @@ from epsball.evaluation.reuse import read_again
 from epsball.evaluation.rounds import Rounds, Watch, drawn_order, held_rounds
 from epsball.evaluation.runner import Run
 from epsball.evaluation.samples import CleanPass, prepare
+from epsball.evaluation.thorough import controls
 from epsball.models.inputs import part_size
 from epsball.models.wrap import wrap
 from epsball.oracle.batching import IMAGE_DIMENSIONS
@@ -61,6 +62,7 @@ def evaluate(
     progress: Progress | None = None,
     chunk_size: int | None = None,
     every_sample: bool = False,
+    thorough: bool = False,
     anyway: bool = False,
     expect_clean: float | str | None = None,
     ids: Sequence[int] | Tensor | None = None,
@@ -100,6 +102,9 @@ def evaluate(
         chunk_size: samples that are attacked, checked and stored at a time; 1,024 when left out, and fewer large ones of a set that is
             not held in memory.
         every_sample: run every attack on every correctly classified sample, so that each one's own accuracy is known.
+        thorough: after the suite look harder at 32 of the samples that are still robust: without gradients, with 1,000 points of noise,
+            with more steps and restarts, and whether the suite's strongest attack finds an adversarial example that was planted. What
+            falls counts; checks D07, D10, D11, D12 and D24 say what that means for the rest.
         anyway: attack also a model that guesses on the clean inputs, or is not as it was expected; otherwise the run ends there, with
             that finding.
         expect_clean: clean accuracy, a fraction, that the model has elsewhere; where it has another one here, beyond the interval and
@@ -136,6 +141,12 @@ def evaluate(
     images = getattr(x, "ndim", IMAGE_DIMENSIONS) == IMAGE_DIMENSIONS
     suite = selection.stand_in(suite, model, (x, y), threat)
     attacks, proofs = selection.chosen(suite, threat, images=images), certification.chosen(certifiers)
+    if thorough and (clock is not None or held_rounds(out)):
+        raise InputError(
+            "thorough=True was given with a budget of time, which ends when the time does; leave one of them out"
+        )
+    if thorough:
+        attacks |= controls(attacks, threat, x.shape)
     planned = partial(
         make_plan,
         threat=threat,

@@ -19,9 +19,10 @@ from epsball.evaluation.as_array import AsArray
 from epsball.evaluation.budget import OutOfTimeError
 from epsball.evaluation.replay_check import search
 from epsball.evaluation.reuse import refuse_other_ids
-from epsball.record.columns import tabulate, to_attack
+from epsball.record.columns import tabulate
 from epsball.record.evaluation import CERTIFICATE_COLUMNS, AttackRows, Evaluation, Finding
 from epsball.record.manifest import stage_name
+from epsball.record.selection import to_run_on
 from epsball.verification import independent
 
 if TYPE_CHECKING:
@@ -61,10 +62,9 @@ class Run:
         self._undefined: dict[str, list[int]] = {}
         self._blind: set[int] = set()
         self._eight_bits: dict[str, list[int]] = {}
-        self._noted: dict[str, dict[str, list[int]]] = {"near": {}, "searched": {}}
+        self._noted: dict[str, dict[str, list[int]]] = {"near": {}, "searched": {}, "planted": {}, "unfound": {}}
         self._findings: list[Finding] = []
-        self._passes = 1
-        self._first = 0
+        self._passes, self._first = 1, 0
         self._chunks_before: dict[str, int] = {}
         self._earlier: Mapping[str, NDArray[Any]] | None = None
         self._before: dict[str, Any] = {}
@@ -168,8 +168,7 @@ class Run:
             UntrustworthyError: the attack found an error nearer than a certificate allows.
         """
         stage = stage_name("attacks", position, name)
-        everyone = attack.minimum_norm or self._plan.every_sample
-        wanted, chunks = to_attack(self._table(), float(self._threat.eps), everyone=everyone), []
+        wanted, chunks = to_run_on(self._plan, name, self._table(), self._rows), []
         for number, at in self._chunks(stage, name, wanted):
             rows = self._store.read_chunk(stage, number)
             if rows is None:
@@ -248,6 +247,7 @@ class Run:
             clean=samples.clean,
             robust=table["upper"] > eps if np.isfinite(eps) else samples.right,
             eps=eps,
+            seed=self._plan.seed,
             attacks=self._rows,
             traits={name: diagnostics.Traits.of(attack) for name, attack in self._plan.attacks.items()},
             dropped=self._dropped,

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from epsball.goal import Goal
 from epsball.models.estimators import eot
+from epsball.oracle.best import Best
 from epsball.threat import Threat, replace_eps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
-    from epsball.goal import Goal
+    from epsball.models.model import Model
     from epsball.oracle.queries import Queries
     from epsball.oracle.rows import State
     from epsball.oracle.terms import Terms
@@ -35,6 +37,7 @@ class Scopes:
     _finished: Tensor | None
     _held: Tensor
     _queries: Queries
+    _restarts: int
     _states: list[State]
     _worst: tuple[Tensor, Tensor] | None
 
@@ -97,6 +100,30 @@ class Scopes:
             yield
         finally:
             self._queries.model = before
+
+    @contextmanager
+    def instead(self, change: Callable[[Model], Model]) -> Iterator[None]:
+        """Let another model of the same inputs be asked in the context, of which every sample's label is 0.
+
+        What is found there is not kept, and `distance` tells of it in the context only; its passes count as those of the model. Draws
+        are those of any other such context, so that in which one a row is asked about changes none of its numbers.
+        """
+        queries, restarts = self._queries, self._restarts
+        before = queries.model, queries.best, queries.classes, queries.known
+        goal, worst = self._goal, self._worst
+        queries.model, queries.best = change(queries.model), Best(*self._all, minimise=False)
+        queries.best.chosen = before[1].chosen
+        queries.classes, queries.known = 0, None
+        self._goal, self._worst = Goal(torch.zeros_like(goal.labels)), None
+        try:
+            with queries.model.frozen():
+                self.restart()
+                yield
+        finally:
+            queries.model, queries.best, queries.classes, queries.known = before
+            self._goal, self._worst, self._restarts = goal, worst, restarts
+            self.restart()
+            self._restarts = restarts
 
     @contextmanager
     def within(self, eps: Tensor, start: Tensor | None = None) -> Iterator[None]:

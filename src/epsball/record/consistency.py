@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from epsball.record.columns import positions, tabulate, to_attack
+from epsball.record.columns import positions, tabulate
 from epsball.record.manifest import CLEAN, INPUTS, SAMPLES, attack_stages, certificate_stages, examples_name
+from epsball.record.selection import to_run_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,10 +72,9 @@ def ended(
     An attack that has only begun, and those after it, are left out; of a finished run none may be.
     """
     whole: dict[str, AttackRows] = {}
-    plan = manifest.plan
     for name, rows in attacks.items():
         so_far = tabulate(clean["id"], clean["label"], clean["clean"], np.zeros(len(clean["id"])), whole)
-        wanted = clean["id"][to_attack(so_far, float(plan.threat.eps), everyone=_everyone(manifest, name))]
+        wanted = clean["id"][to_run_on(manifest.plan, name, so_far, whole)]
         if not np.array_equal(rows.id, wanted[: len(rows)]):
             return whole, [f"{name} was run on other samples than those that were robust before it"]
         if len(rows) < len(wanted):
@@ -83,10 +83,6 @@ def ended(
             return whole, missing or [f"{other} was begun before {name} had ended" for other in later]
         whole[name] = rows
     return whole, []
-
-
-def _everyone(manifest: Manifest, name: str) -> bool:
-    return manifest.plan.attacks[name].minimum_norm or manifest.plan.every_sample
 
 
 def other_columns(recorded: Columns, expected: Columns) -> Iterator[str]:

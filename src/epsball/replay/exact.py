@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Again = Callable[[str, NDArray[np.int64]], Checked]
 
-OF_SAMPLES = ("moved", "label", "blind", "near", "searched")
+OF_SAMPLES = ("moved", "label", "blind", "near", "searched", "planted", "unfound")
 """The notes about a chunk that are ids of samples."""
 
 

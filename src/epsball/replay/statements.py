@@ -12,8 +12,10 @@ import torch
 from epsball.attacks.suites import SUITE_VERSION, SUITES
 from epsball.evaluation.plan import attack_plan
 from epsball.evaluation.selection import chosen
+from epsball.evaluation.thorough import controls
 from epsball.oracle.access import Access
 from epsball.oracle.batching import IMAGE_DIMENSIONS
+from epsball.record.selection import Selection
 from epsball.replay.rebuild import Described, threat_of
 
 if TYPE_CHECKING:
@@ -68,7 +70,8 @@ def other_counts(plan: Plan, parts: tuple[Part, ...]) -> Iterator[str]:
     size = plan.batching.chunk_size
     for part, after in zip_longest(parts, parts[1:]):
         last = after is None or after.attack != part.attack
-        if len(part.rows) > size or (len(part.rows) < size and not last):
+        short = len(part.rows) < size and not last and plan.budget is None  # a round ends its last chunk
+        if len(part.rows) > size or short:
             yield f"{part.file} holds {len(part.rows)} rows, chunks are of {size}"
         attack = plan.attacks[part.attack]
         if attack.access != Access.GRADIENT.name and np.any(part.rows.gradients):
@@ -79,10 +82,10 @@ def _other_suite(plan: Plan) -> Iterator[str]:
     """Where the attacks are not those that the suite has for this norm, this budget and such inputs."""
     images = len(plan.data.shape) + 1 == IMAGE_DIMENSIONS
     threat = threat_of(plan.threat, torch.float64, torch.device("cpu"))
-    expected = {
-        name: attack_plan(each, place)
-        for place, (name, each) in enumerate(chosen(plan.suite, threat, images=images).items())
-    }
+    made = chosen(plan.suite, threat, images=images)
+    if any(Selection.of(attack) for attack in plan.attacks.values()):
+        made |= controls(made, threat, (1, *plan.data.shape))
+    expected = {name: attack_plan(each, place) for place, (name, each) in enumerate(made.items())}
     yield from (
         f"the suite {plan.suite} has {name}, the record has not"
         for name in sorted(expected.keys() - plan.attacks.keys())

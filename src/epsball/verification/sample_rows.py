@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from epsball.record import AttackRows
+    from epsball.record.selection import Selection
 
 
 class ExpectedColumns:
@@ -29,6 +30,8 @@ class ExpectedColumns:
         self.right: NDArray[np.bool_] = right
         self.place: dict[int, int] = {int(i): row for row, i in enumerate(ids)}
         self.upper: list[float] = [np.inf if ok else 0.0 for ok in right]
+        self.before: list[float] = list(self.upper)
+        self.confidence: list[float] = [1.0] * len(ids)
         self.by: list[str] = ["" if ok else "clean" for ok in right]
         self.lower: list[float] = [0.0] * len(ids)
         self.queries: list[int] = [0] * len(ids)
@@ -38,8 +41,17 @@ class ExpectedColumns:
         """Places of the samples that the next attack must have been run on."""
         return np.flatnonzero(self.right & (everyone | (np.array(self.upper) > eps)))
 
-    def add_attack(self, name: str, rows: AttackRows) -> Iterator[str]:
+    def selected(self, chosen: Selection, seed: int, eps: float) -> NDArray[np.int64]:
+        """Places of the samples that the next attack must have been run on, where it is run on a few that are chosen."""
+        upper, confidence = np.array(self.before), np.array(self.confidence)
+        halves = chosen.halves(self.ids, self.right, upper, confidence, seed=seed, eps=eps)
+        return np.unique(np.concatenate(halves))
+
+    def add_attack(self, name: str, rows: AttackRows, *, selected: bool = False) -> Iterator[str]:
         """Add the rows of one attack, and name the samples whose error lies nearer than their certificate allows."""
+        if not selected:
+            for i, confidence in zip(rows.id.tolist(), rows.confidence_before.tolist(), strict=True):
+                self.confidence[self.place[i]] = confidence
         for i, success, distance, queries, gradients in zip(
             rows.id.tolist(),
             rows.success.tolist(),
@@ -53,6 +65,7 @@ class ExpectedColumns:
             self.gradients[row] += gradients
             if success and distance < self.upper[row]:
                 self.upper[row], self.by[row] = distance, name
+                self.before[row] = self.before[row] if selected else distance
             if success and distance < self.lower[row] * (1 - independent.SAME):
                 yield f"sample {i}: {name} found an error at {distance:g}, a certificate excludes errors up to {self.lower[row]:g}"
 

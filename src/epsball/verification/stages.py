@@ -11,6 +11,7 @@ from epsball.record.arrays import open_examples
 from epsball.record.evaluation import ATTACK_COLUMNS, CERTIFICATE_COLUMNS, SAMPLE_COLUMNS, AttackRows
 from epsball.record.files import read_table
 from epsball.record.manifest import SAMPLES, Manifest, attack_stages, certificate_stages, chunk_files, examples_name
+from epsball.record.selection import Selection
 from epsball.verification.attack_rows import Context, check_rows
 from epsball.verification.differences import differences
 from epsball.verification.sample_rows import ExpectedColumns
@@ -41,7 +42,11 @@ def check_stages(
     problems, rates = list(_certificates(path, manifest, expected)), [np.empty(0)]
     for name, stage in attack_stages(manifest.plan).items():
         attack, start, collected = manifest.plan.attacks[name], 0, []
-        attacked = expected.attacked(eps, everyone=attack.minimum_norm or manifest.plan.every_sample)
+        chosen = Selection.of(attack)
+        everyone = attack.minimum_norm or manifest.plan.every_sample
+        attacked = (
+            expected.selected(chosen, manifest.plan.seed, eps) if chosen else expected.attacked(eps, everyone=everyone)
+        )
         for file in chunk_files(manifest, stage):
             progress(f"{name} (check)", start, len(attacked))
             rows = AttackRows.of(read_table(path / file, ATTACK_COLUMNS, len(ids)))
@@ -60,7 +65,7 @@ def check_stages(
             collected.append(rows)
         if manifest.complete and start != len(attacked):
             problems.append(f"{stage} holds {start} rows, expected {len(attacked)}")
-        problems += expected.add_attack(name, AttackRows.join(collected))
+        problems += expected.add_attack(name, AttackRows.join(collected), selected=chosen is not None)
     if manifest.complete:
         problems += expected.compare(SAMPLES, read_table(path / SAMPLES, SAMPLE_COLUMNS, len(ids)))
     return Outcome(problems, np.concatenate(rates))
