@@ -19,11 +19,7 @@ if TYPE_CHECKING:
 
 BENCHMARKS = (
     "import_time", "geometry", "tiles", "floor", "pgd", "deepfool", "autoattack", "speed", "attacks", "minimal", "suite",
-<<<<<<< HEAD
-    "adapters", "one_model", "thorough",
-=======
-    "adapters", "one_model", "gate",
->>>>>>> part-14e
+    "adapters", "one_model", "thorough", "gate",
 )  # fmt: skip
 ON_DATA = ("normalisation", "stream")
 """These need the data sets in EPSBALL_DATA, and do not run without it unless they are named."""

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from epsball.record import Evaluation, Plan, Store
     from epsball.threat import Threat
 
-_HEAD = 64
+HEAD = 64
 """Samples that the checks before the first attack see."""
 
 
@@ -143,7 +143,7 @@ class Rounds:
                 return read_again(
                     out, plan, self._clean.first(self._ends[plan.budget.rounds - 1 if plan.budget else 0]).ids, expected
                 )
-            head = self._clean.first(min(_HEAD, len(self._clean)))
+            head = self._clean.first(min(HEAD, len(self._clean)))
             run = Run(head, self._threat, self._plan(plan, head, 1), store, self._meter)
             run.check(expected)
             if run.pointless and not anyway:

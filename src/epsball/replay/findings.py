@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, cast
 from epsball.diagnostics import CHECKS, Outcome, Preflight
 from epsball.evaluation.meter import Meter
 from epsball.evaluation.plan import version
+from epsball.evaluation.rounds import HEAD
 from epsball.evaluation.runner import Run
 from epsball.record.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from epsball.attacks.base import Attack
@@ -62,13 +64,27 @@ def derived(run: Opened) -> Sequence[Finding]:
         ModelError: the model failed.
     """
     reading = _Reading(run.path, run.manifest, None)
-    again = Run(run.samples, run.threat, run.plan, reading, Meter(lambda *_: None, {}))
-    again.start()
+    again = _Again(run, reading)
     if run.manifest.complete:
         for position, (name, attack) in enumerate(sorted(run.plan.attacks.items(), key=lambda item: item[1].position)):
             again.attack(position, name, cast("Attack", attack))  # of which only its question matters, as rows are read
         again.finish()
     return reading.findings
+
+
+class _Again(Run):
+    """The run, its model checked as it was, that goes through the stored chunks as they are, in rounds or not."""
+
+    def __init__(self, run: Opened, reading: _Reading) -> None:
+        head = run.first(HEAD) if run.plan.budget else run.samples
+        super().__init__(head, run.threat, run.plan, reading, Meter(lambda *_: None, {}))
+        self.check()
+        self._samples, self._opened = run.samples, run
+
+    def _chunks(self, stage: str, name: str, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        del stage, wanted
+        parts = [part for part in self._opened.parts if part.attack == name]
+        yield from ((number, self._opened.places(part.rows.id)) for number, part in enumerate(parts))
 
 
 class _Reading(RunFolder):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -73,6 +73,13 @@ class Opened:
     def places(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Where the samples of these ids stand."""
         return np.array([self._place[each] for each in ids.tolist()], np.int64)
+
+    def first(self, n: int) -> Samples:
+        """The first n samples."""
+        at = np.arange(min(n, len(self.samples)))
+        x, y, _ = self.samples.rows(at)
+        columns = {name: getattr(self.samples, name)[at] for name in ("ids", "label", "clean", "confidence")}
+        return replace(self.samples, x=x, y=y, **columns)
 
     @property
     def random(self) -> bool:
