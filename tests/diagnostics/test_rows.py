@@ -62,7 +62,7 @@ def found(**attacks: AttackRows) -> list[tuple[str, str]]:
 def test_one_step_must_not_beat_many() -> None:
     assert found(fgsm=rows(2), pgd=rows(1)) == [("D06", "FAIL")]
     assert found(fgsm=rows(2), pgd=rows(2)) == []
-    assert found(fgsm=rows(2), pgd=rows(50)) == []
+    assert found(fgsm=rows(2), pgd=rows(8)) == []
     assert found(fgsm=rows(2), deepfool=rows(100)) == []
 
 
@@ -235,7 +235,7 @@ def test_reported_successes_that_do_not_count_are_found_by_reason() -> None:
         (
             {"deepfool": rows(90)},
             "deepfool finds no error at any distance for many samples, although one exists",
-            "10 of 100 samples",
+            "10 of 100 samples, sample 90 among them",
         ),
     ],
 )

@@ -16,7 +16,9 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     eight_bits,
     forgotten_normalisation,
     groups,
+    inner_optimisation,
     jumps,
+    label_leaking,
     no_gradient_left,
     no_query,
     noise,
@@ -26,7 +28,9 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     one_step_only,
     outside_threat,
     overfitting,
+    probabilities,
     random_model,
+    rising_accuracy,
     risk_left,
     sample_size,
     scores_only,
@@ -43,6 +47,7 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     wrong_unit,
 )
 from epsball.diagnostics.base import CHECKS, Check, Observation, check, findings
+from epsball.diagnostics.ladder import Ladder, OneStep
 from epsball.diagnostics.outcome import Outcome, Traits
 from epsball.diagnostics.probe import Preflight
 from epsball.diagnostics.training_history import TrainingHistory
@@ -53,7 +58,9 @@ if TYPE_CHECKING:
 __all__ = [
     "CHECKS",
     "Check",
+    "Ladder",
     "Observation",
+    "OneStep",
     "Outcome",
     "Preflight",
     "TrainingHistory",

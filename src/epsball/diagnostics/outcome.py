@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from epsball.diagnostics.ladder import Ladder, OneStep
     from epsball.record.evaluation import AttackRows
     from epsball.record.plan import AttackPlan
 
@@ -110,6 +111,9 @@ class Outcome:
         blind: ids of samples for which more than 1 % of the entries of some attack's gradients were.
         near: ids of samples that stand after an attack which came near an error of theirs, by attack.
         searched: ids of samples that stand and of which search lowered the margin where gradients had ended, by attack.
+        ladder: what short searches at several budgets broke of a few samples; None where none were made.
+        one_step: what one step did to a few samples; None where none was made.
+        lost: ids of samples for which an attack from outside queried an error and returned none, by attack.
         eight_bits: of every success 1 if it is one when the image is rounded to 8 bits, else 0, by attack.
     """
 
@@ -131,6 +135,9 @@ class Outcome:
     eight_bits: Mapping[str, Sequence[int]] = field(default_factory=dict)
     near: Mapping[str, Sequence[int]] = field(default_factory=dict)
     searched: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    lost: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    ladder: Ladder | None = None
+    one_step: OneStep | None = None
 
     def group(self, belongs: Callable[[Traits], bool]) -> Group:
         """The attacks whose traits say so, together."""

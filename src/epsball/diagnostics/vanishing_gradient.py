@@ -29,7 +29,7 @@ IN_FRONT = "hand in the numbers in front of the sigmoid, softmax or tanh, as log
     "FAIL",
     Preflight,
     remedy="attack the logits with losses.margin, lower their scale, or replace the layer that stops the gradient",
-    unless=("D02", "D03"),
+    unless=("D01", "D02", "D03"),
 )
 def vanishing_gradient(given: Preflight) -> Iterator[Observation]:
     """At 99 % of the correctly classified inputs the gradients of the loss and of the label's logit must not be zero.

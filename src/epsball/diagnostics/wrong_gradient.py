@@ -47,7 +47,7 @@ IMAGE_DIMENSIONS = 4
     Preflight,
     remedy="attack a model whose gradient is its own: without the detach, quantiser or backward of its own, or with a differentiable "
     "stand-in there",
-    unless=("D02", "D03", "D04"),
+    unless=("D01", "D02", "D03", "D04"),
 )
 def wrong_gradient(given: Preflight) -> Iterator[Observation]:
     """The gradient must be the derivative, as central differences along random directions show it.

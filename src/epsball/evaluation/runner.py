@@ -15,6 +15,7 @@ from epsball.attacks.found import UndefinedGradientError
 from epsball.certification.base import radii
 from epsball.diagnostics.base import CHECKS
 from epsball.errors import InputError, ModelError, UntrustworthyError
+from epsball.evaluation import ladder
 from epsball.evaluation.replay_check import check_successes
 from epsball.models.forward import numpy_of
 from epsball.record.columns import tabulate, to_attack
@@ -70,7 +71,7 @@ class Run:
         self._undefined: dict[str, list[int]] = {}
         self._blind: set[int] = set()
         self._eight_bits: dict[str, list[int]] = {}
-        self._noted: dict[str, dict[str, list[int]]] = {"near": {}, "searched": {}}
+        self._noted: dict[str, dict[str, list[int]]] = {"near": {}, "searched": {}, "lost": {}}
         self._findings: list[Finding] = []
         self._passes = 1
 
@@ -208,6 +209,15 @@ class Run:
         samples = self._samples
         return tabulate(samples.ids, samples.label, samples.clean, self._lower, self._rows)
 
+    def _beside(self) -> dict[str, Any]:
+        """What is measured beside the attacks, where these followed gradients to any error of a model that is not random."""
+        plan = self._plan
+        if self._passes > 1 or plan.targets or not any(each.access == "GRADIENT" for each in plan.attacks.values()):
+            return {}
+        spent = sum(int(rows.queries.sum() + rows.gradients.sum()) for rows in self._rows.values())
+        given = (self._samples, self._threat, plan.seed, spent)
+        return {"ladder": ladder.ladder(*given), "one_step": ladder.one_step(*given)}
+
     def finish(self) -> Evaluation:
         """Judge the rows, and mark the run complete."""
         table, eps, samples = self._table(), float(self._threat.eps), self._samples
@@ -226,6 +236,7 @@ class Run:
             undefined=self._undefined,
             blind=np.array(sorted(self._blind), np.int64),
             eight_bits=self._eight_bits,
+            **self._beside(),
             **self._noted,
         )
         findings = [*self._findings, *diagnostics.after(outcome)]
