@@ -28,7 +28,7 @@ def label_leaking(run: Outcome) -> Iterator[Observation]:
     """One step along the gradient of the true label must not help the model: a network trained on such steps reads the label in them.
 
     Accuracy after it must not exceed that on the inputs (exact McNemar test, p < 0.01; on a few samples, those that are wrong too); nor
-    may it break less than a fifth of what many steps break, where that is 5 points or more. More than two thirds are D47.
+    may it break less than a fifth of what it and many steps break together, where these are 5 points more. Two thirds and more are D47.
     """
     if run.one_step is not None:
         before, after = run.one_step.before, run.one_step.after
@@ -40,10 +40,10 @@ def label_leaking(run: Outcome) -> Iterator[Observation]:
             )
             return
     one, many = run.group(lambda attack: attack.one_step), run.group(lambda attack: attack.many_steps)
-    both = one.queried & many.queried
-    asked, fooled, broken = int(both.sum()), int((one.success & both).sum()), int((many.success & both).sum())
-    if asked >= SAMPLES and POINTS * asked < broken <= MOST * asked and fooled < PART * broken - POINTS * asked:
+    asked, fooled = int(one.queried.sum()), int((one.success & one.queried).sum())
+    broken = int(((one.success | many.success) & one.queried).sum())
+    if asked >= SAMPLES and fooled + POINTS * asked < broken <= MOST * asked and fooled < PART * broken:
         yield Observation(
             "One step breaks next to nothing of what many steps break, as if the model knew such steps",
-            f"of {asked} samples that both were run on, {one} broke {fooled} and {many} {broken}",
+            f"of {asked} samples {one} broke {fooled}, and together with {many} it broke {broken}",
         )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SEED = 20180201
-ROWS = 8
+ROWS = 6
 DIRECTIONS = 8
 NOISE = 1 / 8
 """How far from the samples the points of the test lie, as a fraction of the box: a plain background has ties and no derivative."""

@@ -26,7 +26,8 @@ SEARCHES, STEP = 0.03, 0.01
 """Parts of a run's passes that they may cost."""
 MOST, FEWEST = 64, 8
 """Samples for the searches; of fewer nothing can be said."""
-PASSES = 2 * 10 + 1
+PASSES = 12
+"""Of ten steps, each with its query, what a sample usually costs: the larger budgets break nearly all at once."""
 OF_A_STEP = 3
 
 
