@@ -167,7 +167,9 @@ def test_a_random_model_costs_six_passes_and_a_few_rows_and_its_batch_is_not_com
         return answer
 
     assert found(net) == ["D02"]
-    assert passes == [64] * 6 + [4]  # the first to see whether memory suffices for gradients, the last whether it takes some itself
+    assert passes == [64] * 6 + [
+        4
+    ]  # the first to see whether memory suffices for gradients, the last whether it takes some itself
 
 
 def test_the_sentences_of_a_random_model() -> None:

@@ -19,6 +19,7 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     inner_optimisation,
     jumps,
     label_leaking,
+    lost_error,
     no_gradient_left,
     no_query,
     noise,
