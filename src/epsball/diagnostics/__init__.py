@@ -31,6 +31,7 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     overfitting,
     probabilities,
     random_model,
+    refitted_threshold,
     rising_accuracy,
     risk_left,
     sample_size,

@@ -48,7 +48,7 @@ class _Differentiations(TorchFunctionMode):
     """Counts the backward passes that are asked for while it is entered."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call] # PyTorch does not annotate it
+        super().__init__()
         self.count = 0
 
     def __torch_function__(

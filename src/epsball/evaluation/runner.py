@@ -237,7 +237,9 @@ class Run:
             blind=np.array(sorted(self._blind), np.int64),
             eight_bits=self._eight_bits,
             **self._beside(),
-            **self._noted,
+            near=self._noted["near"],
+            searched=self._noted["searched"],
+            lost=self._noted["lost"],
         )
         findings = [*self._findings, *diagnostics.after(outcome)]
         self._meter.finish()
