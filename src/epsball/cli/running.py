@@ -10,6 +10,7 @@ from epsball.cli.exit_codes import ExitCode, of_run
 from epsball.cli.output import note, print_findings, print_result, results, reuse
 from epsball.errors import InputError
 from epsball.record import Evaluation
+from epsball.report.checklist import short
 from epsball.report.document import document
 from epsball.report.text import percent
 from epsball.terminal import command
@@ -60,6 +61,7 @@ def conclude(
     if not run.attacks:
         note("No number: the run ended after the clean pass and no attack was run; --anyway runs them.")
     print_result(results(run, title), document(run, out), as_json=as_json)
+    note(short(run))
     if out is not None:
         trust = None if runs_nothing(run.plan.model.source) else ""
         note(f"Run folder: {out}\nNext:       {command('report', out)}   {command('verify', out, trust_source=trust)}")

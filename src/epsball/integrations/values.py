@@ -20,6 +20,7 @@ def figures(run: Evaluation) -> dict[str, float]:
         "clean_accuracy": run.clean_accuracy,
         "median_distance": metrics.median_distance(run),
         "trusted": float(run.trusted),
+        "failed_checks": float(len(run.failed)),
     }
     if math.isfinite(run.eps):
         found |= {left: run.robust_accuracy(), f"{left}_low": low, f"{left}_high": high}
@@ -31,7 +32,7 @@ def figures(run: Evaluation) -> dict[str, float]:
 
 
 def settings(run: Evaluation) -> dict[str, str | int | float]:
-    """What decides the result, by name."""
+    """What decides the result, by name, and which checks failed."""
     plan = run.plan
     return {
         "model": plan.model.source or plan.model.class_name,
@@ -43,5 +44,6 @@ def settings(run: Evaluation) -> dict[str, str | int | float]:
         "suite": plan.suite,
         "suite_version": plan.suite_version,
         "seed": plan.seed,
+        "failed_checks": " ".join(run.failed),
         "epsball": plan.environment.versions.get("epsball", ""),
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from epsball.record import metrics
 from epsball.record.plan import portable
 from epsball.report.budget import budget
+from epsball.report.checklist import checklist
 
 if TYPE_CHECKING:
     from epsball.record import Evaluation
@@ -44,6 +45,10 @@ def document(run: Evaluation, out: Path | None) -> dict[str, Any]:
         "trusted": run.trusted,
         "reused": run.reused,
         "findings": [portable(finding) for finding in run.findings],
+        "checklist": [
+            {"question": each.name, "known": each.known, "wanted": each.wanted, "answered": False}
+            for each in checklist(run)
+        ],
         "results": {
             line.attack: {
                 "attacked": line.attacked,
