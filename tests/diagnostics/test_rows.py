@@ -11,43 +11,19 @@ import torch
 from torch import Tensor
 
 import epsball as eb
-from epsball.diagnostics import Outcome, Traits, after
+from epsball.diagnostics import Traits, after
 from epsball.diagnostics.adaptive_attack import adaptive_attack
 from epsball.diagnostics.sample_size import sample_size
 from epsball.diagnostics.success_rate import stochastic, success_rate
 from epsball.evaluation.plan import attack_plan
 from epsball.record import AttackRows
-from epsball.record.evaluation import ATTACK_COLUMNS
 from epsball.record.statistics import wilson
+from outcomes import outcome, rows
 from toy import EPS, SUITE, Affine, samples, toy_run
 
 if TYPE_CHECKING:
     from epsball.oracle.oracle import Oracle
     from epsball.record import Finding
-
-IDS = np.arange(100)
-TRAITS = {
-    "noise": Traits(access="LABELS", noise_only=True),
-    "fgsm": Traits(single_step=True),
-    "square": Traits(access="SCORES"),
-    "pgd": Traits(reach=4.0, longest_step=0.1),
-    "deepfool": Traits(minimum_norm=True),
-}
-
-
-def outcome(**changed: Any) -> Outcome:
-    """A run of a hundred thousand correct samples, of which attacks were run on a hundred."""
-    label = np.zeros(len(IDS), np.int64)
-    given = {"robust": np.ones(100_000, np.bool_), "eps": EPS, "attacks": {}, "traits": TRAITS}
-    return Outcome(**{"ids": IDS, "label": label, "clean": label, **given, **changed})
-
-
-def rows(broken: int, attacked: int = 100, *, distance: float = EPS, queries: int = 3) -> AttackRows:
-    """An attack that broke the first few of the samples it was run on."""
-    success = np.arange(attacked) < broken
-    columns = {name: np.zeros(attacked, kind) for name, kind in ATTACK_COLUMNS.items()}
-    columns |= {"id": IDS[:attacked], "success": success, "distance": np.where(success, distance, np.inf)}
-    return AttackRows.of(columns | {"queries": np.full(attacked, queries)})
 
 
 def findings(**changed: Any) -> list[Finding]:

@@ -19,7 +19,7 @@ class Ladder:
 
     Args:
         ids: of the samples (k,).
-        budgets: in data units, rising (b,); the last allows every image of the box.
+        budgets: in data units, rising (b,); the last is the largest that makes sense, and allows a grey image.
         broken: whether an error was found at each budget (b, k).
     """
 

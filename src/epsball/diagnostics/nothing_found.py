@@ -23,16 +23,16 @@ NOTHING_FOUND = 0.05
 def nothing_found(run: Outcome) -> Iterator[Observation]:
     """Without a limit on the distance gradients must lead to an error of 95 % of the samples: there is one, a grey image at the latest.
 
-    Ten steps in the whole box are tried on a few samples of every run, for at most 4 % of its passes; more than 5 % that are left,
-    as the 95 % interval says, are a FAIL. A minimum-norm attack that is left with so many is a WARN: it may be short of steps.
+    Ten steps in a ball that holds a grey image are tried on a few samples of every run, for at most 4 % of its passes; more than 5 %
+    left, as the 95 % interval says, are a FAIL. A minimum-norm attack that is left with so many is a WARN: it may be short of steps.
     """
     ladder = run.ladder
     if ladder is not None:
         n, left = len(ladder.ids), int((~ladder.broken[-1]).sum())
         if wilson(left, n)[0] > NOTHING_FOUND:
             yield Observation(
-                "Gradients lead to no error even where every image is allowed, although there is one",
-                f"of {n} samples {left} are classified correctly after ten steps in the whole box, "
+                "Gradients lead to no error even where a grey image is allowed, although there is one",
+                f"of {n} samples {left} are classified correctly after ten steps there, "
                 f"sample {ladder.ids[~ladder.broken[-1]][0]} among them",
             )
     for name, rows in run.attacks.items():

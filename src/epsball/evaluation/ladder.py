@@ -11,7 +11,6 @@ from epsball.attacks.fgsm import FGSM
 from epsball.attacks.found import UndefinedGradientError
 from epsball.attacks.pgd import PGD
 from epsball.diagnostics import Ladder, OneStep
-from epsball.errors import InputError
 from epsball.evaluation.answers import answers
 from epsball.models.forward import numpy_of
 from epsball.randomness import Stream
@@ -32,7 +31,7 @@ OF_A_STEP = 3
 
 
 def ladder(samples: Samples, threat: Threat, seed: int, spent: int) -> Ladder | None:
-    """Search at ε/2, ε, 2 ε and in the whole box, ten steps each; None where the run was too short for that.
+    """Search at ε/2, ε, 2 ε and as far as a grey image is, ten steps each; None where the run was too short for that.
 
     Args:
         samples: of the run.
@@ -47,14 +46,14 @@ def ladder(samples: Samples, threat: Threat, seed: int, spent: int) -> Ladder | 
     if not len(right) or not 0 < float(threat.eps) < np.inf or threat.norm.name not in PGD.norms:
         return None
     eps = float(threat.eps)
-    reach = float(threat.reach(samples.x[:1].double()).max())
-    budgets = [budget for budget in (eps / 2, eps, 2 * eps) if budget < reach]
-    k = min(MOST, len(right), int(SEARCHES * spent / (PASSES * _price(samples) * (len(budgets) + 1))))
+    steps = (eps / 2, eps, 2 * eps)
+    k = min(MOST, len(right), int(SEARCHES * spent / (PASSES * _price(samples) * (len(steps) + 1))))
     if k < FEWEST:
         return None
     at = _drawn(samples, right, seed)[:k]
     x, y, ids = samples.rows(at)
-    everything = float(threat.reach(x.double()).max())
+    grey = float(threat.largest_budget(x).max())
+    budgets = (*(budget for budget in steps if budget < grey), grey)
     try:
         broken = [
             PGD(steps=10)(
@@ -66,11 +65,11 @@ def ladder(samples: Samples, threat: Threat, seed: int, spent: int) -> Ladder | 
                 ids=ids,
                 batching=samples.batching,
             ).success
-            for budget in (*budgets, everything)
+            for budget in budgets
         ]
-    except (UndefinedGradientError, InputError):  # other checks say so
+    except UndefinedGradientError:  # other checks say so
         return None
-    return Ladder(samples.ids[at], (*budgets, everything), np.stack([numpy_of(each) for each in broken]))
+    return Ladder(samples.ids[at], budgets, np.stack([numpy_of(each) for each in broken]))
 
 
 def one_step(samples: Samples, threat: Threat, seed: int, spent: int) -> OneStep | None:
