@@ -29,6 +29,21 @@ point of the group `epsball.checks`.
 """
 
 
+PREVENTED = """## Prevented
+
+Mistakes that the library does not let happen, and the test that shows it.
+
+| id | mistake | what happens instead | test |
+| --- | --- | --- | --- |
+| D01 | probabilities given as logits | float32 probabilities are refused before the first pass counts, with `outputs="probs"`; D01 finds rounded ones | `tests/evaluation/test_refusals.py` |
+| D18 | an average over attacks, or an odd denominator | every figure is the minimum over attacks of each sample, over all samples; clean accuracy and counts stand beside it | `tests/record/test_metrics.py` |
+| D20 | transferred examples called robustness | `epsball transfer` says transfer accuracy; exported sets carry their network's fingerprint, and D20 names them when they are evaluated | `tests/verification/test_export.py` |
+| D23 | an error that a search came upon and lost | whatever an attack asks is looked at, and the nearest error is kept; D23 notes what an attack from outside did not return | `tests/diagnostics/test_lost_errors.py` |
+
+What no program can decide, such as whether an attack is aimed at the defence, stands as an open question in every report.
+"""
+
+
 def row(check: Check[Any]) -> str:
     """A check's line of the table."""
     test = inspect.getdoc(check.test) or ""
@@ -39,7 +54,7 @@ def page() -> str:
     """The whole page."""
     rows = [row(CHECKS[name]) for name in sorted(CHECKS)]
     head = "| check | severity | runs | tests | remedy |\n| --- | --- | --- | --- | --- |"
-    return "\n".join([HEAD, head, *rows, ""])
+    return "\n".join([HEAD, head, *rows, "", PREVENTED])
 
 
 if __name__ == "__main__":

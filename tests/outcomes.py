@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from epsball.diagnostics import Outcome, Traits
+from epsball.diagnostics import Outcome, Traits, after
 from epsball.record import AttackRows
 from epsball.record.evaluation import ATTACK_COLUMNS
 from toy import EPS
+
+if TYPE_CHECKING:
+    from epsball.record import Finding
 
 IDS = np.arange(100)
 TRAITS = {
@@ -34,3 +37,8 @@ def rows(broken: int, attacked: int = 100, *, distance: float = EPS, queries: in
     columns = {name: np.zeros(attacked, kind) for name, kind in ATTACK_COLUMNS.items()}
     columns |= {"id": IDS[:attacked], "success": success, "distance": np.where(success, distance, np.inf)}
     return AttackRows.of(columns | {"queries": np.full(attacked, queries)})
+
+
+def findings(**changed: Any) -> list[Finding]:
+    """What all checks find after the attacks, but for the note that every run carries."""
+    return [finding for finding in after(outcome(**changed)) if finding.severity != "INFO"]

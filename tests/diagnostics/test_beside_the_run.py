@@ -55,10 +55,10 @@ class Purified(Affine):
                 (slope,) = torch.autograd.grad(energy, inner)
             elif self.way == "method":
                 energy.backward()  # type: ignore[no-untyped-call] # PyTorch does not annotate it
-                slope = inner.grad
+                slope = torch.as_tensor(inner.grad)
             elif self.way == "function":
                 torch.autograd.backward(energy)
-                slope = inner.grad
+                slope = torch.as_tensor(inner.grad)
             else:
                 slope = torch.func.grad(lambda z: (z.flatten(1) @ self.weight.T).logsumexp(1).sum())(inner)
         return super().forward(x + 0.001 * slope)
@@ -148,7 +148,7 @@ class Counting(nn.Module):
         self.passes += len(x)
         answer: Tensor = self.net(x)
         if answer.requires_grad:
-            answer.register_hook(self._backward)
+            answer.register_hook(self._backward)  # type: ignore[no-untyped-call] # PyTorch does not annotate it
         return answer
 
     def _backward(self, slope: Tensor) -> None:
@@ -184,5 +184,5 @@ def test_what_rides_on_the_run_costs_at_most_a_twentieth_of_it() -> None:
 
 
 def test_a_check_of_every_row_of_the_table_is_there() -> None:
-    elsewhere = {"D11", "D12", "D18", "D20", "D24", "D25"}  # thorough ones, prevented ones, and the judge of all
+    elsewhere = {"D11", "D12", "D18", "D24", "D25"}  # thorough ones, prevented ones, and the judge of all
     assert {f"D{number:02d}" for number in range(1, 31)} - elsewhere <= set(CHECKS)

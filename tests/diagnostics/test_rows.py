@@ -11,24 +11,19 @@ import torch
 from torch import Tensor
 
 import epsball as eb
-from epsball.diagnostics import Traits, after
+from epsball.diagnostics import Traits
 from epsball.diagnostics.adaptive_attack import adaptive_attack
 from epsball.diagnostics.sample_size import sample_size
 from epsball.diagnostics.success_rate import stochastic, success_rate
 from epsball.evaluation.plan import attack_plan
 from epsball.record import AttackRows
 from epsball.record.statistics import wilson
-from outcomes import outcome, rows
+from outcomes import findings, outcome, rows
 from toy import EPS, SUITE, Affine, samples, toy_run
 
 if TYPE_CHECKING:
     from epsball.oracle.oracle import Oracle
     from epsball.record import Finding
-
-
-def findings(**changed: Any) -> list[Finding]:
-    """What all checks find after the attacks, but for the note that every run carries."""
-    return [finding for finding in after(outcome(**changed)) if finding.severity != "INFO"]
 
 
 def found(**attacks: AttackRows) -> list[tuple[str, str]]:

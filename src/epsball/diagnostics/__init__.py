@@ -40,6 +40,7 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     step_reach,
     success_rate,
     targets,
+    transferred,
     unconfirmed,
     undefined_gradient,
     unexpected_accuracy,

@@ -13,6 +13,7 @@ import numpy as np
 from epsball import diagnostics
 from epsball.attacks.found import UndefinedGradientError
 from epsball.certification.base import radii
+from epsball.data.arrays import made_on
 from epsball.diagnostics.base import CHECKS
 from epsball.errors import InputError, ModelError, UntrustworthyError
 from epsball.evaluation import ladder
@@ -90,6 +91,8 @@ class Run:
             samples.batching.batch_size,
             self._plan.data.names,
             expected,
+            made_on(self._plan.data.source),
+            self._plan.model.weights or self._plan.model.structure,
         )
         self._findings = diagnostics.preflight(context)
         if any(finding.id == "D02" for finding in self._findings):
