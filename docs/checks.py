@@ -29,17 +29,42 @@ point of the group `epsball.checks`.
 """
 
 
-PREVENTED = """## Prevented
+PREVENTED = (
+    (
+        "D01",
+        "probabilities given as logits",
+        'those of float32 are refused at the first pass, with `outputs="probs"` as the remedy; the check finds rounded ones',
+        "tests/evaluation/test_refusals.py",
+    ),
+    (
+        "D18",
+        "an average over attacks, or an odd denominator",
+        "every figure is the minimum over attacks of each sample, over all samples; the clean accuracy stands beside it",
+        "tests/record/test_metrics.py",
+    ),
+    (
+        "D20",
+        "transferred examples called robustness",
+        "`epsball transfer` says transfer accuracy; exported sets carry the fingerprint of their network, which the check names",
+        "tests/verification/test_export.py",
+    ),
+    (
+        "D23",
+        "an error that a search came upon and lost",
+        "whatever an attack asks is looked at, and the nearest error counts; the check notes what was not returned",
+        "tests/diagnostics/test_lost_errors.py",
+    ),
+)
+
+TAIL = """
+## Prevented
 
 Mistakes that the library does not let happen, and the test that shows it.
 
 | id | mistake | what happens instead | test |
-| --- | --- | --- | --- |
-| D01 | probabilities given as logits | float32 probabilities are refused before the first pass counts, with `outputs="probs"`; D01 finds rounded ones | `tests/evaluation/test_refusals.py` |
-| D18 | an average over attacks, or an odd denominator | every figure is the minimum over attacks of each sample, over all samples; clean accuracy and counts stand beside it | `tests/record/test_metrics.py` |
-| D20 | transferred examples called robustness | `epsball transfer` says transfer accuracy; exported sets carry their network's fingerprint, and D20 names them when they are evaluated | `tests/verification/test_export.py` |
-| D23 | an error that a search came upon and lost | whatever an attack asks is looked at, and the nearest error is kept; D23 notes what an attack from outside did not return | `tests/diagnostics/test_lost_errors.py` |
+| --- | --- | --- | --- |"""
 
+OPEN = """
 What no program can decide, such as whether an attack is aimed at the defence, stands as an open question in every report.
 """
 
@@ -54,7 +79,8 @@ def page() -> str:
     """The whole page."""
     rows = [row(CHECKS[name]) for name in sorted(CHECKS)]
     head = "| check | severity | runs | tests | remedy |\n| --- | --- | --- | --- | --- |"
-    return "\n".join([HEAD, head, *rows, "", PREVENTED])
+    prevented = [f"| {name} | {mistake} | {instead} | `{test}` |" for name, mistake, instead, test in PREVENTED]
+    return "\n".join([HEAD, head, *rows, TAIL, *prevented, OPEN])
 
 
 if __name__ == "__main__":
