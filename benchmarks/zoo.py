@@ -4,7 +4,9 @@ Every broken model must be found by its own check (`zoo_models.py` says which), 
 honest one may have a FAIL. Networks are trained here, one set a seed, and samples are drawn by the seed. What is true at most is what
 the twin's gradient leaves when a model is attacked from outside (BPDA, Athalye et al. 2018, arXiv:1802.00420).
 
-python benchmarks/zoo.py [--suite standard] [--seeds 1 2 3] [--sizes 50 200 1000] [--only NAME ...]
+python benchmarks/zoo.py [--suite standard] [--thorough] [--seeds 1 2 3] [--sizes 50 200 1000] [--only NAME ...]
+
+What is finished is written down at once, and is not evaluated again as long as the library and the zoo are the same.
 """
 
 from __future__ import annotations
@@ -34,8 +36,6 @@ from zoo_networks import EPS, Stock
 from zoo_table import page, wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lying_models import Net
 
 HERE = Path(__file__).parent
@@ -54,21 +54,24 @@ def stock(seed: int) -> Stock:
     return Stock(seed)
 
 
-def evaluated(name: str, seed: int, sizes: Sequence[int], suite: str, *, thorough: bool) -> list[dict[str, Any]]:
-    """One model with the networks of one seed, evaluated on several numbers of samples."""
+@cache
+def built(name: str, seed: int) -> tuple[Net, Net]:
+    """A model with the networks of a seed, and its twin."""
+    return SPECIMENS[name].build(stock(seed))
+
+
+def evaluated(name: str, seed: int, n: int, suite: str, *, thorough: bool) -> dict[str, Any]:
+    """One model with the networks of one seed, evaluated on n samples."""
     torch.set_num_threads(1)
-    torch.manual_seed(seed)  # a random model draws from it
     specimen = SPECIMENS[name]
-    net, twin = specimen.build(stock(seed))
-    x, y = stock(seed).test(specimen.data)
-    lines = []
-    for n in sizes:
-        begun = time.perf_counter()
-        said = judged(specimen, net, (x[:n], y[:n]), suite, seed, thorough=thorough)
-        seconds = time.perf_counter() - begun
-        true = outside(specimen, net, twin, x[:n], y[:n]) if n == OUTSIDE else None
-        lines.append({"name": name, "seed": seed, "n": n, **said, "true": true, "seconds": round(seconds, 2)})
-    return lines
+    net, twin = built(name, seed)
+    x, y = (each[:n] for each in stock(seed).test(specimen.data))
+    torch.manual_seed(seed)  # a random model draws from it
+    begun = time.perf_counter()
+    said = judged(specimen, net, (x, y), suite, seed, thorough=thorough)
+    seconds = round(time.perf_counter() - begun, 2)
+    true = outside(specimen, net, twin, x, y) if n == OUTSIDE else None
+    return {"name": name, "seed": seed, "n": n, **said, "true": true, "seconds": seconds}
 
 
 def judged(
@@ -117,27 +120,22 @@ def everything(given: argparse.Namespace, log: Path) -> list[dict[str, Any]]:
     sizes = sorted(given.sizes)
     held = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
     known = {(line["name"], line["seed"], line["n"]): line for line in held}
-    todo = [
-        (name, seed, missing)
-        for seed in given.seeds
-        for name in names
-        if (missing := [n for n in sizes if (name, seed, n) not in known])
-    ]
+    wanted = [(name, seed, n) for n in sizes for seed in given.seeds for name in names]
+    todo = [key for key in wanted if key not in known]
     with (
         log.open("a", encoding="utf-8") as file,
         ProcessPoolExecutor(given.processes, multiprocessing.get_context("spawn")) as pool,
     ):
-        running = {
-            pool.submit(evaluated, name, seed, missing, given.suite, thorough=given.thorough): name
-            for name, seed, missing in todo
-        }
+        running = [pool.submit(evaluated, *key, given.suite, thorough=given.thorough) for key in todo]
         for done in as_completed(running):
-            for line in done.result():
-                file.write(json.dumps(line) + "\n")
-                known[line["name"], line["seed"], line["n"]] = line
-                print(f"{line['name']}, seed {line['seed']}, n = {line['n']}: {line['found']}, {line['seconds']} s")
+            line = done.result()
+            file.write(json.dumps(line) + "\n")
             file.flush()
-            sys.stdout.flush()
+            known[line["name"], line["seed"], line["n"]] = line
+            print(
+                f"{line['name']}, seed {line['seed']}, n = {line['n']}: {line['found']}, {line['seconds']} s",
+                flush=True,
+            )
     wanted = [(name, seed, n) for name in names for seed in given.seeds for n in sizes]
     return [known[key] for key in wanted]
 
@@ -160,11 +158,14 @@ def main() -> int:
     parser.add_argument("--sizes", type=int, nargs="+", default=[50, 200, 1000])
     parser.add_argument("--only", nargs="+", choices=list(SPECIMENS), metavar="NAME")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument(
+        "--log", type=Path, default=CACHE, help="folder of finished evaluations, from which a run goes on"
+    )
     parser.add_argument("--out", type=Path, default=HERE / "results")
     given = parser.parse_args()
-    CACHE.mkdir(parents=True, exist_ok=True)
+    given.log.mkdir(parents=True, exist_ok=True)
     kind = f"{given.suite}{'-thorough' * given.thorough}"
-    lines = everything(given, CACHE / f"{kind}-{digest()}.jsonl")
+    lines = everything(given, given.log / f"{kind}-{digest()}.jsonl")
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "zoo.json").write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
     (given.out / "zoo.md").write_text("\n".join(page(SPECIMENS, lines, kind)) + "\n", encoding="utf-8")

@@ -25,7 +25,7 @@ def winning(part: float, *, large: bool) -> None:
         return net, net
 
     name = f"{part:.0%} of the features win, {28 if large else 8} pixels"
-    BROKEN.append(Specimen(name, "k-WTA", "mnist" if large else "digits", ("D05", "D07"), build))
+    BROKEN.append(Specimen(name, "k-WTA", "mnist" if large else "digits", ("D05", "D07 WARN"), build))
 
 
 winning(0.1, large=False)
@@ -45,7 +45,7 @@ def distilled(temperature: float, *, large: bool) -> None:
         return lambda x: temperature * student(x), student
 
     name = f"distilled at {temperature:g}, {28 if large else 8} pixels"
-    BROKEN.append(Specimen(name, "distillation", "mnist" if large else "digits", ("D04",), build))
+    BROKEN.append(Specimen(name, "distillation", "mnist" if large else "digits", ("D04 WARN",), build))
 
 
 distilled(100, large=False)
@@ -107,14 +107,14 @@ def smoothed(x: Tensor, steps: int) -> Tensor:
 placed(
     "the image smoothed by gradient descent",
     "optimisation",
-    ("D21",),
+    ("D21 WARN",),
     lambda x: straight_through(x, smoothed(x, 5)),
     at=0,
     large=True,
 )
 
 
-@broken("the nearest image of 24 principal components, by SGD", "optimisation", "digits", ("D21",))
+@broken("the nearest image of 24 principal components, by SGD", "optimisation", "digits", ("D21 WARN",))
 def _components(stock: Stock) -> tuple[Net, Net]:
     net, x = stock.mlp, stock.digits[0][0].flatten(1)
     mean = x.mean(0)
@@ -138,7 +138,7 @@ def _components(stock: Stock) -> tuple[Net, Net]:
     return lambda image: net(nearest(image)), lambda image: net(projected(image))
 
 
-@broken("the image moved to lower the entropy", "optimisation", "digits", ("D21",))
+@broken("the image moved to lower the entropy", "optimisation", "digits", ("D21 WARN",))
 def _entropy(stock: Stock) -> tuple[Net, Net]:
     net = stock.mlp
 

@@ -34,8 +34,8 @@ def hooked(backward: Callable[[Tensor], Tensor]) -> Net:
 
 
 # Saturated.
-placed("logits times 100", "saturated", ("D04",), lambda z: 100 * z, at=END)
-placed("logits times 10,000", "saturated", ("D04",), lambda z: 1e4 * z, at=END, large=True)
+placed("logits times 100", "saturated", ("D04 WARN",), lambda z: 100 * z, at=END)
+placed("logits times 10,000", "saturated", ("D04 WARN",), lambda z: 1e4 * z, at=END, large=True)
 placed("softmax of logits times 30", "saturated", ("D04",), lambda z: (30 * z).softmax(1), at=END, outputs="probs")
 placed(
     "softmax of logits times 100",

@@ -3,7 +3,8 @@
 Which check is a model's own was written down before any was run, from what is done to it: a gradient that is zero or underflows
 is D04's, one that is not the derivative is D05's (which is silent where D04 speaks), random answers are D02's, those that depend on
 the batch D03's, probabilities D01's, an optimisation inside the forward pass D21's, and what gradients miss and search finds D07's.
-A model whose answer has no gradient at all, or that returns probabilities, may be refused instead, with a sentence that says so.
+A model whose answer has no gradient at all, or that returns probabilities, may be refused instead, with a sentence that says so. Logits
+that are only large are asked for a WARN: the plain cross entropy has no gradient there, and the loss that is followed here has one.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Specimen:
         name: of it alone.
         family: what is wrong with it, or "honest".
         data: "digits" of 8 × 8, "mnist" of 28 × 28, "parity" of the former, or "triples" of them.
-        own: the checks of which one must find it; none of an honest one.
+        own: the checks of which one must find it, by a FAIL if no severity stands there; none of an honest one.
         build: (stock) -> the model, and the twin by whose gradient it is attacked from outside.
         outputs: what it returns.
     """

@@ -13,13 +13,11 @@ if TYPE_CHECKING:
 
     Line = Mapping[str, Any]
 
-WARNED = ("D07", "D21")
-"""Checks of which a WARN is all that is asked."""
-
 
 def caught(specimen: Specimen, line: Line) -> bool:
-    """Whether one of a broken model's own checks found it."""
-    return any(line["found"].get(one) in (("FAIL", "WARN") if one in WARNED else ("FAIL",)) for one in specimen.own)
+    """Whether one of a broken model's own checks found it, by a FAIL, or as a WARN where that is all that is asked."""
+    own = dict(f"{one} FAIL".split()[:2] for one in specimen.own)
+    return any(line["found"].get(key) in {severity, "FAIL"} for key, severity in own.items())
 
 
 def accused(line: Line) -> bool:
@@ -57,8 +55,8 @@ def page(specimens: Mapping[str, Specimen], lines: Sequence[Line], kind: str) ->
     )
     yield (
         f"**{complete} of {len(bad)} broken models are found by their own check in every run; {clear} of {len(good)} honest ones have "
-        "no FAIL in any.** A check's own models were written down before the first run. A WARN counts as found for "
-        f"{_words(WARNED)} only, *refused* means that there is no number but a sentence that says why.\n"
+        "no FAIL in any.** A check's own models were written down before the first run. A WARN counts as found where the "
+        "column *own* says so, *refused* means that there is no number but a sentence that says why.\n"
     )
     yield (
         "The last three columns are means over the seeds at n = 200, in %: clean accuracy, robust accuracy as evaluated, and "
