@@ -27,6 +27,7 @@ import torch
 import epsball as eb
 import zoo_answers  # noqa: F401 (registers its models)
 import zoo_defences  # noqa: F401 (registers its models)
+import zoo_detectors  # noqa: F401 (registers its models)
 import zoo_gradients  # noqa: F401 (registers its models)
 from epsball.errors import InputError, ModelError
 from lying_gradients import climb, left
@@ -105,7 +106,7 @@ def judged(
 
 def outside(specimen: Specimen, net: Net, twin: Net, x: torch.Tensor, y: torch.Tensor) -> float | None:
     """The accuracy that is left by the twin's adversarial images and by BPDA; None where the classes are not of that form."""
-    if specimen.outputs == "binary":
+    if specimen.outputs in {"binary", "reject"}:
         return None
     right = left(net, x, y).double()
     for points, _ in (climb(twin, twin, x, y, 40, 2), climb(net, twin, x, y, 40, 4)):
