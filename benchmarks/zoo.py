@@ -4,7 +4,7 @@ Every broken model must be found by its own check (`zoo_models.py` says which), 
 honest one may have a FAIL. Networks are trained here, one set a seed, and samples are drawn by the seed. What is true at most is what
 the twin's gradient leaves when a model is attacked from outside (BPDA, Athalye et al. 2018, arXiv:1802.00420).
 
-python benchmarks/zoo.py [--suite standard] [--thorough] [--seeds 1 2 3] [--sizes 50 200 1000] [--only NAME ...]
+python benchmarks/zoo.py [--suite quick] [--thorough] [--seeds 1 2 3] [--sizes 50 200 1000] [--only NAME ...]
 
 What is finished is written down at once, and is not evaluated again as long as the library and the zoo are the same.
 """
@@ -153,7 +153,7 @@ def digest() -> str:
 def main() -> int:
     """Evaluate all, write the table; 1 where a broken model was missed or an honest one accused."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--suite", default="standard")
+    parser.add_argument("--suite", default="quick")
     parser.add_argument("--thorough", action="store_true")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--sizes", type=int, nargs="+", default=[50, 200, 1000])

@@ -140,6 +140,7 @@ def clipped(z: Tensor) -> Tensor:
 
 placed("logits clipped at 2", "where", NO_GRADIENT, clipped, at=END)
 placed("pixels below 1/20 taken as 0", "where", ("D05",), lambda x: torch.where(20 * x < 1, 0 * x, x), at=0, large=True)
+placed("contrast stretched by a tenth", "where", ("D05",), lambda x: (1.1 * x - 0.05).clamp(0, 1), at=0, large=True)
 placed("pixels on or off", "where", NO_GRADIENT, lambda x: torch.where(2 * x > 1, 0 * x + 1, 0 * x), at=0)
 
 
