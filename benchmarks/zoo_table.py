@@ -51,7 +51,7 @@ def page(specimens: Mapping[str, Specimen], lines: Sequence[Line], kind: str) ->
     yield (
         f"Written by `python benchmarks/zoo.py`: {len(bad)} broken and {len(good)} honest models, evaluated with the suite *{kind}* "
         f"in linf at ε = 0.11, seeds {_words(seeds)} (of weights, split, samples and evaluation), n = {_words(sizes)}: "
-        f"{len(lines):,} runs.\n"
+        f"{len(lines):,} runs{_of_all(len(lines), len(of) * 9)}.\n"
     )
     yield (
         f"**{complete} of {len(bad)} broken models are found by their own check in every run; {clear} of {len(good)} honest ones have "
@@ -73,6 +73,11 @@ def page(specimens: Mapping[str, Specimen], lines: Sequence[Line], kind: str) ->
         yield from (_row(specimens[name], of[name]) for name in names)
         yield ""
     yield from _matrix(specimens, of)
+
+
+def _of_all(done: int, all_of_them: int) -> str:
+    """What is missing, where the table is of a part: three seeds and three sizes are wanted of every model."""
+    return f" of the {all_of_them:,} that are wanted" if done < all_of_them else ""
 
 
 def _row(specimen: Specimen, lines: Sequence[Line]) -> str:
