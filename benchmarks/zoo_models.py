@@ -6,7 +6,7 @@ the batch D03's, probabilities D01's, an optimisation inside the forward pass D2
 miss and search finds D07's. Answers that jump are shattered too, and are seen by D05 or, along longer ways, by D49 (this one was added
 after the first run). A model whose answer has no gradient at all, or that returns probabilities, may be refused instead, with a
 sentence that says so. Logits that are only large are asked for a WARN: the plain cross entropy has no gradient there, and the loss that
-is followed here has one.
+is followed here has one (their figures stand; this too came after the first run).
 """
 
 from __future__ import annotations
