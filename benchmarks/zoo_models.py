@@ -3,10 +3,10 @@
 Which check is a model's own was written down before any was run, from what is done to it: a gradient that is zero or underflows
 is D04's, one that is not the derivative is D05's (which is silent where D04 speaks), random answers are D02's, those that depend on
 the batch D03's, probabilities D01's, an optimisation inside the forward pass D21's, a threshold fitted anew D27's, and what gradients
-miss and search finds D07's. Answers that jump are shattered too, and are seen by D05 or, along longer ways, by D49 (this one was added
-after the first run). A model whose answer has no gradient at all, or that returns probabilities, may be refused instead, with a
-sentence that says so. Logits that are only large are asked for a WARN: the plain cross entropy has no gradient there, and the loss that
-is followed here has one (their figures stand; this too came after the first run).
+miss and search finds D07's. Answers that jump are shattered too, and are seen by D05 or, along longer ways, by D49. A model whose
+answer has no gradient at all, or that returns probabilities, may be refused instead, with a sentence that says so. Logits that are only
+large are asked for a WARN: the plain cross entropy has no gradient there, the loss that is followed here has one, and the figures
+stand. D49 and this WARN were added after the first run.
 """
 
 from __future__ import annotations
