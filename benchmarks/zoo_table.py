@@ -56,8 +56,8 @@ def page(specimens: Mapping[str, Specimen], lines: Sequence[Line], kind: str) ->
     yield (
         f"**{complete} of {len(bad)} broken models are found by their own check in every run; {clear} of {len(good)} honest ones have "
         "no FAIL in any.** A model's own checks were written down before the first run, but for "
-        "D49 of k winners and the WARN that large logits are asked for. A WARN counts as found where the column *own* says so, *refused* "
-        "means that there is no number but a sentence that says why.\n"
+        "D49 of k winners and the WARN that large logits are asked for. A WARN counts as found where the column *own* says so, "
+        "*refused* means that there is no number but a sentence that says why.\n"
     )
     yield (
         "The last three columns are means over the seeds at n = 200, in %: clean accuracy, robust accuracy as evaluated, and "

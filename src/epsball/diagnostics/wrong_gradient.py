@@ -247,10 +247,9 @@ def _parts_stuck(given: Preflight) -> tuple[float, float]:
     draw = Stream(SEED, torch.arange(len(x), device=x.device), 1).uniform(x[0].numel()).reshape(x.shape)
     held = (inwards != 0) & (draw < 1 / 2)
     x = given.threat.clip(torch.where(held, x, x + NOISE * draw.to(x) * inwards * (high - low)))
-    budget = torch.as_tensor(given.threat.eps).amax().to(x).clamp(STEPS[0] * (high - low), NOISE * (high - low))
-    beside, inside = (
-        given.threat.clip(torch.where(held, x + far * inwards, x)) for far in (STEPS[0] * (high - low), budget)
-    )
+    span = torch.as_tensor(high - low).to(x)
+    budget = torch.as_tensor(given.threat.eps).amax().to(x).clamp(STEPS[0] * span, NOISE * span)
+    beside, inside = (given.threat.clip(torch.where(held, x + far * inwards, x)) for far in (STEPS[0] * span, budget))
     here, near, there = (_slope(given, each, label).abs() for each in (x, beside, inside))
     often = held & (held.sum(0) >= OFTEN)
     return (_part(near, held, here == 0), _part(there, often, ~(held & (here != 0)).any(0)))
