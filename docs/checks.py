@@ -37,6 +37,46 @@ point of the group `epsball.checks`.
 """
 
 
+PREVENTED = (
+    (
+        "D01",
+        "probabilities given as logits",
+        'those of float32 are refused at the first pass, with `outputs="probs"` as the remedy; the check finds rounded ones',
+        "tests/evaluation/test_refusals.py",
+    ),
+    (
+        "D18",
+        "an average over attacks, or an odd denominator",
+        "every figure is the minimum over attacks of each sample, over all samples; the clean accuracy stands beside it",
+        "tests/record/test_metrics.py",
+    ),
+    (
+        "D20",
+        "transferred examples called robustness",
+        "`epsball transfer` says transfer accuracy; exported sets carry the fingerprint of their network, which the check names",
+        "tests/verification/test_export.py",
+    ),
+    (
+        "D23",
+        "an error that a search came upon and lost",
+        "whatever an attack asks is looked at, and the nearest error counts; the check notes what was not returned",
+        "tests/diagnostics/test_lost_errors.py",
+    ),
+)
+
+TAIL = """
+## Prevented
+
+Mistakes that the library does not let happen, and the test that shows it.
+
+| id | mistake | what happens instead | test |
+| --- | --- | --- | --- |"""
+
+OPEN = """
+What no program can decide, such as whether an attack is aimed at the defence, stands as an open question in every report.
+"""
+
+
 def row(check: Check[Any]) -> str:
     """A check's line of the table."""
     test = inspect.getdoc(check.test) or ""
@@ -47,7 +87,8 @@ def page() -> str:
     """The whole page."""
     rows = [row(CHECKS[name]) for name in sorted(CHECKS)]
     head = "| check | severity | runs | tests | remedy |\n| --- | --- | --- | --- | --- |"
-    return "\n".join([HEAD, head, *rows, ""])
+    prevented = [f"| {name} | {mistake} | {instead} | `{test}` |" for name, mistake, instead, test in PREVENTED]
+    return "\n".join([HEAD, head, *rows, TAIL, *prevented, OPEN])
 
 
 if __name__ == "__main__":

@@ -109,10 +109,17 @@ def found(net: Callable[[Tensor], Tensor]) -> list[str]:
     return [finding.id for finding in preflight(context(net))]
 
 
-@pytest.mark.parametrize("make", [Affine, Detached, Loud, TrainedMode])
+@pytest.mark.parametrize("make", [Affine, Detached, TrainedMode])
 def test_an_honest_model_has_no_finding(make: Callable[[], nn.Module]) -> None:
     assert found(make()) == []
     assert found(make().double().float()) == []
+
+
+def test_logits_that_saturate_the_plain_cross_entropy_are_a_warning() -> None:
+    (only,) = preflight(context(Loud()))
+    assert (only.id, only.severity) == ("D04", "WARN")
+    assert "plain cross entropy" in only.message
+    assert "softmax rounds to 0 and 1 in float32" in only.evidence
 
 
 @pytest.mark.parametrize(
@@ -158,7 +165,7 @@ def test_one_sample_is_enough_to_be_checked() -> None:
     assert [finding.id for finding in preflight(context(Jittery(), 1, wrong=0))] == ["D02"]
 
 
-def test_a_random_model_costs_six_passes_and_its_batch_is_not_compared() -> None:
+def test_a_random_model_costs_six_passes_and_a_few_rows_and_its_batch_is_not_compared() -> None:
     passes = []
 
     def net(x: Tensor) -> Tensor:
@@ -167,7 +174,9 @@ def test_a_random_model_costs_six_passes_and_its_batch_is_not_compared() -> None
         return answer
 
     assert found(net) == ["D02"]
-    assert passes == [64] * 6  # the first to see whether memory suffices for gradients
+    assert passes == [64] * 6 + [
+        4
+    ]  # the first to see whether memory suffices for gradients, the last whether it takes some itself
 
 
 def test_the_sentences_of_a_random_model() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from diagnostics.test_rows import IDS, findings, outcome, rows
 from epsball.diagnostics import Traits, after
+from outcomes import IDS, findings, outcome, rows
 
 TRAITS = {"cascade": Traits(), "doubled": Traits(sampled=True)}
 DRAWN = 5

@@ -106,6 +106,12 @@ def few_levels_straight_through(x: Tensor) -> Tensor:
     return honest(x + ((2 * x).round() / 2 - x).detach())
 
 
+def a_sixth_of_the_features_detached(x: Tensor) -> Tensor:
+    features = PLAIN.layers[:-1]((x - 0.5) * 4)
+    answer: Tensor = PLAIN.layers[-1](torch.where(torch.arange(64) % 6 > 0, features, features.detach()))
+    return 10 * answer
+
+
 def third_detached(x: Tensor) -> Tensor:
     logits = honest(x)
     third = logits.topk(3, dim=1).indices[:, 2:]
@@ -115,6 +121,10 @@ def third_detached(x: Tensor) -> Tensor:
 LIES: dict[str, Net] = {
     "a ReLU in front, whose gradient at 0 is 0": lambda x: honest(x.relu()),
     "a cut to the box with no gradient at its limits": lambda x: honest(F.hardtanh(x, 0, 1)),
+    "a dead zone at the limits of the box": lambda x: honest(
+        torch.where((x - 0.5).abs() > 0.45, x.detach().round(), x)
+    ),
+    "a sixth of the hidden features detached": a_sixth_of_the_features_detached,
     "three levels with a gradient of their own": few_levels_straight_through,
     "half of the image in 2 bits": coarse_half,
     "half of the image detached": half_detached,
@@ -191,7 +201,8 @@ def test_a_gradient_that_is_not_the_derivative_is_named(name: str) -> None:
 
 @pytest.mark.parametrize("name", HONEST_NETS)
 def test_a_gradient_that_is_the_derivative_is_not(name: str) -> None:
-    assert found(HONEST_NETS[name], images(), eb.Threat("linf", 0.1)) == []
+    warned = ["D04"] if name == "large logits" else []  # the plain cross entropy's, which no attack here follows
+    assert found(HONEST_NETS[name], images(), eb.Threat("linf", 0.1)) == warned
 
 
 @pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16, torch.float16])
@@ -225,10 +236,10 @@ def test_a_run_with_such_a_gradient_is_not_trusted() -> None:
     run = eb.evaluate(half_detached, (x, HONEST(x).argmax(1)), eb.Threat("linf", 0.05), suite=[eb.FGSM()])
     assert not run.trusted
     assert run.findings[0].id == "D05"
-    assert "8 in random directions at each of 8 samples" in run.findings[0].evidence
+    assert "8 in random directions at each of 6 samples" in run.findings[0].evidence
 
 
-def test_it_costs_eleven_passes_over_the_probe_and_two_over_eight_samples() -> None:
+def test_it_costs_eleven_passes_over_six_samples_in_eight_directions_and_three_over_these_samples() -> None:
     rows: list[int] = []
 
     def net(x: Tensor) -> Tensor:
@@ -239,4 +250,4 @@ def test_it_costs_eleven_passes_over_the_probe_and_two_over_eight_samples() -> N
     before = (
         2 + 1 + 5 + 1 + 8 + 1
     )  # the labels here, the trial of memory, D02, the reversed batch and single inputs of D03, D04
-    assert rows[before : before + 13] == [64] * 11 + [8] * 2
+    assert rows[before : before + 14] == [6 * 8] * 11 + [6] * 3

@@ -145,3 +145,16 @@ def test_a_run_without_examples_and_rows_that_are_no_images(tmp_path: Path) -> N
     with pytest.raises(eb.InputError, match=r"shape \(16,\); a PNG holds images"):
         eb.export(tmp_path / "rows", model=Affine())
     assert eb.export(tmp_path / "rows", images="npz", model=Affine()).fools.all()
+
+
+def test_images_say_on_which_network_they_were_made_and_so_does_their_evaluation(tmp_path: Path) -> None:
+    run = toy_run(tmp_path / "run")
+    eb.export(tmp_path / "run", tmp_path / "out", "npz", Affine())
+    file = str(tmp_path / "out" / "examples.npz")
+    made_on = run.plan.model.weights
+    assert json.loads((tmp_path / "out" / "export.json").read_text())["made_on"] == made_on
+    for seed, whose in ((0, "this network"), (5, "another network")):
+        again = toy_run(model=Affine(seed), data=eb.load_data(file), source=file, anyway=True, suite=[eb.FGSM()])
+        (finding,) = [finding for finding in again.findings if finding.id == "D20"]
+        assert finding.evidence.startswith(f"made on {whose}, fingerprint {made_on[:12]}; transfer accuracy ")
+    assert "D20" not in {finding.id for finding in run.findings}

@@ -111,6 +111,7 @@ class Call:
             minimise=attack.minimum_norm,
             tick=tick,
             expected_passes=attack.expected_passes,
+            foreign=type(attack).__module__.partition(".")[0] != "epsball",
         )
         return cls(model, x, goal, threat, terms, batching or choose_batching(model, x))
 

@@ -104,7 +104,10 @@ Mean = Annotated[
 ]
 Std = Annotated[str | None, typer.Option(help="What it divided by, likewise.")]
 Outputs = Annotated[
-    str, typer.Option(help="What the model returns: logits, probs (also one probability) or binary (one logit).")
+    str,
+    typer.Option(
+        help="What the model returns: logits, probs (also one probability), binary (one logit) or reject (logits, rejection last)."
+    ),
 ]
 Key = Annotated[
     str, typer.Option(help="Which entry of the model's answer that is, by name or number, where it has several.")

@@ -89,7 +89,8 @@ def results(run: Evaluation, title: str = "") -> Table:
     threat = run.plan.threat
     towards = target(run.plan)
     parts = f"{NORMS[threat.norm]}, ε = {epsilon(threat)}, {count(len(run))} samples", left_out(run.plan)
-    title = title or ", ".join(filter(None, parts))
+    doubt = f"NOT TRUSTED, {', '.join(run.failed)} failed" if run.failed else "" if run.complete else "UNFINISHED"
+    title = ": ".join(filter(None, (doubt, title or ", ".join(filter(None, parts)))))
     measured, turned = (f"correct, not {towards}", f"into {towards}") if towards else ("accuracy", "fooled")
     shown = table(title, "", measured, "95 % interval", turned, "distance", "|r|/|x|", "queries")
     right = int((run.clean == run.label).sum())

@@ -14,6 +14,7 @@ from epsball.gate.document import gate_document
 from epsball.gate.limits import parse_fraction
 from epsball.gate.verdict import Verdict
 from epsball.record import Evaluation
+from epsball.report.checklist import short
 from epsball.report.classes import worst_class
 from epsball.report.document import document
 from epsball.report.rounds import in_time
@@ -72,6 +73,7 @@ def conclude_verdict(verdict: Verdict, out: Path | None, *, as_json: bool, title
     print_result(results(run, title), {**document(run, out), **gate_document(verdict)}, as_json=as_json)
     if said := worst_class(run):
         console(stderr=as_json).print(printable(said))
+    note(short(run))
     if out is not None:
         trust = None if runs_nothing(run.plan.model.source) else ""
         note(f"Run folder: {out}\nNext:       {command('report', out)}   {command('verify', out, trust_source=trust)}")

@@ -57,6 +57,18 @@ def read_arrays(path: Path, split: str) -> Source:
     return Source(labels, lambda rows: images[rows], whole=pair in pairs[:2])
 
 
+def made_on(text: str) -> str:
+    """The fingerprint of the network that the images of an `.npz` deceive, as `epsball export` writes it; empty for all other data."""
+    path = Path(text)
+    try:
+        if path.suffix != ".npz" or not path.is_file():
+            return ""
+        with np.load(path, allow_pickle=False) as archive:
+            return str(archive["made_on"]) if "made_on" in archive.files else ""
+    except (OSError, ValueError, zipfile.BadZipFile):  # who reads the images says so
+        return ""
+
+
 def _refuse_expansion(stream: IO[bytes], names: list[str], path: Path) -> None:
     """Refuse an array whose header says more than is stored, and one that grows beyond measure.
 

@@ -16,7 +16,10 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     eight_bits,
     forgotten_normalisation,
     groups,
+    inner_optimisation,
     jumps,
+    label_leaking,
+    lost_error,
     more_restarts,
     more_steps,
     no_gradient_left,
@@ -29,7 +32,10 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     outside_threat,
     overfitting,
     planted,
+    probabilities,
     random_model,
+    refitted_threshold,
+    rising_accuracy,
     risk_left,
     sample_size,
     scores_only,
@@ -37,6 +43,7 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     step_reach,
     success_rate,
     targets,
+    transferred,
     unconfirmed,
     undefined_gradient,
     unexpected_accuracy,
@@ -46,7 +53,8 @@ from epsball.diagnostics import (  # noqa: F401 (each file registers its check)
     wrong_unit,
 )
 from epsball.diagnostics.base import CHECKS, Check, Observation, check, findings
-from epsball.diagnostics.outcome import Outcome, Traits
+from epsball.diagnostics.ladder import Ladder, OneStep
+from epsball.diagnostics.outcome import NOTED, Outcome, Traits
 from epsball.diagnostics.probe import Preflight
 from epsball.diagnostics.training_history import TrainingHistory
 
@@ -55,8 +63,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHECKS",
+    "NOTED",
     "Check",
+    "Ladder",
     "Observation",
+    "OneStep",
     "Outcome",
     "Preflight",
     "TrainingHistory",

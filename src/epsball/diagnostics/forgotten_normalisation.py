@@ -27,7 +27,7 @@ SAMPLES = 200
 CHANCE = 1e-4
 """Probability with which one of the normalisations would be right on as many more samples if all were as good."""
 FEW = 32
-"""Samples that a normalisation is tried on before it is on the others."""
+"""Samples that a normalisation is tried on before it is on the others; there too it must be right on more of them."""
 GAIN = 0.05
 """Fraction of the samples on which another normalisation must be right beyond those of the given one."""
 AS_GOOD = 0.01
@@ -80,7 +80,7 @@ def forgotten_normalisation(given: Preflight) -> Iterator[Observation]:
     for name, model in tried:
         try:
             few = _right(model, x[:FEW], label[:FEW], given.batch_size)
-            if few.sum() <= right[:FEW].sum():
+            if few.sum() - right[:FEW].sum() < GAIN * FEW:
                 continue
             other = _right(model, x, label, given.batch_size)
         except (InputError, ModelError):  # the network takes no such numbers, so it was trained on none

@@ -35,7 +35,7 @@ TIMES = 30
     "FAIL",
     Preflight,
     remedy="attack the scores as they are before any class is masked, replaced or rounded",
-    unless=("D02", "D03", "D04", "D05"),
+    unless=("D01", "D02", "D03", "D04", "D05"),
 )
 def jumps(given: Preflight) -> Iterator[Observation]:
     """Between two samples the answers must not jump where the decision changes, nor where the gradient foretells next to nothing.

@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from epsball.diagnostics.ladder import Ladder, OneStep
     from epsball.record.evaluation import AttackRows
     from epsball.record.plan import AttackPlan
+
+
+NOTED = "near", "searched", "planted", "unfound", "lost"
+"""What attacks note of samples, by the names of `Outcome`'s fields."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +164,9 @@ class Outcome:
         planted: ids of samples in whose ball an adversarial example was planted, by attack.
         unfound: ids of those in whose ball the attack found none, by attack.
         seed: of the run.
+        ladder: what short searches at several budgets broke of a few samples; None where none were made.
+        one_step: what one step did to a few samples; None where none was made.
+        lost: ids of samples for which an attack from outside queried an error and returned none, by attack.
         eight_bits: of every success 1 if it is one when the image is rounded to 8 bits, else 0, by attack.
     """
 
@@ -183,6 +191,9 @@ class Outcome:
     planted: Mapping[str, Sequence[int]] = field(default_factory=dict)
     unfound: Mapping[str, Sequence[int]] = field(default_factory=dict)
     seed: int = 0
+    lost: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    ladder: Ladder | None = None
+    one_step: OneStep | None = None
 
     def group(self, belongs: Callable[[Traits], bool]) -> Group:
         """The attacks whose traits say so, together, but for those on a few selected samples."""

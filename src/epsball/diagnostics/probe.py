@@ -41,6 +41,8 @@ class Preflight:
         names: of the classes in the order of the labels; empty where they are not known.
         threat: norm, budget and box of the attacks to come.
         expected: the clean accuracy that the user expects; None where nobody said.
+        made_on: the fingerprint of the network on which the inputs were made as adversarial examples; empty where they were not.
+        weights: the fingerprint of the model's own, as records have it.
     """
 
     when: ClassVar[str] = "preflight"
@@ -54,6 +56,8 @@ class Preflight:
     batch_size: int = SAMPLES
     names: tuple[str, ...] = ()
     expected: float | None = None
+    made_on: str = ""
+    weights: str = ""
 
     @cached_property
     def probe(self) -> tuple[Tensor, Tensor]:

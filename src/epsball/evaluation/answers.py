@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from epsball.models.forward import forward
+from epsball.models.rejection import REJECT
 from epsball.validation import finite_logits
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """Label and softmax probability of each pass, (passes, n) each, the number of classes, and the inputs that one pass holds."""
+    """Label and softmax probability of each pass, (passes, n) each, the number K of classes, and the inputs that one pass holds.
+
+    An input that the model rejects has the label K.
+    """
 
     label: NDArray[np.int64]
     confidence: NDArray[np.float64]
@@ -30,8 +34,8 @@ class Answers:
     batch_size: int
 
     def wrong(self, label: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether each input was not given its label (n,), in each pass (passes, n)."""
-        wrong: NDArray[np.bool_] = self.label != label
+        """Whether each input was accepted and not given its label (n,), in each pass (passes, n)."""
+        wrong: NDArray[np.bool_] = (self.label != label) & (self.label < self.classes)
         return wrong
 
 
@@ -59,13 +63,13 @@ def answers(
 
     def visit(number: int, rows: slice, logits: Tensor) -> None:
         nonlocal classes
+        classes = logits.shape[1] - (model.outputs == REJECT)
         finite_logits(logits, torch.arange(rows.start, rows.stop, device=logits.device))
         if inspect is not None and number == 0:
-            inspect(logits, rows)
+            inspect(logits[:, :classes], rows)
         best = logits.argmax(1)
         probability = logits.double().softmax(1).gather(1, best[:, None]).squeeze(1)
         label[number, rows], confidence[number, rows] = best.cpu().numpy(), probability.cpu().numpy()
-        classes = logits.shape[1]
 
     batch_size = forward(model, x, batch_size, visit, passes=passes)
     return Answers(label, confidence, classes, batch_size)

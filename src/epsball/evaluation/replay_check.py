@@ -42,7 +42,8 @@ class Checked:
     The notes are the ids of reported successes that do not count, by reason ("moved", "label"), and where a pass did not show
     all of the others again, the fraction of passes in which each did ("success_rate"). Where gradients held NaN or
     infinite entries, their number for each such sample ("undefined"), and the ids of samples with more than 1 % of them ("blind").
-    What an attack noted of samples that it did not break is under the names that it gave, unless they are one of these.
+    What an attack noted of samples that it did not break is under the names that it gave, unless they are one of these; errors that it
+    did not return are under "lost".
     Where the inputs are 8-bit images, of every success that counts, whether it is one in 8 bits, 1 or 0 ("eight_bits").
     """
 
@@ -100,7 +101,7 @@ def check_successes(samples: Samples, at: NDArray[np.int64], found: Found, threa
     again = rate >= independent.SUCCESS_RATE
     success[tried[~again]] = False
     notes = {
-        **{name: ids[numpy_of(which) & ~reported].tolist() for name, which in found.notes.items()},
+        **{name: ids[numpy_of(which) & (reported == (name == "lost"))].tolist() for name, which in found.notes.items()},
         "moved": moved.tolist(),
         "label": ids[tried[~again]].tolist(),
         "success_rate": rate[again].tolist() if (rate[again] < 1).any() else [],

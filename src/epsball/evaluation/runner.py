@@ -7,16 +7,18 @@ import time
 from contextlib import contextmanager
 from copy import copy, deepcopy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from epsball import diagnostics
 from epsball.certification.base import radii
+from epsball.data.arrays import made_on
 from epsball.diagnostics.base import CHECKS
 from epsball.errors import InputError, ModelError, UntrustworthyError
 from epsball.evaluation.as_array import AsArray
 from epsball.evaluation.budget import OutOfTimeError
+from epsball.evaluation.ladder import beside
 from epsball.evaluation.replay_check import search
 from epsball.evaluation.reuse import refuse_other_ids
 from epsball.record.columns import tabulate
@@ -62,7 +64,7 @@ class Run:
         self._undefined: dict[str, list[int]] = {}
         self._blind: set[int] = set()
         self._eight_bits: dict[str, list[int]] = {}
-        self._noted: dict[str, dict[str, list[int]]] = {"near": {}, "searched": {}, "planted": {}, "unfound": {}}
+        self._noted: dict[str, dict[str, list[int]]] = {name: {} for name in diagnostics.NOTED}
         self._findings: list[Finding] = []
         self._passes, self._first = 1, 0
         self._chunks_before: dict[str, int] = {}
@@ -94,6 +96,8 @@ class Run:
             samples.batching.batch_size,
             self._plan.data.names,
             expected,
+            made_on(self._plan.data.source),
+            self._plan.model.weights or self._plan.model.structure,
         )
         self._findings = diagnostics.preflight(context)
         if any(finding.id == "D02" for finding in self._findings):
@@ -257,7 +261,8 @@ class Run:
             undefined=self._undefined,
             blind=np.array(sorted(self._blind), np.int64),
             eight_bits=self._eight_bits,
-            **self._noted,
+            **beside(samples, self._threat, self._plan, self._rows, random=self._passes > 1),
+            **cast("dict[str, Any]", self._noted),
         )
         findings = [*self._findings, *diagnostics.after(outcome)]
         self._meter.finish()

@@ -16,6 +16,7 @@ from epsball.evaluation.plan import attack_plan, threat_plan
 from epsball.goal import Goal
 from epsball.models.forward import logits_of, numpy_of
 from epsball.models.identify import held
+from epsball.models.rejection import REJECT
 from epsball.models.wrap import wrap
 from epsball.oracle.batching import batching_by_rule
 from epsball.record.arrays import array_blocks
@@ -118,7 +119,10 @@ def transfer(
         points = torch.where(inside.reshape(-1, *[1] * (x.ndim - 1)), points, x)
         examples[name] = points
         right.append(
-            [int((_right(target, points, y) & ok).sum()) for target, ok in zip(nets.values(), clean, strict=True)]
+            [
+                int((_right(target, points, y, attacked=True) & ok).sum())
+                for target, ok in zip(nets.values(), clean, strict=True)
+            ]
         )
     counts = np.array([int(ok.sum()) for ok in clean], np.int64)
     matrix = TransferMatrix(tuple(nets), len(x), counts, np.array(right, np.int64), {})
@@ -143,8 +147,12 @@ def transfer(
     return matrix
 
 
-def _right(model: Model, x: Tensor, y: Tensor) -> Tensor:
-    return logits_of(model, x, batching_by_rule(model, x).batch_size).argmax(1) == y
+def _right(model: Model, x: Tensor, y: Tensor, *, attacked: bool = False) -> Tensor:
+    """Whether each label is predicted, or, where the inputs were attacked, they are rejected, `(N,)`."""
+    logits = logits_of(model, x, batching_by_rule(model, x).batch_size)
+    predicted = logits.argmax(1)
+    right = predicted == y
+    return right | (predicted == logits.shape[1] - 1) if attacked and model.outputs == REJECT else right
 
 
 def _file(place: int, model: Model) -> str:

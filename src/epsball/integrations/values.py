@@ -24,6 +24,7 @@ def figures(run: Evaluation) -> dict[str, float]:
         "clean_accuracy_high": clean_high,
         "median_distance": metrics.median_distance(run),
         "trusted": float(run.trusted),
+        "failed_checks": float(len(run.failed)),
     }
     if math.isfinite(run.eps):
         found |= {left: run.robust_accuracy(), f"{left}_low": low, f"{left}_high": high}
@@ -35,7 +36,7 @@ def figures(run: Evaluation) -> dict[str, float]:
 
 
 def settings(run: Evaluation) -> dict[str, str | int | float]:
-    """What decides the result, by name."""
+    """What decides the result, by name, and which checks failed."""
     plan = run.plan
     return {
         "model": plan.model.source or plan.model.class_name,
@@ -47,5 +48,6 @@ def settings(run: Evaluation) -> dict[str, str | int | float]:
         "suite": plan.suite,
         "suite_version": plan.suite_version,
         "seed": plan.seed,
+        "failed_checks": " ".join(run.failed),
         "epsball": plan.environment.versions.get("epsball", ""),
     }

@@ -8,6 +8,7 @@ from epsball.errors import InputError, brief
 from epsball.models.cost import Cost
 from epsball.models.estimates import Averaged, Differences, Replaced, normal, signs
 from epsball.models.model import Model
+from epsball.models.rejection import REJECT
 from epsball.models.wrap import wrap
 from epsball.units import parse_number
 from epsball.validation import checked_count
@@ -37,7 +38,7 @@ def eot(model: Callable[[Tensor], Any] | Model, draws: int = 16) -> Model:
     checked_count(draws, "draws")
     cost = inner.cost
     price = Cost(draws * cost.forward, draws * cost.differentiated, draws * cost.backward)
-    return Model(Averaged(inner, draws), cost=price, input_size=inner.input_size)
+    return Model(Averaged(inner, draws), cost=price, input_size=inner.input_size, outputs=_given_on(inner))
 
 
 def bpda(
@@ -69,6 +70,7 @@ def bpda(
         Replaced(inner, _part(inner, layer) if isinstance(layer, str) else layer, backward),
         cost=inner.cost,
         input_size=inner.input_size,
+        outputs=_given_on(inner),
     )
 
 
@@ -114,7 +116,13 @@ def _differences(
     if not 0 < width < float("inf"):
         raise InputError(f"{name} was given as {width!r}; expected a number above 0, in data units")
     price = Cost(inner.cost.forward, inner.cost.forward * (1 + 2 * draws), 0)
-    return Model(Differences(inner, draws, width, directions), cost=price, input_size=inner.input_size)
+    network = Differences(inner, draws, width, directions)
+    return Model(network, cost=price, input_size=inner.input_size, outputs=_given_on(inner))
+
+
+def _given_on(inner: Model) -> str:
+    """What an estimate returns: the logits of the model inside, with its rejection where it has one."""
+    return REJECT if inner.outputs == REJECT else "logits"
 
 
 def _part(model: Model, name: str) -> nn.Module:

@@ -24,7 +24,7 @@ class ModelIdentity:
         code: SHA-256 of source, by file beside the factory ("net.py") or by qualified name ("Net").
         mean: subtracted from every input first, one number or one a channel; None for 0.
         std: divided by afterwards; None for 1.
-        outputs: what the network returns: "logits", "probs" or "binary".
+        outputs: what the network returns: "logits", "probs", "binary" or "reject".
         key: which entry of its answer that is; empty where it has one.
         probe: logits on the fixed probe, one row an image; None for a random model.
         frequencies: of a random model, how often each class was the label of each probe image; None otherwise.

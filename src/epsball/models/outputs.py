@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from epsball.errors import ModelError
 
-OUTPUTS = ("logits", "probs", "binary")
+OUTPUTS = ("logits", "probs", "binary", "reject")
 _TABLE = 2
 _FEWEST_CLASSES = 2
 _LONGEST = 500
@@ -30,7 +30,7 @@ def to_logits(answer: object, n: int, outputs: str) -> Tensor:
         answer: of the network.
         n: number of inputs.
         outputs: what the answer is, one of `OUTPUTS`; probabilities become their logarithms, one logit z becomes (-z/2, z/2), one
-            probability p of class 1 becomes (log(1 - p), log p).
+            probability p of class 1 becomes (log(1 - p), log p); of "reject" all K + 1 logits are returned, the last for rejection.
 
     Raises:
         ModelError: anything but a floating-point table with one row an input.
@@ -70,11 +70,11 @@ def to_logits(answer: object, n: int, outputs: str) -> Tensor:
     if outputs == "probs" and answer.numel() == n:
         p = answer.reshape(n)
         answer = torch.stack((1 - p, p), 1)
-    if answer.ndim != _TABLE or len(answer) != n or answer.shape[1] < _FEWEST_CLASSES:
+    if answer.ndim != _TABLE or len(answer) != n or answer.shape[1] < _FEWEST_CLASSES + (outputs == "reject"):
         remedy = (
             'one logit per sample needs eb.wrap(net, outputs="binary"), one probability eb.wrap(net, outputs="probs")'
             if answer.numel() == n
-            else "return one row of logits per sample"
+            else "return one row of logits per sample" + ", and one logit more for rejection" * (outputs == "reject")
         )
         raise ModelError(
             f"the model returned shape {tuple(answer.shape)} for {n} inputs; expected (N, K) with K >= 2: {remedy}"

@@ -43,7 +43,8 @@ def wrap(
         mean: what the training pipeline subtracted, one number or fraction "1/2" per channel (or one for all), in data units.
         std: what it divided by.
         outputs: "logits"; "probs" for probabilities, of all classes or (N,) or (N, 1) of class 1; "binary" for one logit per
-            sample, (N,) or (N, 1), positive for class 1; "labels:10" for predicted labels (N,), of 10 classes here.
+            sample, (N,) or (N, 1), positive for class 1; "labels:10" for predicted labels (N,), of 10 classes here; "reject" for
+            K + 1 logits, the last of which is largest where the model rejects an input: an error is a wrong answer that it accepts.
         arrays: what a function takes and returns: "torch" for tensors; "numpy", without gradients; "jax", with those of `jax.vjp`.
         key: which entry of the answer that is, by its name or number, where there are several.
 

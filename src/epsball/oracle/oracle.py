@@ -12,6 +12,7 @@ from epsball.oracle.access import Access
 from epsball.oracle.answers import gradient_of, jacobian, margin, plain_loss, scores
 from epsball.oracle.batching import MicroBatches
 from epsball.oracle.known import Known
+from epsball.oracle.lost import lost
 from epsball.oracle.queries import Queries
 from epsball.oracle.rows import State
 from epsball.oracle.scopes import Scopes
@@ -228,9 +229,8 @@ class Oracle(Scopes):
 
         The caller's starting points are left to the searches before, if this one is to begin `elsewhere`.
         """
-        self._elsewhere = elsewhere
+        self._elsewhere, self._finished = elsewhere, None
         self._states.clear()
-        self._finished = None
         self._queries.best.revive()
         self._hold(torch.arange(len(self._all[0]), device=self.x0.device))
         self._restarts += 1
@@ -254,6 +254,8 @@ class Oracle(Scopes):
             if self._finished is not x:
                 self._queries.settle(x, self._held, self.goal)
                 self._queries.confirm(self._goal)
+                if self._terms.foreign and not self._terms.minimise:
+                    self.note("lost", lost(self._queries, x, self._held, self.goal))
             self._finished = x
             return x
         loss = self._queries.ask(x, self._held, self.goal, plain_loss, (), differentiate=False)[0]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
 from epsball.errors import InputError
+from epsball.models.rejection import REJECT, without_rejection
 from epsball.oracle.best import Best
 from epsball.oracle.counts import Counts
 from epsball.oracle.forward import Local, forward
@@ -15,7 +17,7 @@ from epsball.oracle.live import Live, version
 from epsball.validation import checked_logits, finite_logits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from epsball.goal import Goal
     from epsball.models.model import Model
@@ -229,6 +231,8 @@ class Queries:
         """One micro-batch through the model."""
         with forward(self.model, x, self._batches.batching, differentiate=differentiate) as passed:
             leaf, logits, again = passed
+            if self.model.outputs == REJECT:
+                logits, again = without_rejection(logits, goal), partial(_accepted, again, goal)
             self._check(x, logits.detach(), samples, goal)
             movable = None if self._movable is None else self._movable[samples]
             local = Local(leaf, logits, goal, again, movable)
@@ -281,6 +285,10 @@ class Queries:
 
 def _decision(local: Local) -> tuple[Tensor, ...]:
     return (local.goal.met(local.logits),)
+
+
+def _accepted(again: Callable[[], Tensor], goal: Goal) -> Tensor:
+    return without_rejection(again(), goal)
 
 
 def _changed(last: _Last) -> bool:

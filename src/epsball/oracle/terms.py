@@ -28,6 +28,7 @@ class Terms:
         remember: whether successes are looked for at all; an inner maximisation for training has no use for them.
         tick: called after every micro-batch.
         expected_passes: what a sample that resists usually costs.
+        foreign: whether the attack is not the library's own, so that it is noted which errors it does not return.
     """
 
     access: Access
@@ -39,6 +40,7 @@ class Terms:
     remember: bool = True
     tick: Tick | None = None
     expected_passes: float = 0.0
+    foreign: bool = False
 
     def price(self, cost: Cost) -> int:
         """Return how many rows a question about one point forwards at most."""

@@ -42,7 +42,8 @@ def strange_samples(
         if not np.array_equal(clean[name], expected):
             yield f"the column {name} is not that of {INPUTS}"
     for name in ("label", "clean"):
-        yield from _outside(f"the column {name}", clean[name], data.classes)
+        rejected = name == "clean" and manifest.plan.model.outputs == "reject"  # which has the number after the classes
+        yield from _outside(f"the column {name}", clean[name], data.classes + rejected)
 
 
 def strange_rows(name: str, rows: AttackRows, clean: Columns, manifest: Manifest) -> Iterator[str]:

@@ -143,7 +143,8 @@ class Evaluation:
         return table("Evaluation", {**facts, "verdict": self._state(), "findings": "; ".join(by_severity) or "none"})
 
     def _state(self) -> str:
-        return "trusted" if self.trusted else "not trusted" if self.complete else "unfinished"
+        failed = f" ({', '.join(self.failed)} failed)" if self.failed else ""
+        return "trusted" if self.trusted else f"{'not trusted' if self.complete else 'unfinished'}{failed}"
 
     def _figures(self) -> dict[str, str]:
         """The figures that stand for the run: its accuracies at ε, or how far its nearest errors are."""
@@ -240,7 +241,12 @@ class Evaluation:
     @property
     def trusted(self) -> bool:
         """Whether the run is finished and no finding is a FAIL."""
-        return self.complete and not any(finding.severity == "FAIL" for finding in self.findings)
+        return self.complete and not self.failed
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The ids of the checks that failed, in order: no figure of the run may stand without them."""
+        return tuple(dict.fromkeys(finding.id for finding in self.findings if finding.severity == "FAIL"))
 
 
 def _share(fraction: float, n: int) -> str:

@@ -41,6 +41,10 @@ class Recorded(metrics.Bounds, Protocol):
     def images(self) -> Images | None:
         """Where they are."""
 
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The ids of the checks that failed."""
+
 
 @dataclass(frozen=True, eq=False)
 class Example:
@@ -179,7 +183,10 @@ def plot(run: Recorded, axes: Axes | None = None, label: str | None = None) -> F
     lower = np.array([np.mean((run.lower >= value) & right) for value in eps])
     curves = figures.Curves(eps, curve.accuracy[at], lower, curve.bounds(at))
     found = "" if np.isinf(run.eps) else f"; the run's own: {budget(run.eps)}"
-    return figures.accuracy(curves, run.eps, f"ε ({NORMS[run.plan.threat.norm]}, data units{found})", axes, label)
+    doubt = f", not trusted: {', '.join(run.failed)} failed" if run.failed else ""
+    return figures.accuracy(
+        curves, run.eps, f"ε ({NORMS[run.plan.threat.norm]}, data units{found}{doubt})", axes, label
+    )
 
 
 def _horizon(run: Recorded) -> float:

@@ -42,7 +42,7 @@ class ModelPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     code: dict[str, str]
     mean: list[Any] | None
     std: list[Any] | None
-    outputs: Literal["logits", "probs", "binary"]
+    outputs: Literal["logits", "probs", "binary", "reject"]
     probe: tuple[tuple[float, ...], ...] | None
     frequencies: tuple[tuple[float, ...], ...] | None
     device: str

@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from epsball.diagnostics import CHECKS, Outcome, Preflight
 from epsball.evaluation.meter import Meter
 from epsball.evaluation.plan import version
@@ -16,7 +18,6 @@ from epsball.record.run_folder import RunFolder
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from epsball.attacks.base import Attack
@@ -79,7 +80,7 @@ class _Again(Run):
         head = run.first(HEAD) if run.plan.budget else run.samples
         super().__init__(head, run.threat, run.plan, reading, Meter(lambda *_: None, {}))
         self.check()
-        self._samples, self._opened = run.samples, run
+        self._samples, self._lower, self._opened = run.samples, np.zeros(len(run.samples)), run
 
     def _chunks(self, stage: str, name: str, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.int64]]]:
         del stage, wanted

@@ -12,6 +12,7 @@ from epsball.record.classes import per_class, worst
 from epsball.record.plan import portable
 from epsball.record.proportion import Proportion
 from epsball.report.budget import budget
+from epsball.report.checklist import checklist
 
 if TYPE_CHECKING:
     from epsball.record import Evaluation
@@ -49,6 +50,10 @@ def document(run: Evaluation, out: Path | None) -> dict[str, Any]:
         "trusted": run.trusted,
         "reused": run.reused,
         "findings": [portable(finding) for finding in run.findings],
+        "checklist": [
+            {"question": each.name, "known": each.known, "wanted": each.wanted, "answered": False}
+            for each in checklist(run)
+        ],
         "results": {
             line.attack: {
                 "attacked": line.attacked,

@@ -51,21 +51,22 @@ def _metrics(run: Evaluation) -> list[dict[str, Any]]:
     threat, norm = run.plan.threat, NORMS[run.plan.threat.norm]
     clean = Proportion(int(np.sum(run.clean == run.label)), len(run))
     ends = dict(zip(("interval_low", "interval_high"), (round(end, 6) for end in clean.interval()), strict=True))
-    found = [{"type": "accuracy", "value": round(float(clean), 6), "name": "Clean accuracy", "args": ends}]
     args = {"norm": threat.norm, "suite": run.plan.suite, "seed": run.plan.seed, "trusted": run.trusted}
+    doubt = f", not trusted: {', '.join(run.failed)} failed" if run.failed else "" if run.complete else ", unfinished"
+    found = [{"type": "accuracy", "value": round(float(clean), 6), "name": f"Clean accuracy{doubt}", "args": ends}]
     if math.isfinite(run.eps):
         low, high = run.interval()
         kind, name = "robust_accuracy", "Robust accuracy"
         if target(run.plan):
             kind, name = "not_turned_into_target", left(run.plan).capitalize()
         bounds = {"eps": float(run.eps), "interval_low": round(low, 6), "interval_high": round(high, 6)}
-        where = f"{name} ({norm}, ε = {epsilon(threat)})"
+        where = f"{name} ({norm}, ε = {epsilon(threat)}){doubt}"
         found.append(
             {"type": kind, "value": round(run.robust_accuracy(), 6), "name": where, "args": {**args, **bounds}}
         )
     median = metrics.median_distance(run)
     if math.isfinite(median):
-        named = f"Median distance to {target(run.plan) or 'an error'} ({norm})"
+        named = f"Median distance to {target(run.plan) or 'an error'} ({norm}){doubt}"
         found.append(
             {"type": "median_adversarial_distance", "value": float(f"{median:.6g}"), "name": named, "args": args}
         )

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from epsball.record.manifest import MANIFEST, attack_stages, read_manifest
+from epsball.report.checklist import checklist
 from epsball.report.classes import class_lines, confusion, worst_class
 from epsball.report.coverage import notes, tried, untested
 from epsball.report.figures import accuracy_curve, asks_how_close, readings, spoken
@@ -92,6 +93,7 @@ def _page(run: Evaluation, folder: Path, title: str) -> dict[str, Any]:
         "tried": tried(run),
         "untested": untested(run),
         "notes": notes(run),
+        "checklist": checklist(run),
         "repeat": repeat(run, folder),
         "settings": settings,
         "settings_left_out": left_out,

@@ -15,6 +15,7 @@ from epsball.record import metrics
 from epsball.record.evaluation import SAMPLE_COLUMNS
 from epsball.record.statistics import wilson
 from epsball.report.budget import budget
+from epsball.report.checklist import checklist
 from epsball.report.target import target
 from epsball.report.text import DASH, class_names, count, epsilon, number, percent, title_of
 from epsball.report.verdict import findings, verdict
@@ -117,7 +118,8 @@ def markdown_body(run: Evaluation) -> str:
     ]
     if open_findings := findings(run):
         parts.append("\n".join(f"- {each['severity']}: {escaped(_sentence(each))}" for each in open_findings))
-    return "\n\n".join(parts) + "\n"
+    questions = "\n".join(f"- [ ] {escaped(str(question))}" for question in checklist(run))
+    return "\n\n".join([*parts, f"Open questions, which no program can answer:\n\n{questions}"]) + "\n"
 
 
 def _doubt(said: dict[str, str]) -> str:
@@ -150,6 +152,7 @@ def latex(run: Evaluation, folder: Path, title: str) -> str:  # noqa: ARG001 (as
         [
             f"% {MARK}: {' '.join(said['trust'].split())}; it needs \\usepackage{{booktabs}}",
             *doubts,
+            *(f"% Open: {' '.join(str(question).split())}" for question in checklist(run)),
             r"\begin{table}",
             r"  \centering",
             f"  \\caption{{{tex(title or title_of(run.plan))}: {tex(doubt + said['headline'])} {about}}}",
@@ -167,12 +170,13 @@ def latex(run: Evaluation, folder: Path, title: str) -> str:  # noqa: ARG001 (as
 
 
 def csv(run: Evaluation, folder: Path, title: str) -> str:  # noqa: ARG001 (as above)
-    """A row for each sample: the columns of `samples.parquet`, with the names of its class and of the predicted one."""
+    """A row for each sample: the columns of `samples.parquet`, the names of its class and of the predicted one, and what failed."""
     names = class_names(run.plan.data, int(max(run.label.max(), run.clean.max())) + 1)
     stream = io.StringIO()
     writer = comma_separated.writer(stream, lineterminator="\n")
     columns = {"id": run.ids} | {name: getattr(run, name) for name in list(SAMPLE_COLUMNS)[1:]}
-    writer.writerow([*columns, "class", "predicted"])
+    failed = " ".join(run.failed) if run.complete else " ".join(("unfinished", *run.failed))
+    writer.writerow([*columns, "class", "predicted", "failed_checks"])
     for row in zip(*(values.tolist() for values in columns.values()), strict=True):
-        writer.writerow([*row, names[row[1]], names[row[2]]])
+        writer.writerow([*row, names[row[1]], names[row[2]], failed])
     return stream.getvalue()

@@ -83,7 +83,9 @@ def seconds(value: float) -> str:
 
 
 def class_names(data: DataPlan, number_of_classes: int) -> Sequence[str]:
-    """Names of the classes from 0 on: those of the record, CIFAR-10's for its pictures, otherwise the index."""
+    """Names of the classes from 0 on: those of the record, CIFAR-10's for its pictures, otherwise the index; then that of rejection."""
+    if number_of_classes == data.classes + 1:
+        return [*class_names(data, data.classes), "rejected"]
     if number_of_classes <= len(data.names):
         return data.names
     if data.source.startswith("cifar10") and number_of_classes <= len(CIFAR10):

@@ -46,7 +46,10 @@ def _trust(run: Evaluation) -> tuple[str, str]:
         ended = f"{len(run.attacks)} of {len(run.plan.attacks)} attacks ended"
         return f"Unfinished: {ended}; no figure here is a result", "bad"
     if failed:
-        return f"Not trusted: {failed} check{'s' * (failed > 1)} failed, see the findings", "bad"
+        return (
+            f"Not trusted: {failed} check{'s' * (failed > 1)} failed, see the findings ({', '.join(run.failed)})",
+            "bad",
+        )
     if warned:
         return f"Trusted, with {warned} warning{'s' * (warned > 1)}", "warn"
     return "Trusted: every reported error was checked again", ""

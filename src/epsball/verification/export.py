@@ -19,7 +19,7 @@ from epsball.record.examples import fooled
 from epsball.record.files import write_whole
 from epsball.record.manifest import json_bytes, read_manifest
 from epsball.verification import independent
-from epsball.verification.exported_files import Examples, pixel_range, writer
+from epsball.verification.exported_files import Examples, made_on, pixel_range, writer
 from epsball.verification.identity import device_of, model_of, other_model
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def export(
     A PNG has 8 bits: rounding moves every pixel by up to half a level, which can take an example back over the boundary or out of
     the ball. So each file is read again, the model is run on it, and its distance is measured: `examples.csv` has both, before and
     after. An `.npz` holds `x` `(k, C, H, W)` in the run's own precision with `y`, `ids` and `prediction`, as `load_data` reads it.
+    Both say on which network they were made, so that accuracy on them is known to be transfer accuracy (D20).
 
     Args:
         run_folder: what `evaluate` wrote.
@@ -166,6 +167,7 @@ def _about(path: Path, digest: str, plan: Plan, done: Exported) -> dict[str, Any
     return {
         "run": str(path),
         "run_digest": digest,
+        "made_on": made_on(plan),
         "norm": plan.threat.norm,
         "eps": eps if np.isfinite(eps) else "inf",
         "black": low,

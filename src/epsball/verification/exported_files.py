@@ -109,6 +109,11 @@ def _arrays(folder: Path, examples: Examples) -> Saved:
             yield part, [ARRAYS] * len(part), np.frombuffer(held, dtype).reshape(shape)
 
 
+def made_on(plan: Plan) -> str:
+    """What tells the network that the images deceive from others: the fingerprint of its weights, or of its structure without any."""
+    return plan.model.weights or plan.model.structure
+
+
 class _Written:
     """A file whose content is handed on as it is written."""
 
@@ -144,7 +149,7 @@ def _archive(examples: Examples) -> Iterator[bytes]:
                 yield from written.taken()
                 for name, field in zip(numbers, ("label", "id", "prediction"), strict=True):
                     numbers[name] += [getattr(one, field) for one in part]
-        for name, values in numbers.items():
+        for name, values in {**numbers, "made_on": made_on(examples.run.plan)}.items():
             with archive.open(f"{name}.npy", "w") as member:
                 np.lib.format.write_array(member, np.array(values))
     yield from written.taken()

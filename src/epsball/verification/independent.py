@@ -32,14 +32,15 @@ SUCCESS_RATE = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Replayed:
-    """What the model said in each pass: label and its softmax probability, (passes, n) each."""
+    """What the model said in each pass: label and its softmax probability, (passes, n) each; and the label of what it rejects."""
 
     label: NDArray[np.int64]
     confidence: NDArray[np.float64]
+    rejected: int = -1
 
     def success_rate(self, label: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Fraction of the passes in which each input was not given its label (n,)."""
-        rate: NDArray[np.float64] = (self.label != label).mean(0)
+        """Fraction of the passes in which each input was accepted and not given its label (n,)."""
+        rate: NDArray[np.float64] = ((self.label != label) & (self.label != self.rejected)).mean(0)
         return rate
 
 
@@ -58,6 +59,7 @@ def replay(model: Model, x: Inputs, *, batch_size: int, passes: int = 1) -> Repl
         ModelError: the model failed or did not return finite numbers.
     """
     label, confidence = np.empty((passes, len(x)), np.int64), np.empty((passes, len(x)), np.float64)
+    rejected = -1
     with torch.inference_mode(mode=False), torch.no_grad(), model.frozen():
         for number in range(passes):
             start = 0
@@ -70,13 +72,14 @@ def replay(model: Model, x: Inputs, *, batch_size: int, passes: int = 1) -> Repl
                     continue
                 finite_logits(logits, torch.arange(start, stop, device=logits.device))
                 best = logits.argmax(1)
+                rejected = logits.shape[1] - 1 if model.outputs == "reject" else -1
                 probability = logits.double().softmax(1).gather(1, best[:, None]).squeeze(1)
                 label[number, start:stop], confidence[number, start:stop] = (
                     best.cpu().numpy(),
                     probability.cpu().numpy(),
                 )
                 start = stop
-    return Replayed(label, confidence)
+    return Replayed(label, confidence, rejected)
 
 
 def length(norm: str, r: NDArray[Any]) -> NDArray[np.float64]:
