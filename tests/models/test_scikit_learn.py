@@ -11,11 +11,12 @@ from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Perceptron, RidgeClassifier, SGDClassifier
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.neighbors import NearestCentroid
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, Normalizer, PolynomialFeatures, StandardScaler
-from sklearn.svm import SVC, LinearSVC
+from sklearn.svm import SVC, LinearSVC, NuSVC
 
 import epsball as eb
 from epsball.models.load import load_model
@@ -90,6 +91,31 @@ def test_others_are_asked_for_what_they_say(name: str) -> None:
     logits = eb.wrap(estimator)(x)
     assert not logits.requires_grad
     assert np.array_equal(logits.argmax(1).numpy(), estimator.predict(X[:20]))
+
+
+MANY = np.argmax((X - 0.5) @ np.random.default_rng(2).normal(size=(16, 5)), 1)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        SVC(decision_function_shape="ovo"),
+        SVC(kernel="linear"),
+        SVC(probability=True, random_state=0),
+        NuSVC(nu=0.1, decision_function_shape="ovo"),
+        make_pipeline(StandardScaler(), SVC(decision_function_shape="ovo")),
+        GridSearchCV(SVC(decision_function_shape="ovo"), {"C": [1, 10]}, cv=2),
+        FixedThresholdClassifier(RandomForestClassifier(10, random_state=0), threshold=0.2),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+@pytest.mark.filterwarnings("ignore:.*probability.*:FutureWarning")
+def test_the_highest_score_is_that_of_the_class_it_predicts(estimator: Any) -> None:
+    estimator.fit(X, TWO if isinstance(estimator, FixedThresholdClassifier) else MANY)
+    x = torch.tensor(np.random.default_rng(3).uniform(0, 1, (2000, 16)), dtype=torch.float32)
+    logits = eb.wrap(estimator)(x)
+    assert logits.shape == (2000, len(estimator.classes_))
+    assert np.array_equal(logits.argmax(1).numpy(), estimator.predict(x.numpy()))
 
 
 def test_single_precision_is_kept() -> None:
