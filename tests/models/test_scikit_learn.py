@@ -23,7 +23,14 @@ from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, Normalizer, PolynomialFeatures, StandardScaler
+from sklearn.preprocessing import (
+    MaxAbsScaler,
+    MinMaxScaler,
+    Normalizer,
+    PolynomialFeatures,
+    RobustScaler,
+    StandardScaler,
+)
 from sklearn.svm import SVC, LinearSVC, NuSVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -49,6 +56,9 @@ DIFFERENTIABLE: dict[str, Any] = {
     "mlp-logistic": MLPClassifier((8,), activation="logistic", max_iter=60, random_state=0),
     "standard": make_pipeline(StandardScaler(), LogisticRegression()),
     "uncentred": make_pipeline(StandardScaler(with_mean=False, with_std=False), LogisticRegression()),
+    "robust": make_pipeline(RobustScaler(), LogisticRegression()),
+    "uncentred-robust": make_pipeline(RobustScaler(with_centering=False, unit_variance=True), LogisticRegression()),
+    "unscaled-robust": make_pipeline(RobustScaler(with_scaling=False), LogisticRegression()),
     "minmax": make_pipeline(MinMaxScaler((-1, 1), clip=True), "passthrough", LogisticRegression()),
     "maxabs": make_pipeline(MaxAbsScaler(), Normalizer(), LogisticRegression()),
     "pca": make_pipeline(PCA(6, whiten=True), MLPClassifier((8,), max_iter=60, random_state=0)),

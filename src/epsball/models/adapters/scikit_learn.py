@@ -34,6 +34,11 @@ _LINEAR = (
 _BY_PAIRS = ("NuSVC", "SVC")
 _LEAD = 1e-3
 """Of a predicted class over the highest score, where an estimator predicts another: by votes with ties, or a threshold of its own."""
+_CENTRED = {
+    "RobustScaler": ("with_scaling", "with_centering", "center_"),
+    "StandardScaler": ("with_std", "with_mean", "mean_"),
+}
+"""Scalers (x - centre) / scale: whether they scale, whether they centre, and the centre."""
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "identity": nn.Identity,
     "logistic": nn.Sigmoid,
@@ -188,10 +193,11 @@ def _network(estimator: Any) -> list[nn.Module]:
 
 
 def _scaling(estimator: Any, kind: str) -> list[nn.Module] | None:
-    if kind == "StandardScaler":
-        scale = estimator.scale_ if estimator.with_std else np.ones(estimator.n_features_in_)
-        mean = estimator.mean_ if estimator.with_mean else np.zeros(estimator.n_features_in_)
-        return [Scaled(1 / scale, -mean / scale)]
+    if kind in _CENTRED:
+        scales, centres, mean = _CENTRED[kind]
+        scale = estimator.scale_ if getattr(estimator, scales) else np.ones(estimator.n_features_in_)
+        centre = getattr(estimator, mean) if getattr(estimator, centres) else np.zeros(estimator.n_features_in_)
+        return [Scaled(1 / scale, -centre / scale)]
     if kind == "MinMaxScaler":
         return [Scaled(estimator.scale_, estimator.min_, tuple(estimator.feature_range) if estimator.clip else None)]
     if kind == "MaxAbsScaler" and not getattr(estimator, "clip", False):
