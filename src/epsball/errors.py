@@ -42,6 +42,10 @@ class EightBitWarning(UserWarning):
     """Pixels from 0 to 255 were brought to [0, 1]."""
 
 
+class SuiteWarning(UserWarning):
+    """Another suite of attacks is run than was asked for, because the model gives no gradients."""
+
+
 class UntrustworthyError(RuntimeError):
     """A reported success, a bound or a record did not survive verification."""
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 import epsball as eb
 from contract.problems import SmallNet, digits
+from epsball.errors import SuiteWarning
 from epsball.evaluation.selection import stand_in
 
 if TYPE_CHECKING:
@@ -48,8 +49,16 @@ def test_what_stands_in_for_the_standard_suite(
 ) -> None:
     x = digits(6, (1, 8, 8)).float().reshape(6, *shape)
     assert stand_in("standard", eb.wrap(model), (x, torch.zeros(6)), threat) == expected
-    for other in ("quick", "blackbox", [eb.FGSM()]):
+    for other in ("autoattack", "blackbox", [eb.FGSM()]):
         assert stand_in(other, eb.wrap(model), (x, torch.zeros(6)), threat) is other
+
+
+@pytest.mark.parametrize(("suite", "other"), [("quick", "blackbox"), ("Quick", "blackbox"), ("minimal", "labels")])
+def test_what_stands_in_for_a_suite_asked_for_by_name_is_said(suite: str, other: str) -> None:
+    x = digits(6, (1, 8, 8)).float()
+    with pytest.warns(SuiteWarning, match=f"the model gives no gradients, .* '{other}' is run in its place"):
+        run = eb.evaluate(scores, (x, scores(x).argmax(1)), BALL, suite=suite)
+    assert run.plan.suite == other
 
 
 @pytest.mark.parametrize("data", [None, (), ([[0.5]], [0]), (torch.zeros(0, 1, 8, 8), torch.zeros(0))])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 import epsball as eb
-from epsball.models.adapters import hugging_face
+from epsball.models.adapters import base
 from torchvision_here import supply_missing
 
 transformers = pytest.importorskip("transformers")
@@ -94,6 +95,15 @@ def test_what_cannot_be_loaded_is_refused_in_a_sentence(tmp_path: Path, monkeypa
         eb.load_model(folder)
     with pytest.raises(eb.InputError, match="leave out weights="):
         eb.load_model(folder, "own.safetensors")
-    monkeypatch.setattr(hugging_face, "find_spec", lambda _: None)
+    monkeypatch.setattr(base, "find_spec", lambda _: None)
     with pytest.raises(eb.InputError, match=r'pip install "epsball\[hf\]"'):
         eb.load_model(folder)
+
+
+def test_a_torchvision_for_another_pytorch_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: str) -> Any:
+        raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr(importlib, "import_module", fails)
+    with pytest.raises(eb.InputError, match=r"hf:owner/name needs .* install the torchvision that was built for"):
+        eb.load_model("hf:owner/name")

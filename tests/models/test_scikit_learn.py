@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    VotingClassifier,
+)
+from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.linear_model import LogisticRegression, Perceptron, RidgeClassifier, SGDClassifier
-from sklearn.neighbors import NearestCentroid
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, Normalizer, PolynomialFeatures, StandardScaler
-from sklearn.svm import SVC, LinearSVC
+from sklearn.preprocessing import (
+    MaxAbsScaler,
+    MinMaxScaler,
+    Normalizer,
+    PolynomialFeatures,
+    RobustScaler,
+    StandardScaler,
+)
+from sklearn.svm import SVC, LinearSVC, NuSVC
+from sklearn.tree import DecisionTreeClassifier
 
 import epsball as eb
 from epsball.models.load import load_model
@@ -39,6 +56,9 @@ DIFFERENTIABLE: dict[str, Any] = {
     "mlp-logistic": MLPClassifier((8,), activation="logistic", max_iter=60, random_state=0),
     "standard": make_pipeline(StandardScaler(), LogisticRegression()),
     "uncentred": make_pipeline(StandardScaler(with_mean=False, with_std=False), LogisticRegression()),
+    "robust": make_pipeline(RobustScaler(), LogisticRegression()),
+    "uncentred-robust": make_pipeline(RobustScaler(with_centering=False, unit_variance=True), LogisticRegression()),
+    "unscaled-robust": make_pipeline(RobustScaler(with_scaling=False), LogisticRegression()),
     "minmax": make_pipeline(MinMaxScaler((-1, 1), clip=True), "passthrough", LogisticRegression()),
     "maxabs": make_pipeline(MaxAbsScaler(), Normalizer(), LogisticRegression()),
     "pca": make_pipeline(PCA(6, whiten=True), MLPClassifier((8,), max_iter=60, random_state=0)),
@@ -90,6 +110,31 @@ def test_others_are_asked_for_what_they_say(name: str) -> None:
     logits = eb.wrap(estimator)(x)
     assert not logits.requires_grad
     assert np.array_equal(logits.argmax(1).numpy(), estimator.predict(X[:20]))
+
+
+MANY = np.argmax((X - 0.5) @ np.random.default_rng(2).normal(size=(16, 5)), 1)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        SVC(decision_function_shape="ovo"),
+        SVC(kernel="linear"),
+        SVC(probability=True, random_state=0),
+        NuSVC(nu=0.1, decision_function_shape="ovo"),
+        make_pipeline(StandardScaler(), SVC(decision_function_shape="ovo")),
+        GridSearchCV(SVC(decision_function_shape="ovo"), {"C": [1, 10]}, cv=2),
+        FixedThresholdClassifier(RandomForestClassifier(10, random_state=0), threshold=0.2),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+@pytest.mark.filterwarnings("ignore:.*probability.*:FutureWarning")
+def test_the_highest_score_is_that_of_the_class_it_predicts(estimator: Any) -> None:
+    estimator.fit(X, TWO if isinstance(estimator, FixedThresholdClassifier) else MANY)
+    x = torch.tensor(np.random.default_rng(3).uniform(0, 1, (2000, 16)), dtype=torch.float32)
+    logits = eb.wrap(estimator)(x)
+    assert logits.shape == (2000, len(estimator.classes_))
+    assert np.array_equal(logits.argmax(1).numpy(), estimator.predict(x.numpy()))
 
 
 def test_single_precision_is_kept() -> None:
@@ -146,6 +191,42 @@ def test_a_file_of_skops_is_read_and_says_what_it_was(tmp_path: Path) -> None:
     assert (
         model.fingerprint() == eb.wrap(estimator).fingerprint() != eb.wrap(LogisticRegression().fit(X, Y)).fingerprint()
     )
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        MLPClassifier((4,), max_iter=20, random_state=0),
+        DecisionTreeClassifier(max_depth=4, random_state=0),
+        RandomForestClassifier(4, random_state=0),
+        GradientBoostingClassifier(n_estimators=2, random_state=0),
+        HistGradientBoostingClassifier(max_iter=2, random_state=0),
+        KNeighborsClassifier(),
+        GaussianProcessClassifier(),
+        CalibratedClassifierCV(LogisticRegression(), cv=2),
+        VotingClassifier([("tree", DecisionTreeClassifier(max_depth=2))], voting="soft"),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_a_file_of_any_classifier_of_its_own_is_read(estimator: Any, tmp_path: Path) -> None:
+    dump(estimator.fit(X[:100], TWO[:100]), tmp_path / "own.skops")
+    model = load_model(f"sklearn:{tmp_path / 'own.skops'}")
+    assert np.array_equal(model(torch.tensor(X)).argmax(1).numpy(), estimator.predict(X))
+
+
+@pytest.mark.parametrize(
+    "name", ["sklearn.datasets._base.urlretrieve", "sklearn.neural_network._multilayer_perceptron.partial"]
+)
+def test_what_scikit_learn_imports_is_not_trusted(name: str, tmp_path: Path) -> None:
+    dump(MLPClassifier((4,), max_iter=2).fit(X, Y), tmp_path / "own.skops")
+    module, _, kind = name.rpartition(".")
+    forged = tmp_path / "forged.skops"
+    with zipfile.ZipFile(tmp_path / "own.skops") as own, zipfile.ZipFile(forged, "w") as other:
+        for member in own.namelist():
+            held = own.read(member).replace(b"AdamOptimizer", kind.encode())
+            other.writestr(member, held.replace(b"sklearn.neural_network._stochastic_optimizers", module.encode()))
+    with pytest.raises(eb.InputError, match=f"cannot be read .*{name}"):
+        load_model(f"sklearn:{forged}")
 
 
 class Stranger(LogisticRegression):  # type: ignore[misc] # scikit-learn has no types

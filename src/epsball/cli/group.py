@@ -18,7 +18,7 @@ from epsball.cli.commands import COMMANDS, HELP
 from epsball.cli.exit_codes import CODES, ExitCode, of_error
 from epsball.cli.running_time import STARTED
 from epsball.cli.streams import nobody_reads, result_alone, write_result
-from epsball.errors import EightBitWarning, LeftOutWarning
+from epsball.errors import EightBitWarning, LeftOutWarning, SuiteWarning
 from epsball.terminal import printable
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Group(TyperGroup):
         with alone, _sentences(words), warnings.catch_warnings():
             warnings.showwarning = partial(_shown, warnings.showwarning)
             warnings.simplefilter("always", LeftOutWarning)
+            warnings.simplefilter("always", SuiteWarning)
             warnings.simplefilter("default", EightBitWarning)  # once, however many parts are read
             return super().invoke(ctx)
 
@@ -110,7 +111,7 @@ def write_error(kind: str, sentence: str, code: int) -> None:
 
 def _shown(otherwise: Callable[..., None], message: Warning | str, *place: Any, **settings: Any) -> None:
     """A line on stderr for what a user should know; any other warning as Python shows it."""
-    if isinstance(message, LeftOutWarning | EightBitWarning):
+    if isinstance(message, LeftOutWarning | EightBitWarning | SuiteWarning):
         typer.echo(printable(f"Note: {message}."), err=True)
     else:
         otherwise(message, *place, **settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,9 @@ from epsball.attacks.base import Attack
 from epsball.attacks.suites import SUITES
 from epsball.attacks.suites import suite as named_suite
 from epsball.data.streamed import Streamed
-from epsball.errors import InputError
+from epsball.errors import InputError, SuiteWarning
 from epsball.oracle.batching import IMAGE_DIMENSIONS
+from epsball.suggestions import spelled
 
 if TYPE_CHECKING:
     from epsball.models.model import Model
@@ -22,19 +24,23 @@ if TYPE_CHECKING:
 
 _FIGURE, _DISTANCES = "standard", "minimal"
 """The suite for a figure at ε, and the one that stands in for it where ε is infinite and only distances can be asked for."""
+_BY_GRADIENTS = [_FIGURE, "quick", _DISTANCES]
+"""Suites that another stands in for; a list, because what was given may be unhashable."""
 _FIRST = 8
 """Inputs that are asked about for what a model gives."""
 _EXPECTED = f"expected a suite, {', '.join(SUITES)}, or attacks such as [eb.PGD(steps=40)]"
 
 
 def stand_in(suite: Any, model: Model, data: Any, threat: Threat) -> Any:
-    """What is run for the suite "standard" where a model gives no gradients: "blackbox", or "labels" where there are only labels.
+    """What is run for a suite by gradients where a model gives none: "blackbox", or "labels" where there are only labels.
 
-    Also "labels" where no attack by scores searches: without a finite ε, and in l1 on inputs that are no images. Whatever cannot be
-    found out here is met, and told, by the clean pass.
+    Also "labels" for distances, and where no attack by scores searches: without a finite ε, and in l1 on inputs that are no images.
+    For any suite but "standard" a `SuiteWarning` says so; "autoattack" is not replaced, being asked for to compare. Whatever cannot
+    be found out here is met, and told, by the clean pass.
     """
+    suite = spelled(suite, SUITES) if isinstance(suite, str) else suite
     x = data[0] if isinstance(data, tuple | list) and data else None
-    if suite != _FIGURE or not isinstance(x, Tensor | Streamed) or not len(x):
+    if suite not in _BY_GRADIENTS or not isinstance(x, Tensor | Streamed) or not len(x):
         return suite
     try:
         with torch.enable_grad():
@@ -47,7 +53,14 @@ def stand_in(suite: Any, model: Model, data: Any, threat: Threat) -> Any:
     images = x.ndim == IMAGE_DIMENSIONS
     by_scores = named_suite("blackbox", images=images).values()
     searched = any(not (attack.noise_only or misfit(attack, threat)) for attack in by_scores)
-    return "blackbox" if searched and not only_labels else "labels"
+    other = "blackbox" if searched and not only_labels and suite != _DISTANCES else "labels"
+    if suite != _FIGURE:
+        warnings.warn(
+            f"the model gives no gradients, which the suite {suite!r} needs; {other!r} is run in its place",
+            SuiteWarning,
+            stacklevel=3,
+        )
+    return other
 
 
 def chosen(

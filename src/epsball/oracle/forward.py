@@ -80,7 +80,7 @@ class Local:
         if gradient is None:
             raise ModelError(
                 "the model's answer cannot be differentiated with respect to its input (no_grad, detach, NumPy or argmax inside); "
-                "remove that, or use an attack that needs scores or labels only"
+                'remove that, or use attacks that need scores or labels only: suite="blackbox" or "labels", --suite on the command line'
             )
         self.gradients = self.gradients + (1 if needed is None else needed.long())
         if self._movable is not None:

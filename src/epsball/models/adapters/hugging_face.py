@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import textwrap
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from epsball.errors import InputError
-from epsball.models.adapters.base import SCHEMES, Options
+from epsball.models.adapters.base import SCHEMES, Options, imported
 from epsball.models.wrap import wrap
 
 if TYPE_CHECKING:
@@ -35,8 +34,6 @@ def read(rest: str, options: Options) -> Model:
     Raises:
         InputError: the package is missing, there is no such model, or it is no image classifier with weights as safetensors.
     """
-    if find_spec("transformers") is None:
-        raise InputError(f'hf:{rest} needs the package transformers, which is not here; pip install "epsball[hf]"')
     if options.weights is not None:
         raise InputError(f"hf:{rest} holds its own weights; leave out weights={options.weights}")
     here = Path(rest).is_dir()
@@ -44,12 +41,12 @@ def read(rest: str, options: Options) -> Model:
         raise InputError(
             f"there is no folder {rest}, and it is no id such as owner/name; give what save_pretrained wrote"
         )
-    from transformers import AutoModelForImageClassification  # noqa: PLC0415 of the hf extra
-    from transformers.image_processing_base import ImageProcessingMixin  # noqa: PLC0415 the same
+    processing: Any = imported("transformers.image_processing_base", f"hf:{rest}", "hf")
+    transformers: Any = imported("transformers", f"hf:{rest}", "hf")
 
     try:
         with torch.random.fork_rng(devices=[]):
-            net = AutoModelForImageClassification.from_pretrained(
+            net = transformers.AutoModelForImageClassification.from_pretrained(
                 rest, local_files_only=here, use_safetensors=True, trust_remote_code=False
             )
     except Exception as error:  # what stands in a folder may make it raise anything
@@ -58,7 +55,7 @@ def read(rest: str, options: Options) -> Model:
             "model.safetensors"
         ) from error
     try:
-        processor, _ = ImageProcessingMixin.get_image_processor_dict(rest, local_files_only=here)
+        processor, _ = processing.ImageProcessingMixin.get_image_processor_dict(rest, local_files_only=here)
     except OSError:  # it has none: the network takes images as they are
         processor = {}
     size = processor.get("crop_size") if processor.get("do_center_crop") else processor.get("size")

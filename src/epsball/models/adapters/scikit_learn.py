@@ -5,6 +5,7 @@ Given to `wrap`, or returned by a factory in a file. scikit-learn is not importe
 
 from __future__ import annotations
 
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,14 @@ _LINEAR = (
     "RidgeClassifierCV",
     "SGDClassifier",
 )
+_BY_PAIRS = ("NuSVC", "SVC")
+_LEAD = 1e-3
+"""Of a predicted class over the highest score, where an estimator predicts another: by votes with ties, or a threshold of its own."""
+_CENTRED = {
+    "RobustScaler": ("with_scaling", "with_centering", "center_"),
+    "StandardScaler": ("with_std", "with_mean", "mean_"),
+}
+"""Scalers (x - centre) / scale: whether they scale, whether they centre, and the centre."""
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "identity": nn.Identity,
     "logistic": nn.Sigmoid,
@@ -50,8 +59,8 @@ def _of_package(kind: type) -> bool:
 def converted(estimator: Any) -> nn.Module:
     """Return the classifier (N, …) -> (N, K): a module with its decision as logits, or a black box.
 
-    Inputs are flattened. Modules compute in the type of their inputs. A black box gives the logarithms of `predict_proba`, else
-    `decision_function`, else 1 for the class that `predict` names and -1 for the others.
+    Inputs are flattened. Modules compute in the type of their inputs. A black box gives `decision_function`, else the logarithms of
+    `predict_proba`, else 1 for the class that `predict` names and -1 for the others; that class always has the highest score.
 
     Args:
         estimator: a fitted classifier or a pipeline that ends in one.
@@ -74,19 +83,39 @@ def converted(estimator: Any) -> nn.Module:
     layers = _layers(estimator)
     if layers is not None:
         return nn.Sequential(nn.Flatten(), *layers).eval()
-    return BlackBox(partial(_scores, estimator), f"{name} of scikit-learn has none, or none that is known here")
+    return BlackBox(
+        partial(_scores, _by_class(estimator)), f"{name} of scikit-learn has none, or none that is known here"
+    )
 
 
 def _scores(estimator: Any, x: Any) -> Any:
-    """What an estimator says of inputs `(N, …)`, as scores `(N, K)`."""
+    """What an estimator says of inputs `(N, …)`, as scores `(N, K)` of which the predicted class has the highest."""
     flat = x.reshape(len(x), -1)
-    if hasattr(estimator, "predict_proba"):
-        return np.log(np.maximum(estimator.predict_proba(flat), np.finfo(flat.dtype).tiny))
+    named = estimator.predict(flat)[:, None] == estimator.classes_
     if hasattr(estimator, "decision_function"):
         scores = estimator.decision_function(flat)
-        return np.stack((-scores / 2, scores / 2), 1) if scores.ndim == 1 else scores
-    named = estimator.predict(flat)[:, None] == estimator.classes_
-    return 2 * named.astype(flat.dtype) - 1  # not 0 and 1, which would be probabilities
+        scores = np.stack((-scores / 2, scores / 2), 1) if scores.ndim == 1 else scores
+    elif hasattr(estimator, "predict_proba"):
+        scores = np.log(np.maximum(estimator.predict_proba(flat), np.finfo(flat.dtype).tiny))
+    else:
+        scores = 2 * named - 1  # not 0 and 1, which would be probabilities
+    scores = scores.astype(flat.dtype)
+    highest = scores.max(1, keepdims=True)
+    others = named.any(1, keepdims=True) & (named.argmax(1) != scores.argmax(1))[:, None]
+    return np.where(others & named, np.nextafter(highest + flat.dtype.type(_LEAD), np.inf), scores)
+
+
+def _by_class(estimator: Any) -> Any:
+    """The same estimator with one score for each class where a support vector machine has one for each pair."""
+    kind, other = type(estimator).__name__, copy(estimator)
+    if kind in _BY_PAIRS:
+        other.decision_function_shape = "ovr"
+    elif kind == "Pipeline":
+        *before, (name, last) = estimator.steps
+        other.steps = [*before, (name, _by_class(last))]
+    elif hasattr(estimator, "best_estimator_"):
+        other.best_estimator_ = _by_class(estimator.best_estimator_)
+    return other
 
 
 class Affine(nn.Module):
@@ -164,10 +193,11 @@ def _network(estimator: Any) -> list[nn.Module]:
 
 
 def _scaling(estimator: Any, kind: str) -> list[nn.Module] | None:
-    if kind == "StandardScaler":
-        scale = estimator.scale_ if estimator.with_std else np.ones(estimator.n_features_in_)
-        mean = estimator.mean_ if estimator.with_mean else np.zeros(estimator.n_features_in_)
-        return [Scaled(1 / scale, -mean / scale)]
+    if kind in _CENTRED:
+        scales, centres, mean = _CENTRED[kind]
+        scale = estimator.scale_ if getattr(estimator, scales) else np.ones(estimator.n_features_in_)
+        centre = getattr(estimator, mean) if getattr(estimator, centres) else np.zeros(estimator.n_features_in_)
+        return [Scaled(1 / scale, -centre / scale)]
     if kind == "MinMaxScaler":
         return [Scaled(estimator.scale_, estimator.min_, tuple(estimator.feature_range) if estimator.clip else None)]
     if kind == "MaxAbsScaler" and not getattr(estimator, "clip", False):
