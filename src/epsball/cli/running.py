@@ -7,14 +7,13 @@ from pathlib import Path
 import typer
 
 from epsball.cli.exit_codes import ExitCode, of_run
+from epsball.cli.next_command import next_command
 from epsball.cli.output import note, print_findings, print_result, results, reuse
 from epsball.errors import InputError
 from epsball.record import Evaluation
 from epsball.report.document import document
 from epsball.report.text import percent
-from epsball.terminal import command
 from epsball.units import parse_number
-from epsball.verification.identity import runs_nothing
 
 
 @contextmanager
@@ -61,8 +60,7 @@ def conclude(
         note("No number: the run ended after the clean pass and no attack was run; --anyway runs them.")
     print_result(results(run, title), document(run, out), as_json=as_json)
     if out is not None:
-        trust = None if runs_nothing(run.plan.model.source) else ""
-        note(f"Run folder: {out}\nNext:       {command('report', out)}   {command('verify', out, trust_source=trust)}")
+        note(f"Run folder: {out}\nNext:       {next_command(run, out)}")
     end(run, gate=gate)
 
 

@@ -41,6 +41,7 @@ class Preflight:
         names: of the classes in the order of the labels; empty where they are not known.
         threat: norm, budget and box of the attacks to come.
         expected: the clean accuracy that the user expects; None where nobody said.
+        source: name of the data; empty where it is not known.
     """
 
     when: ClassVar[str] = "preflight"
@@ -54,6 +55,7 @@ class Preflight:
     batch_size: int = SAMPLES
     names: tuple[str, ...] = ()
     expected: float | None = None
+    source: str = ""
 
     @cached_property
     def probe(self) -> tuple[Tensor, Tensor]:

@@ -89,6 +89,7 @@ class Run:
             samples.batching.batch_size,
             self._plan.data.names,
             expected,
+            self._plan.data.source,
         )
         self._findings = diagnostics.preflight(context)
         if any(finding.id == "D02" for finding in self._findings):

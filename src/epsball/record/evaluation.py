@@ -146,6 +146,8 @@ class Evaluation:
     def _figures(self) -> dict[str, str]:
         """The figures that stand for the run: its accuracies at ε, or how far its nearest errors are."""
         at, clean = f"in {self.plan.threat.norm}, ε = {budget(self.eps)}", {"clean": f"{self.clean_accuracy:.1%}"}
+        if self.plan.attacks and not self.attacks and not np.any(self.lower > 0):
+            return clean | {"robust": "not measured, no attack has ended"}
         if np.isinf(self.eps):
             return clean | {"median distance": f"{metrics.median_distance(self):.4g} {at}"}
         low, high = self.interval()
