@@ -60,8 +60,8 @@ def test_a_run_in_memory_is_repeated_into_a_folder_which_is_verified(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    net, data = network(), eb.load_data("mnist-5k", n=8)
-    data = data[0], net(data[0]).argmax(1)
+    net, (x, _) = network(), eb.load_data("mnist-5k", n=8)
+    data = x, net(x).argmax(1)
     run = eb.evaluate(net, data, eb.Threat("linf", 0.1), [eb.FGSM()])
     eb.write_report(run, tmp_path / "report")
     lines = repeat(run, tmp_path / "report")["lines"]

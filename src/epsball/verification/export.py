@@ -179,8 +179,8 @@ def _rows(
 def _hair(plan: Plan, saved: NDArray[Any]) -> float:
     """By how much the distance of two pictures of 8 bits may differ from that of their levels, since float32 holds them."""
     size = float(np.finfo(np.float32).eps) * max(map(abs, pixel_range(plan)))
-    features = saved[0].size
-    return size * {"linf": 1, "l2": features**0.5, "l1": features, "l0": 0}[plan.threat.norm]
+    features = float(saved[0].size)
+    return size * float({"linf": 1, "l2": features**0.5, "l1": features, "l0": 0}[plan.threat.norm])
 
 
 def _table(rows: list[list[object]]) -> bytes:
