@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import epsball as eb
-from epsball.diagnostics.forgotten_normalisation import forgotten_normalisation
+from epsball.diagnostics.forgotten_normalisation import corrected, forgotten_normalisation
 from epsball.diagnostics.probe import Preflight
 from epsball.diagnostics.unexpected_accuracy import unexpected_accuracy
 
@@ -92,6 +92,23 @@ def test_one_label_for_all_is_no_better_normalisation() -> None:
 
     x, y = torch.rand(200, 1, 4, 4), torch.zeros(200, dtype=torch.int64)
     assert forgotten_normalisation(Preflight(eb.wrap(constant), x, y, np.ones(200, np.int64), 2)) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "named"), [("cifar10-5k", "CIFAR-10's"), ("cifar100", "CIFAR-100's"), ("", "ImageNet's")]
+)
+def test_of_equally_good_ones_that_of_the_data_is_named(source: str, named: str) -> None:
+    def centred(x: Tensor) -> Tensor:
+        """Right wherever numbers were centred."""
+        logits = x[:, 0].flatten(1)
+        return torch.where(x.amin((1, 2, 3))[:, None] < 0, logits, logits.roll(1, 1))
+
+    x = torch.rand(200, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    y = x[:, 0].flatten(1).argmax(1)
+    given = Preflight(eb.wrap(centred), x, y, ((y + 1) % 16).numpy(), 16, source=source)
+    (finding,) = forgotten_normalisation(given)
+    assert f"100.0 % with {named} mean" in finding.evidence
+    assert corrected(finding) is not None
 
 
 def test_a_network_that_refuses_other_numbers_is_left_alone() -> None:

@@ -43,7 +43,7 @@ def test_errors_that_die_in_eight_bits_are_named() -> None:
     said = next(finding for finding in run.findings if finding.id == "D26")
     points = eb.DeepFool()(Affine(), x, y, eb.Threat("linf")).x
     survive = int((Affine()((points * 255).round() / 255).argmax(1) != y).sum())
-    assert (said.severity, said.evidence) == ("WARN", f"{survive} of 60 survive")
+    assert (said.severity, said.evidence) == ("WARN", f"for {survive} of 60 an attack found one that survives")
     assert survive < 57
     assert run.trusted
 
@@ -55,6 +55,29 @@ def test_errors_that_live_in_eight_bits_are_not() -> None:
     run = eb.evaluate(Affine(), (x, y), eb.Threat("linf", 0.2), suite=[eb.FGSM()])
     assert run.robust_accuracy() < 0.2
     assert "D26" not in [finding.id for finding in run.findings]
+
+
+def test_another_attack_s_error_that_lives_in_eight_bits_counts() -> None:
+    x, _ = samples()
+    x = (x * 255).round() / 255
+    y = Affine()(x).argmax(1)
+    suite = {"fgsm": eb.FGSM(), "deepfool": eb.DeepFool()}
+    run = eb.evaluate(Affine(), (x, y), eb.Threat("linf", 0.2), suite=suite)
+    assert run.attacks["deepfool"].success.sum() > 57
+    assert "D26" not in [finding.id for finding in run.findings]
+
+
+def test_the_accuracy_in_eight_bits_is_said() -> None:
+    x, _ = samples()
+    x = (x * 255).round() / 255
+    y = Affine()(x).argmax(1)
+    run = eb.evaluate(Affine(), (x, y), eb.Threat("linf", 0.2), suite={"deepfool": eb.DeepFool()})
+    said = next(finding for finding in run.findings if finding.id == "D26")
+    points = eb.DeepFool()(Affine(), x, y, eb.Threat("linf", 0.2)).x
+    survive = Affine()((points * 255).round() / 255).argmax(1) != y
+    survive &= torch.from_numpy(run.upper <= 0.2)
+    standing = f"{1 - survive.double().mean():.1%}"
+    assert said.evidence.endswith(f"robust accuracy in 8 bits {standing}, without {run.robust_accuracy():.1%}")
 
 
 def test_inputs_between_the_levels_are_no_pictures() -> None:

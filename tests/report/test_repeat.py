@@ -16,6 +16,7 @@ from torch import nn
 import epsball as eb
 from epsball.record import read_run
 from epsball.report.repeat import repeat
+from evaluations import evaluation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +54,24 @@ def test_the_lines_of_python_give_the_same_rows(tmp_path: Path, suite: Any) -> N
     np.testing.assert_array_equal(again.upper, run.upper)
     assert again.plan.attacks == run.plan.attacks
     assert again.plan.seed == run.plan.seed
+
+
+def test_a_run_in_memory_is_repeated_into_a_folder_which_is_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    net, (x, _) = network(), eb.load_data("mnist-5k", n=8)
+    data = x, net(x).argmax(1)
+    run = eb.evaluate(net, data, eb.Threat("linf", 0.1), [eb.FGSM()])
+    eb.write_report(run, tmp_path / "report")
+    lines = repeat(run, tmp_path / "report")["lines"]
+    assert str(tmp_path) not in lines
+    scope: dict[str, Any] = {"net": net, "x": data[0], "y": data[1]}
+    exec(compile(lines, "lines of the report", "exec"), scope)  # noqa: S102 (that is what a reader does with them)
+    np.testing.assert_array_equal(eb.load_run("run").upper, run.upper)
+    evaluate, verify = repeat(evaluation([0.5, 2.0]), tmp_path / "report")["lines"].splitlines()
+    assert evaluate.endswith(" --out run")
+    assert verify.startswith("epsball verify run")
 
 
 @pytest.mark.thorough

@@ -10,7 +10,7 @@ from epsball.cli.options import Json, RunFolder
 from epsball.cli.output import note, print_result, table
 from epsball.cli.running import interruptible
 from epsball.record.manifest import read_manifest
-from epsball.report.text import count, number
+from epsball.report.text import DASH, count, number
 from epsball.verification.export import export as write
 from epsball.verification.identity import load_for, named_source
 
@@ -42,6 +42,8 @@ def export(
 ) -> None:
     """Write the nearest adversarial image of each sample as PNG or .npz, each verified again as it was saved.
 
+    As PNG the nearest one, of all attacks, that still fools the model once it is rounded to 8 bits.
+
     `examples.csv` says of each whether the saved image still fools the model, and how far it is from the original.
     """
     plan = read_manifest(folder).plan
@@ -58,13 +60,15 @@ def export(
         )
     shown = table(f"{done.folder}", "", "number")
     fools, within = int(done.fools.sum()), int((done.fools & done.within).sum())
-    median, saved = float(np.median(done.before)), float(np.median(done.distance))
+    median, saved = (
+        float(np.median(distance[done.fools])) if fools else None for distance in (done.before, done.distance)
+    )
     for name, value in (
         ("adversarial images", count(len(done))),
         ("fool the model as saved", count(fools)),
         ("of these within the run's ε", count(within)),
-        ("median distance found", number(median)),
-        ("median distance saved", number(saved)),
+        ("median distance of these, as found", DASH if median is None else number(median)),
+        ("median distance of these, as saved", DASH if saved is None else number(saved)),
     ):
         shown.add_row(name, value)
     print_result(

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from epsball.cli.exit_codes import ExitCode, of_verdict
+from epsball.cli.next_command import next_command
 from epsball.cli.output import console, note, print_findings, print_result, results, reuse
 from epsball.errors import InputError
 from epsball.gate.check import judged
@@ -18,8 +19,7 @@ from epsball.report.checklist import short
 from epsball.report.classes import worst_class
 from epsball.report.document import document
 from epsball.report.rounds import in_time
-from epsball.terminal import command, printable
-from epsball.verification.identity import runs_nothing
+from epsball.terminal import printable
 
 
 @contextmanager
@@ -75,8 +75,7 @@ def conclude_verdict(verdict: Verdict, out: Path | None, *, as_json: bool, title
         console(stderr=as_json).print(printable(said))
     note(short(run))
     if out is not None:
-        trust = None if runs_nothing(run.plan.model.source) else ""
-        note(f"Run folder: {out}\nNext:       {command('report', out)}   {command('verify', out, trust_source=trust)}")
+        note(f"Run folder: {out}\nNext:       {next_command(run, out)}")
     end(verdict)
 
 

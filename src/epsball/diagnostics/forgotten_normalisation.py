@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from epsball.models.model import Model
+    from epsball.record.evaluation import Finding
 
 SAMPLES = 200
 CHANCE = 1e-4
@@ -89,7 +91,9 @@ def forgotten_normalisation(given: Preflight) -> Iterator[Observation]:
             found.append((float(other.mean()), name, model))
     if not found:
         return
-    best, name, model = max(found, key=lambda each: each[0])
+    best = max(accuracy for accuracy, _, _ in found)
+    as_good = [each for each in found if each[0] >= best - AS_GOOD]
+    best, name, model = max(as_good, key=lambda each: (_of_the_data(each[1], given.source), each[0]))
     same = [other for accuracy, other, _ in found if other != name and accuracy >= best - AS_GOOD]
     also = f"; {' and '.join(same)} would do as well" if same else ""
     yield Observation(
@@ -98,6 +102,12 @@ def forgotten_normalisation(given: Preflight) -> Iterator[Observation]:
         f"with {_in_words(name)}{also}",
         _remedy(model),
     )
+
+
+def _of_the_data(name: str, source: str) -> int:
+    """How much of the data's name names the origin of a normalisation: 7 for CIFAR-10's and cifar10, 0 for another one's."""
+    data, origin = (re.sub("[^a-z0-9]", "", text.lower()) for text in (source, name.removesuffix("'s")))
+    return len(origin) if origin and origin in data else 0
 
 
 def _right(model: Model, x: Tensor, label: NDArray[np.int64], batch_size: int) -> NDArray[np.bool_]:
@@ -155,6 +165,14 @@ def _remedy(model: Model) -> str:
     mean, std = (_numbers(value) for value in (model.mean, model.std))
     inside = f"mean=[{', '.join(mean)}], std=[{', '.join(std)}]"
     return f"give --mean {','.join(mean)} --std {','.join(std)}, in Python eb.wrap(net, {inside})"
+
+
+def corrected(finding: Finding) -> tuple[list[float] | None, list[float] | None] | None:
+    """Mean and standard deviation that the remedy of such a finding names, None for none; None for a finding of another kind."""
+    if finding.id != forgotten_normalisation.id:
+        return None
+    said = re.search(r"--mean (\S+) --std ([^\s,]+(?:,[^\s,]+)*)", finding.remedy)
+    return ([*map(float, said[1].split(","))], [*map(float, said[2].split(","))]) if said else (None, None)
 
 
 def _numbers(value: Any) -> list[str]:

@@ -43,6 +43,7 @@ class Preflight:
         expected: the clean accuracy that the user expects; None where nobody said.
         made_on: the fingerprint of the network on which the inputs were made as adversarial examples; empty where they were not.
         weights: the fingerprint of the model's own, as records have it.
+        source: name of the data; empty where it is not known.
     """
 
     when: ClassVar[str] = "preflight"
@@ -58,6 +59,7 @@ class Preflight:
     expected: float | None = None
     made_on: str = ""
     weights: str = ""
+    source: str = ""
 
     @cached_property
     def probe(self) -> tuple[Tensor, Tensor]:

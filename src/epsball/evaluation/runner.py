@@ -98,6 +98,7 @@ class Run:
             expected,
             made_on(self._plan.data.source),
             self._plan.model.weights or self._plan.model.structure,
+            self._plan.data.source,
         )
         self._findings = diagnostics.preflight(context)
         if any(finding.id == "D02" for finding in self._findings):

@@ -148,10 +148,10 @@ class Evaluation:
 
     def _figures(self) -> dict[str, str]:
         """The figures that stand for the run: its accuracies at ε, or how far its nearest errors are."""
-        at, clean = (
-            f"in {self.plan.threat.norm}, ε = {budget(self.eps)}",
-            {"clean": _share(self.clean_accuracy, len(self))},
-        )
+        at = f"in {self.plan.threat.norm}, ε = {budget(self.eps)}"
+        clean = {"clean": _share(self.clean_accuracy, len(self))}
+        if self.plan.attacks and not self.attacks and not np.any(self.lower > 0):
+            return clean | {"robust": "not measured, no attack has ended"}
         if np.isinf(self.eps):
             return clean | {"median distance": f"{metrics.median_distance(self):.4g} {at}"}
         certified = {"certified": _share(self.certified_accuracy(), len(self))} if np.any(self.lower > 0) else {}

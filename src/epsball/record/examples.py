@@ -108,6 +108,21 @@ def example(run: Recorded, sample: int) -> Example:
     return _example(run, _kept(run), place)
 
 
+def of_every_attack(run: Recorded, sample: int) -> Iterator[Example]:
+    """The adversarial examples of all attacks that fooled the model on the sample with this id, nearest first, each read when reached.
+
+    Raises:
+        InputError: the images were not kept.
+    """
+    images = _kept(run)
+    found = sorted(
+        (float(distance), attack)
+        for attack, rows in run.attacks.items()
+        for distance in rows.distance[(rows.id == sample) & rows.success]
+    )
+    return (_made(run, images, sample, attack, distance) for distance, attack in found)
+
+
 def fooled(run: metrics.Bounds) -> NDArray[np.int64]:
     """Places of the samples that an attack fooled the model on."""
     return np.flatnonzero((run.by != "") & (run.by != "clean"))
@@ -122,14 +137,17 @@ def _kept(run: Recorded) -> Images:
 
 
 def _example(run: Recorded, images: Images, place: int) -> Example:
-    sample, attack = int(run.ids[place]), str(run.by[place])
+    return _made(run, images, int(run.ids[place]), str(run.by[place]), float(run.upper[place]))
+
+
+def _made(run: Recorded, images: Images, sample: int, attack: str, distance: float) -> Example:
     rows = run.attacks[attack]
     return Example(
         id=sample,
-        label=int(run.label[place]),
+        label=int(run.label[np.flatnonzero(run.ids == sample)[0]]),
         prediction=int(rows.after[np.flatnonzero(rows.id == sample)[0]]),
         attack=attack,
-        distance=float(run.upper[place]),
+        distance=distance,
         original=images.original(sample),
         adversarial=images.adversarial(sample, attack),
     )

@@ -226,7 +226,9 @@ INCIDENTAL = (
 def differences(recorded: Plan, now: Plan) -> Iterator[str]:
     """Name each field that decides the result and is not the same, with both values; the model is left to its own comparison."""
     there, here = dict(_leaves(portable(recorded))), dict(_leaves(portable(now)))
-    for key in sorted(there.keys() | here.keys()):
+    for key in sorted(
+        there.keys() | here.keys(), key=lambda key: (key.endswith("fingerprint"), key)
+    ):  # a count says more
         old, new = (leaves.get(key, "absent") for leaves in (there, here))
         if not key.startswith(INCIDENTAL) and old != new:
             yield f"{key} = {old}, this one has {key} = {new}"

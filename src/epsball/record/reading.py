@@ -96,7 +96,7 @@ def _assemble(path: Path, manifest: Manifest) -> Evaluation:
     if complete:
         recorded = _table(path, manifest, SAMPLES, SAMPLE_COLUMNS, len(ids))
         _agree(consistency.other_columns(recorded, columns))
-    findings = [*(() if complete else (_unfinished(attacks, whole),)), *manifest.findings]
+    findings = [*(() if complete else (_unfinished(attacks, whole, manifest.findings),)), *manifest.findings]
     seconds = float(sum(manifest.seconds.values()))
     return Evaluation.of(plan, columns, whole, findings, seconds, complete=complete, images=StoredImages(path))
 
@@ -140,8 +140,18 @@ def _table(
     return columns
 
 
-def _unfinished(attacks: Mapping[str, AttackRows], whole: Mapping[str, AttackRows]) -> Finding:
+def _unfinished(
+    attacks: Mapping[str, AttackRows], whole: Mapping[str, AttackRows], findings: Iterable[Finding]
+) -> Finding:
     """What a reader of an unfinished run is told first."""
+    failed = [finding.id for finding in findings if finding.severity == "FAIL"]
+    if failed and not any(map(len, attacks.values())):
+        remedy = (
+            f"do first what {' and '.join(failed)} says: the command with that mended takes the same folder; "
+            "unchanged it ends here again, unless with --anyway, in Python anyway=True"
+        )
+    else:
+        remedy = "run the same command again, which goes on from here, and quote nothing before it has ended"
     missing = [name for name in attacks if name not in whole]
     begun = [f"{name} has begun ({len(attacks[name]):,} samples)" for name in missing[:1] if len(attacks[name])]
     still = [f"still to come: {', '.join(missing)}", *begun] if missing else ["the last checks are still to come"]
@@ -150,7 +160,7 @@ def _unfinished(attacks: Mapping[str, AttackRows], whole: Mapping[str, AttackRow
         "FAIL",
         "The run is unfinished, and attacks that are still to come can only lower its robust accuracy",
         "; ".join([f"ended: {', '.join(whole) or 'none'}", *still]),
-        "run the same command again, which goes on from here, and quote nothing before it has ended",
+        remedy,
     )
 
 

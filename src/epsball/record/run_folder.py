@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from epsball.errors import FolderLostError, InputError, OtherConfigurationError
+from epsball.errors import FolderLostError, InputError, LeftOutWarning, OtherConfigurationError
 from epsball.record.arrays import array_blocks
 from epsball.record.evaluation import ATTACK_COLUMNS, CLEAN_COLUMNS, AttackRows
 from epsball.record.files import TEMPORARY, read_bytes, read_table, sha256, table_bytes, write_whole
@@ -66,6 +67,9 @@ class RunFolder:
     ) -> RunFolder:
         """Create the folder, or continue the run it holds if that run has the same plan.
 
+        A run of another plan that ended after its clean pass, before any certificate or attack, is replaced, which a
+        `LeftOutWarning` says: that is how a forgotten normalisation is mended with the same folder.
+
         Args:
             path: the folder.
             plan: of the run; its environment and batching may differ from those of the folder.
@@ -96,14 +100,22 @@ class RunFolder:
 
     @classmethod
     def _owned(cls, path: Path, plan: Plan, differences: Differences, owner: Ownership) -> RunFolder:
-        if not (path / MANIFEST).exists():
-            folder = cls(path, Manifest.start(plan), owner)
-            folder._commit()
-            return folder
-        manifest = checked_manifest(path)
-        _same(path, manifest.plan, plan, differences)
-        _same_versions(path, manifest.plan, plan)
-        return cls(path, manifest, owner)
+        if (path / MANIFEST).exists():
+            manifest = checked_manifest(path)
+            try:
+                _same(path, manifest.plan, plan, differences)
+                _same_versions(path, manifest.plan, plan)
+                return cls(path, manifest, owner)
+            except OtherConfigurationError:
+                if not _ended_before_attacks(manifest):
+                    raise
+            said = (
+                f"{path} held only the clean pass of another run, which a check ended before any attack; it is replaced"
+            )
+            warnings.warn(said, LeftOutWarning, 2)
+        folder = cls(path, Manifest.start(plan), owner)
+        folder._commit()
+        return folder
 
     def close(self) -> None:
         """Let other runs write there."""
@@ -260,6 +272,12 @@ def _counted_in(digest: hashlib._Hash, pieces: Iterable[bytes]) -> Iterator[byte
 
 def _is_foreign(file: Path) -> bool:
     return file.name != LOCK and not file.name.endswith(TEMPORARY)
+
+
+def _ended_before_attacks(manifest: Manifest) -> bool:
+    """Whether there is nothing but a clean pass, and a failed check that may have ended the run."""
+    failed = any(finding.severity == "FAIL" for finding in manifest.findings)
+    return failed and not manifest.complete and manifest.files.keys() <= {INPUTS, CLEAN}
 
 
 def _same(path: Path, there: Plan, here: Plan, differences: Differences) -> None:

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from epsball.record.manifest import INPUTS, attack_stages
+from epsball.record.manifest import INPUTS, MANIFEST, attack_stages
 from epsball.report.calls import attack_call, needed_imports
 from epsball.terminal import command as pasted
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from epsball.record import Evaluation
 
 POINTLESS = "D16"
 """The finding that ends a run after the clean pass unless it is told to go on."""
+ANEW = Path("run")
+"""The folder for a run that was made in memory, once it is repeated."""
 
 
 def repeat(run: Evaluation, folder: Path) -> dict[str, str]:
     """Lines that run the same evaluation again and verify this one, and what they are."""
+    kept = (folder / MANIFEST).is_file()
+    verified = "this run" if kept else "what was repeated, for this run left no folder"
     if repeatable(run):
-        says = (
-            "In a shell, from the folder in which the run was made; the first line repeats it, the second verifies it:"
-        )
-        return {"says": says, "lines": f"{command(run)}\n{_check(run, folder)}"}
-    says = "In Python; the last line verifies this run:"
+        verified = "it" if kept else verified
+        says = f"In a shell, from the folder in which the run was made; the first line repeats it, the second verifies {verified}:"
+        again = command(run) if kept else command(run, ANEW)
+        return {"says": says, "lines": f"{again}\n{_check(run, folder if kept else ANEW)}"}
+    says = f"In Python; the last line verifies {verified}:"
     if not run.plan.model.source:
-        says = f"In Python, where net is the {run.plan.model.class_name} that was evaluated; the last line verifies this run:"
+        says = f"In Python, where net is the {run.plan.model.class_name} that was evaluated; the last line verifies {verified}:"
     return {"says": says, "lines": python(run, folder)}
 
 
@@ -40,8 +43,8 @@ def repeatable(run: Evaluation) -> bool:
     return bool(plan.model.source and plan.data.source) and plan.suite != "custom" and usual
 
 
-def command(run: Evaluation) -> str:
-    """The line for a shell that evaluates the same again."""
+def command(run: Evaluation, out: Path | None = None) -> str:
+    """The line for a shell that evaluates the same again, into a folder where one is wanted."""
     plan = run.plan
     reckless = bool(run.attacks) and any(finding.id == POINTLESS for finding in run.findings)
     return pasted(
@@ -66,6 +69,7 @@ def command(run: Evaluation) -> str:
         every_sample="" if plan.every_sample else None,
         bfloat16="" if plan.batching.bfloat16 else None,
         anyway="" if reckless else None,
+        out=None if out is None else str(out),
     )
 
 
@@ -76,7 +80,7 @@ def _check(run: Evaluation, folder: Path) -> str:
 def python(run: Evaluation, folder: Path) -> str:
     """The lines of Python that evaluate the same again and verify this run; `net` stands for a model that has no name."""
     plan = run.plan
-    stored = (folder / INPUTS).is_file()
+    stored, kept = (folder / INPUTS).is_file(), (folder / MANIFEST).is_file()
     reckless = bool(run.attacks) and any(finding.id == POINTLESS for finding in run.findings)
     settings = {
         "certifiers": list(plan.certifiers),
@@ -86,6 +90,7 @@ def python(run: Evaluation, folder: Path) -> str:
         "budget": "" if plan.budget is None or stored else f"{plan.budget.rounds} rounds",
     }
     rest = "".join(f", {name}={value!r}" for name, value in settings.items() if value)
+    rest += "" if kept else f", out={str(ANEW)!r}"
     suite = _suite(run)
     given, trusted = ("", ", trust_source=True") if plan.model.source else (", model", "")
     lines = [
@@ -98,7 +103,7 @@ def python(run: Evaluation, folder: Path) -> str:
         f"threat = eb.Threat({_threat(run)})",
         f"suite = {suite}",
         f"run = eb.evaluate(model, (x, y), threat, suite=suite{', ids=ids' if stored else ''}{rest})",
-        f"eb.verify({str(folder)!r}{given}{trusted})",
+        f"eb.verify({str(folder if kept else ANEW)!r}{given}{trusted})",
     ]
     return "\n".join(lines)
 

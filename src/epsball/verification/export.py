@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,11 @@ from epsball.errors import InputError, UntrustworthyError
 from epsball.progress import Progress, shown
 from epsball.record import read_run
 from epsball.record.arrays import open_inputs
-from epsball.record.examples import fooled
+from epsball.record.examples import fooled, of_every_attack
 from epsball.record.files import write_whole
 from epsball.record.manifest import json_bytes, read_manifest
 from epsball.verification import independent
-from epsball.verification.exported_files import Examples, made_on, pixel_range, writer
+from epsball.verification.exported_files import Examples, as_read, levels_of, made_on, pixel_range, writer
 from epsball.verification.identity import device_of, model_of, other_model
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ COLUMNS = (
     *("saved_prediction", "saved_distance", "fools", "within_eps"),
 )
 """Of `examples.csv`: what the run says of an example, and what the saved image shows."""
+FOOLS, WITHIN = COLUMNS.index("fools"), COLUMNS.index("within_eps")
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +76,10 @@ def export(
 ) -> Exported:
     """Write the nearest adversarial example of each sample of a run, and say which of them fool the model as they were saved.
 
-    A PNG has 8 bits: rounding moves every pixel by up to half a level, which can take an example back over the boundary or out of
-    the ball. So each file is read again, the model is run on it, and its distance is measured: `examples.csv` has both, before and
-    after. An `.npz` holds `x` `(k, C, H, W)` in the run's own precision with `y`, `ids` and `prediction`, as `load_data` reads it.
+    A PNG has 8 bits: rounding moves every pixel by up to half a level, which can take an example back over the boundary. So of all
+    attacks' examples of a sample, the nearest is taken that fools the model once it is rounded, and rounding stays within ε where it
+    can. Each file is read again, the model is run on it, and its distance is measured: `examples.csv` has both, before and after.
+    An `.npz` holds `x` `(k, C, H, W)` in the run's own precision with `y`, `ids` and `prediction`, as `load_data` reads it.
     Both say on which network they were made, so that accuracy on them is known to be transfer accuracy (D20).
 
     Args:
@@ -100,18 +103,17 @@ def export(
     first = open_inputs(path)[0][:1]
     for problem in other_model(plan, given, _tensor(first, plan, given)):
         raise UntrustworthyError(f"{path} was made with another model; {problem}: give the one that the run is about")
-    examples = Examples(run, np.sort(run.ids[fooled(run)]))
-    saved = writer(images, examples)(folder, examples)
     random = any(finding.id == "D02" for finding in run.findings)
     passes = passes or (independent.PASSES if random else 1)
+    answer = partial(_answers, plan, given, passes)
+    choose = partial(_surviving, run, answer) if images == "png" else list
+    examples = Examples(run, np.sort(run.ids[fooled(run)]), choose)
+    saved = writer(images, examples)(folder, examples)
     rows: list[list[object]] = []
     with shown(progress) as stage:
         stage("images", 0, len(examples))
         for part, files, x in saved:
-            replayed = independent.replay(
-                given, _tensor(x, plan, given), batch_size=plan.batching.batch_size, passes=passes
-            )
-            rows += _rows(run, part, files, x, replayed)
+            rows += _rows(run, part, files, x, answer(x))
             stage("images", len(rows), len(examples))
     columns = {name: np.array(column) for name, column in zip(COLUMNS, zip(*rows, strict=True), strict=True)}
     done = Exported(folder, columns["fools"], columns["within_eps"], columns["distance"], columns["saved_distance"])
@@ -130,6 +132,28 @@ def _tensor(x: NDArray[Any], plan: Plan, model: Model) -> Tensor:
     return torch.tensor(x, dtype=getattr(torch, plan.data.dtype), device=device_of(plan, model))
 
 
+def _answers(plan: Plan, model: Model, passes: int, x: NDArray[Any]) -> independent.Replayed:
+    return independent.replay(model, _tensor(x, plan, model), batch_size=plan.batching.batch_size, passes=passes)
+
+
+def _surviving(
+    run: Evaluation, answer: Callable[[NDArray[Any]], independent.Replayed], nearest: list[Example]
+) -> list[Example]:
+    """Of each sample the nearest example that fools the model in 8 bits, within ε if any does; the nearest of all where none does."""
+    chosen, kept = list(nearest), [0] * len(nearest)
+    waiting = {place: of_every_attack(run, one.id) for place, one in enumerate(nearest)}
+    while tried := {place: one for place, rest in waiting.items() if (one := next(rest, None))}:
+        x = np.stack([as_read(run.plan, levels_of(run.plan, one)) for one in tried.values()])
+        for (place, one), row in zip(
+            tried.items(), _rows(run, [*tried.values()], [""] * len(x), x, answer(x)), strict=True
+        ):
+            worth = 0 if not row[FOOLS] else 2 if row[WITHIN] else 1
+            if worth > kept[place]:
+                chosen[place], kept[place] = one, worth
+        waiting = {place: waiting[place] for place in tried if kept[place] < 2}  # noqa: PLR2004 (fools, and lies within ε)
+    return chosen
+
+
 def _fools(plan: Plan, example: Example, labels: NDArray[np.int64]) -> bool:
     """Whether the labels of all passes (passes,) are what the attack wanted: any wrong one, or one of its targets in most of them."""
     towards = plan.attacks[example.attack].only_towards
@@ -144,13 +168,20 @@ def _rows(
     rate = replayed.success_rate(np.array([one.label for one in examples]))
     originals = np.stack([one.original for one in examples])
     distance = independent.length(run.plan.threat.norm, saved.astype(np.float64) - originals)
-    within = independent.inside_ball(distance, run.eps)
+    within = independent.inside_ball(distance - _hair(run.plan, saved), run.eps)
     for place, (one, file) in enumerate(zip(examples, files, strict=True)):
         labels = replayed.label[:, place]
         fools = bool(rate[place] >= independent.SUCCESS_RATE) and _fools(run.plan, one, labels)
         name = names[one.label] if one.label < len(names) else ""
         before = [one.id, file, one.label, name, one.attack, one.prediction, one.distance]
         yield [*before, int(labels[0]), float(distance[place]), fools, bool(within[place])]
+
+
+def _hair(plan: Plan, saved: NDArray[Any]) -> float:
+    """By how much the distance of two pictures of 8 bits may differ from that of their levels, since float32 holds them."""
+    size = float(np.finfo(np.float32).eps) * max(map(abs, pixel_range(plan)))
+    features = float(saved[0].size)
+    return size * float({"linf": 1, "l2": features**0.5, "l1": features, "l0": 0}[plan.threat.norm])
 
 
 def _table(rows: list[list[object]]) -> bytes:

@@ -16,6 +16,7 @@ from epsball.errors import InputError
 from epsball.models.inputs import part_size
 from epsball.record.examples import Example, example
 from epsball.record.files import read_bytes, write_whole
+from epsball.verification.independent import length
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 ARRAYS = "examples.npz"
 WHITE = 255
+HAIR = 1e-4
+"""Fraction of a level by which float32 may miss one."""
 Kind = Literal["png", "npz"]
 
 
@@ -39,6 +42,8 @@ class Examples:
 
     run: Evaluation
     ids: NDArray[np.int64]
+    choose: Callable[[list[Example]], list[Example]] = list
+    """Of the nearest ones, what is written in their places."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -51,7 +56,7 @@ class Examples:
     def __iter__(self) -> Iterator[list[Example]]:
         size = part_size(self.shape)
         for start in range(0, len(self), size):
-            yield [example(self.run, int(sample)) for sample in self.ids[start : start + size]]
+            yield self.choose([example(self.run, int(sample)) for sample in self.ids[start : start + size]])
 
 
 def writer(images: str, examples: Examples) -> Callable[[Path, Examples], Saved]:
@@ -77,16 +82,39 @@ def pixel_range(plan: Plan) -> tuple[float, float]:
     return float(np.min(plan.threat.low)), float(np.max(plan.threat.high))
 
 
+def levels_of(plan: Plan, one: Example) -> NDArray[np.uint8]:
+    """The pixels of 8 bits (C, H, W) that are saved: the nearest ones, and where these leave the ball, ones in it.
+
+    For linf these are the nearest in the ball, if there are any. For other norms every pixel is rounded towards the original, so that
+    none is farther from it than before if the original is a picture of 8 bits.
+    """
+    low, high = pixel_range(plan)
+    step, eps, norm = (high - low) / WHITE, float(plan.threat.eps), plan.threat.norm
+    original, example = ((image.astype(np.float64) - low) / step for image in (one.original, one.adversarial))
+    levels = np.rint(example)
+    if norm == "linf" and np.isfinite(eps):
+        least, most = np.ceil(original - eps / step - HAIR), np.floor(original + eps / step + HAIR)
+        levels = np.where(least <= most, np.clip(levels, least, most), levels)
+    elif length(norm, (levels - original)[None])[0] * (1 if norm == "l0" else step) > eps:
+        levels = np.where(example > original, np.floor(example + HAIR), np.ceil(example - HAIR))
+    return np.clip(levels, 0, WHITE).astype(np.uint8)
+
+
+def as_read(plan: Plan, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What a reader of 8-bit pictures gets from them, in data units."""
+    low, high = pixel_range(plan)
+    return (pixels.astype(np.float32) / WHITE * (high - low) + low).astype(np.float32)
+
+
 def _pictures(folder: Path, examples: Examples) -> Saved:
-    """A file for each example, and what a reader of 8-bit pictures gets from it, in data units."""
-    low, high = pixel_range(examples.run.plan)
+    """A file for each example, and what it holds in data units."""
+    plan = examples.run.plan
     for part in examples:
         names = [f"images/{one.id:06d}.png" for one in part]
         for name, one in zip(names, part, strict=True):
-            levels = np.rint((one.adversarial.astype(np.float64) - low) / (high - low) * WHITE)
-            write_whole(folder / name, _png(np.clip(levels, 0, WHITE).astype(np.uint8)))
+            write_whole(folder / name, _png(levels_of(plan, one)))
         pixels = decode(((name, read_bytes(folder / name)) for name in names), colour=examples.shape[1] > 1)
-        yield part, names, (pixels.astype(np.float32) / WHITE * (high - low) + low).astype(np.float32)
+        yield part, names, as_read(plan, pixels)
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:
