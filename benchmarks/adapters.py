@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import adapter_rows as rows
+import adapter_rows_foreign as foreign
 import epsball as eb
 from adapter_rows import Digits, Row
 from harness import HERE, Line, add_options, options_of, publish
@@ -40,10 +41,10 @@ ROWS: dict[str, tuple[str, Callable[[Digits, Path], Row | None]]] = {
     "lightning": ("lightning", rows.lightning),
     "robustbench": ("robustbench", rows.robustbench),
     "hub": ("efficientnet_lite_pytorch", rows.hub),
-    "sklearn": ("skops", rows.sklearn),
-    "onnx": ("onnx2fx", rows.onnx),
-    "keras": ("keras", rows.keras),
-    "jax": ("jax", rows.jax),
+    "sklearn": ("skops", foreign.sklearn),
+    "onnx": ("onnx2fx", foreign.onnx),
+    "keras": ("keras", foreign.keras),
+    "jax": ("jax", foreign.jax),
 }
 """Each adapter with the package that it needs."""
 

@@ -41,7 +41,7 @@ MAY_IMPORT = {
 ATTACK_MAY_IMPORT = ("attacks.base", "attacks.parts", "oracle", "validation", "settings", *GROUND)
 ENSEMBLES = tuple(
     f"attacks.{name}"
-    for name in (
+    for name in [
         "base",
         "call",
         "cascade",
@@ -52,7 +52,7 @@ ENSEMBLES = tuple(
         "registry",
         "selected",
         "suites",
-    )
+    ]
 )
 ONLY_TORCH = ("geometry", "goal", "losses")
 NO_TORCH = ("comparison", "display", "record", "report")

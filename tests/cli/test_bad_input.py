@@ -113,7 +113,7 @@ def test_a_truncated_weights_file(call: Call) -> None:
         (["--mean", "half"], ["--mean", "half"]),
         (["--std", "0"], ["std"]),
         (["--outputs", "labels"], ["labels", "logits"]),
-        (["--gate", "80"], ["80", "0.8"]),
+        (["--gate", "80"], ["80", "write 80pt"]),
         (["--gate", "most"], ["--gate", "most"]),
         (["--mean", "0.5,0.5,0.5"], ["mean was given for 3 channels", "1 here"]),
         (["--out", "data.npz"], ["data.npz"]),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 WRONG = {
     "demo": ["--data", "letters"],
     "evaluate": evaluate(suite="quickest")[1:],
+    "compare": ["none", "none"],
     "check": ["nets.py:linear", "--data", "data.npz", "--norm", "linf", "--eps", "0.1", "--baseline", "none.json"],
     "attack": ["nets.py:linear", "--data", "data.npz", "--attack", "pdg", "--norm", "linf", "--eps", "0.1"],
     "transfer": ["nets.py:linear", "nets.py:none", "--data", "data.npz", "--norm", "linf", "--eps", "0.1"],

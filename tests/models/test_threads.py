@@ -139,7 +139,9 @@ def test_the_global_random_state_is_given_back_by_the_last() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked on Unix")
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings(
+    "ignore:.*fork:DeprecationWarning", "ignore:os.fork:RuntimeWarning"
+)  # JAX's own, where it is loaded
 def test_a_fork_while_another_thread_attacks_neither_waits_nor_stays_frozen() -> None:
     net, begun, done = unsettled(), threading.Event(), threading.Event()
 

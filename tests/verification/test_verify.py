@@ -231,7 +231,7 @@ def test_other_inputs_are_noticed(folder: Path) -> None:
 def test_another_model_is_noticed(folder: Path) -> None:
     with pytest.raises(eb.UntrustworthyError, match="it is another model"):
         verify(folder, Affine(seed=1))
-    with pytest.raises(eb.InputError, match=r"made with a live model.*verify\(run_folder, model=net\)"):
+    with pytest.raises(eb.InputError, match=r"made with a live model.*model=net in Python"):
         verify(folder)
 
 

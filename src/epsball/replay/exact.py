@@ -9,19 +9,19 @@ import numpy as np
 from epsball.record.arrays import open_examples
 from epsball.record.evaluation import ATTACK_COLUMNS
 from epsball.record.manifest import examples_name
+from epsball.replay.compared import taken
 from epsball.verification.differences import differences
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from epsball.evaluation.replay_check import Checked
     from epsball.record.evaluation import AttackRows
+    from epsball.replay.compared import Again, Test
     from epsball.replay.opened import Opened, Part
-    from epsball.replay.paired import Test
 
-    Again = Callable[[str, NDArray[np.int64]], Checked]
 
 OF_SAMPLES = ("moved", "label", "blind", "near", "searched", "planted", "unfound")
 """The notes about a chunk that are ids of samples."""
@@ -104,11 +104,6 @@ class Exact:
     def problems(self) -> list[str]:
         """A sentence for each value that is another one."""
         return self._problems
-
-
-def taken(rows: AttackRows, which: NDArray[np.bool_] | NDArray[np.int64]) -> AttackRows:
-    """Some of the rows."""
-    return type(rows).of({name: values[which] for name, values in rows.columns().items()})
 
 
 def _same(one: NDArray[Any], two: NDArray[Any]) -> NDArray[np.bool_]:

@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from epsball.record.evaluation import ATTACK_COLUMNS, AttackRows
-from epsball.record.statistics import differ
-from epsball.replay.exact import taken
+from epsball.replay.compared import Test, taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from epsball.replay.exact import Again
+    from epsball.replay.compared import Again
     from epsball.replay.opened import Opened
 
 LEVEL = 1e-3
 """A record is refused where chance alone gives such a difference this rarely, over all tests together."""
 NEARER = 0.01
 """A distance counts as another one from this fraction of it on."""
-
-
-@dataclass(frozen=True)
-class Test:
-    """An exact paired test, two-sided: of the pairs that differ, in how many the replay has more, and in how many the record."""
-
-    what: str
-    more: int
-    fewer: int
-    n: int
-
-    @property
-    def p(self) -> float:
-        """How likely a split as uneven is if neither is more."""
-        return differ(self.more, self.fewer)
-
-    def __str__(self) -> str:
-        return f"{self.what}: more in the replay on {self.more}, in the record on {self.fewer} of {self.n}, p = {self.p:.2g}"
 
 
 class Paired:

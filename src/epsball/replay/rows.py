@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from epsball.attacks.base import Attack
     from epsball.evaluation.replay_check import Checked
     from epsball.progress import Progress
+    from epsball.replay.compared import Test
     from epsball.replay.opened import Opened
-    from epsball.replay.paired import Test
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from epsball.errors import InputError
 from epsball.evaluation.plan import attack_source
 from epsball.progress import Progress, shown
 from epsball.record.arrays import open_inputs
-from epsball.record.manifest import CLEAN, attack_stages, read_manifest
+from epsball.record.manifest import CLEAN, altered_files, attack_stages, read_manifest
 from epsball.replay.findings import other_findings
 from epsball.replay.opened import elsewhere, opened, threads_of
 from epsball.replay.rebuild import attack_of
@@ -91,7 +91,9 @@ def verify(
     path, named = Path(run_folder), dict(attacks or {})
     if replay < 0:
         raise InputError(f"replay was given as {replay}; expected the number of samples to run again, such as 50")
-    plan = read_manifest(path).plan
+    manifest = read_manifest(path)
+    verification.refuse(path, altered_files(path, manifest))  # before what it names is looked for
+    plan = manifest.plan
     given = model_of(plan, model, trust_source=trust_source)
     checked = verification.verify(
         path,
