@@ -168,3 +168,24 @@ def test_what_people_named_is_no_markup() -> None:
     page = run._repr_html_()
     assert "<i>" not in page
     assert "&lt;i&gt;mine&lt;/i&gt;" in page
+
+
+def test_attacks_go_by_their_names() -> None:
+    x, y = samples()
+    model = Affine()
+    suites: list[Any] = ["fgsm,pgd", ["fgsm", "PGD"], ["fgsm", eb.PGD], [eb.FGSM, eb.PGD()]]
+    for suite in suites:
+        assert list(eb.evaluate(model, (x, y), THREAT, suite=suite).attacks) == ["fgsm", "pgd"]
+    assert list(eb.evaluate(model, (x, y), THREAT, suite="FGSM").attacks) == ["fgsm"]
+    wrong: Any = ["pdg"]
+    with pytest.raises(eb.InputError, match="did you mean 'pgd'"):
+        eb.evaluate(model, (x, y), THREAT, suite=wrong)
+
+
+def test_what_is_mixed_up_is_a_sentence(tmp_path: Path) -> None:
+    folder: Any = tmp_path
+    with pytest.raises(eb.InputError, match="expected what evaluate returned"):
+        eb.write_report(folder, tmp_path)
+    run: Any = toy_run()
+    with pytest.raises(eb.InputError, match="the run folder was given as"):
+        eb.export(run, tmp_path / "images")

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from epsball.cli.evaluate import chosen_suite
 from epsball.cli.loading import batching, source, threat
 from epsball.cli.options import (
     Bfloat16,
@@ -35,6 +34,7 @@ from epsball.cli.options import (
 from epsball.cli.output import note
 from epsball.cli.running import conclude_verdict, interruptible
 from epsball.cli.running_time import budget_of
+from epsball.evaluation.selection import by_name
 from epsball.gate.check import MAX_DROP
 from epsball.gate.check import check as hold
 from epsball.gate.junit import junit_bytes
@@ -90,7 +90,7 @@ def check(
 ) -> None:
     """Hold a model against a baseline: exit 1 if robust accuracy fell by more than is allowed, 3 if the samples cannot tell."""
     limit, bounds = budget_of(budget, ctx), threat(norm, eps, levels)
-    chosen = None if suite is None else chosen_suite(suite)
+    chosen = None if suite is None else by_name(suite)
     given = source(
         model,
         data,

@@ -4,9 +4,6 @@ from typing import Annotated
 
 import typer
 
-from epsball.attacks.base import Attack
-from epsball.attacks.registry import make_attack, registry
-from epsball.attacks.suites import SUITES
 from epsball.cli.loading import batching, source, threat
 from epsball.cli.options import (
     Anyway,
@@ -37,7 +34,7 @@ from epsball.cli.options import (
 from epsball.cli.running import checked_gate, conclude
 from epsball.cli.running_time import budget_of
 from epsball.evaluation.evaluate import evaluate as measure
-from epsball.suggestions import spelled
+from epsball.evaluation.selection import by_name
 
 
 def evaluate(
@@ -82,7 +79,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure clean and robust accuracy under a suite of attacks, every reported success verified."""
-    fraction, bounds, chosen = checked_gate(gate, eps), threat(norm, eps, levels), chosen_suite(suite)
+    fraction, bounds, chosen = checked_gate(gate, eps), threat(norm, eps, levels), by_name(suite)
     limit = budget_of(budget, ctx)
     given = source(
         model,
@@ -119,10 +116,3 @@ def evaluate(
         gate=fraction,
         as_json=as_json,
     )
-
-
-def chosen_suite(text: str) -> str | dict[str, Attack]:
-    """The name of a suite, or the attacks of a list, by name."""
-    names = [registry().spelled(name.strip()) for name in text.split(",")]
-    listed = len(names) > 1 or names[0] in registry() or ":" in names[0]
-    return {name: make_attack(name) for name in names} if listed else spelled(text, SUITES)

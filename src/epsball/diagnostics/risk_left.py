@@ -33,7 +33,12 @@ def risk_left(run: Outcome) -> Iterator[Observation]:
         said = f"{near} of {standing} that stood after {name} are near an error, {late} fell in its last tenth"
         yield Observation(
             "More passes may still lower the figure" if broken else "What is left to fall",
-            "; ".join((said, *(_brought(other, run.attacks[other]) for other in again))),
+            "; ".join(
+                (
+                    said,
+                    *(_brought(other, run.attacks[other]) for other in again if (run.attacks[other].queries > 0).any()),
+                )
+            ),
             severity="WARN" if broken else "INFO",
         )
 

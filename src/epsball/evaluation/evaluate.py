@@ -91,8 +91,8 @@ def evaluate(
             has one.
         threat: norm, budget ε in data units (one for all samples) and box.
         suite: a name of `epsball.attacks.suites.SUITES`, of which the attacks that fit norm, budget and inputs are run, with an
-            infinite ε "minimal" for "standard", without gradients "blackbox" or "labels"; or attacks, by name or in a
-            row, cheap to strong.
+            infinite ε "minimal" for "standard", without gradients "blackbox" or "labels"; or attacks, cheap to strong: in a
+            row, as names in a dictionary, or by theirs, "fgsm,pgd".
         certifiers: functions (model, x, y, threat) -> (N,) radii within which no error exists, or names of registered ones.
         out: a run folder; what is finished is stored there, and the same call continues a run that was killed. A run that is
             finished is read instead of computed, and has `reused` set.
@@ -139,7 +139,7 @@ def evaluate(
     if chunk_size is None:
         chunk_size = part_size(x.shape) if isinstance(x, Streamed) else _CHUNK
     images = getattr(x, "ndim", IMAGE_DIMENSIONS) == IMAGE_DIMENSIONS
-    suite = selection.stand_in(suite, model, (x, y), threat)
+    suite = selection.stand_in(selection.by_name(suite), model, (x, y), threat)
     attacks, proofs = selection.chosen(suite, threat, images=images), certification.chosen(certifiers)
     if thorough and (clock is not None or held_rounds(out)):
         raise InputError(
@@ -153,7 +153,8 @@ def evaluate(
         source=source or given.origin.source,
         split=split or given.origin.split,
         rule=rule or given.origin.rule,
-        class_names=(given.class_names if class_names is None else class_names) or (),
+        class_names=class_names,
+        names_of_data=given.class_names,
         cut=given.cut,
         suite=suite if isinstance(suite, str) else "custom",
         suite_version=SUITE_VERSION if isinstance(suite, str) else 0,

@@ -186,7 +186,8 @@ def make_plan(
     source: str,
     split: str,
     rule: str,
-    class_names: Sequence[str],
+    class_names: Sequence[str] | None,
+    names_of_data: Sequence[str] | None,
     cut: Cut | None,
     suite: str,
     suite_version: int,
@@ -197,10 +198,12 @@ def make_plan(
     every_sample: bool,
 ) -> Plan:
     """Everything the evaluation depends on, and the environment it runs in."""
-    x = samples.x
-    if class_names and len(class_names) < samples.classes:
+    x, names = samples.x, class_names or names_of_data or ()
+    if class_names is None and len(names) < samples.classes:
+        names = ()  # of some of the classes, as of a folder that holds images of a few: which ones is not known
+    if names and len(names) < samples.classes:
         raise InputError(
-            f"{len(class_names)} class names were given and the model has {samples.classes} classes; "
+            f"{len(names)} class names were given and the model has {samples.classes} classes; "
             "expected a name for each, in the order of the labels"
         )
     model = identify(samples.model, x[:1], low=threat.low, high=threat.high)
@@ -212,7 +215,7 @@ def make_plan(
         fingerprint=samples.fingerprint,
         shape=tuple(x.shape[1:]),
         classes=samples.classes,
-        names=tuple(class_names),
+        names=tuple(names),
         dtype=cast("Any", str(x.dtype).removeprefix("torch.")),
         left_out=samples.left_out,
         cut=None if cut is None else CutPlan(size=cut.size, crop=cut.crop),

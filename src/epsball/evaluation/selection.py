@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from epsball.attacks.base import Attack
+from epsball.attacks.registry import make_attack, registry
 from epsball.attacks.suites import SUITES
 from epsball.attacks.suites import suite as named_suite
 from epsball.data.streamed import Streamed
@@ -29,6 +30,31 @@ _BY_GRADIENTS = [_FIGURE, "quick", _DISTANCES]
 _FIRST = 8
 """Inputs that are asked about for what a model gives."""
 _EXPECTED = f"expected a suite, {', '.join(SUITES)}, or attacks such as [eb.PGD(steps=40)]"
+
+
+def by_name(suite: Any) -> Any:
+    """The suite or the attacks that names stand for, "quick", "fgsm,pgd" or ["fgsm", eb.PGD]; anything else as it is.
+
+    Raises:
+        InputError: there is no attack of that name, or a class cannot be made without settings.
+    """
+    if isinstance(suite, str):
+        names = [name.strip() for name in suite.split(",")]
+        known = registry()
+        if len(names) == 1 and known.spelled(names[0]) not in known and ":" not in names[0]:
+            return spelled(suite, SUITES)
+        suite = names
+    if not isinstance(suite, list | tuple) or not any(isinstance(each, str | type) for each in suite):
+        return suite
+    if all(isinstance(each, str) for each in suite):
+        return {name: make_attack(name) for name in map(registry().spelled, suite)}
+    return [_made(each) for each in suite]
+
+
+def _made(given: Any) -> Any:
+    if isinstance(given, str):
+        return make_attack(registry().spelled(given))
+    return given() if isinstance(given, type) and issubclass(given, Attack) else given
 
 
 def stand_in(suite: Any, model: Model, data: Any, threat: Threat) -> Any:

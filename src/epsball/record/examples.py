@@ -161,7 +161,8 @@ def show(run: Recorded, samples: Sequence[int]) -> Figure:
     """
     from epsball.display.figures import Sample, triptychs  # noqa: PLC0415 (matplotlib, only for those who look)
 
-    chosen = [example(run, each) for each in samples] or [
+    numbers = [int(each) for given in samples for each in np.ravel(np.asarray(given))]
+    chosen = [example(run, each) for each in numbers] or [
         one for _, one in zip(range(ROWS), examples(run), strict=False)
     ]
     if not chosen:

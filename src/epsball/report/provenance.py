@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from epsball.record import Evaluation
 
-LINES = 60
+LINES, NAMES = 60, 10
 UNSHOWN = ("structure", "code", "probe", "frequencies")
 """Of model and data: what tells it from others and is too long for a page; `run.json` has it."""
 
@@ -29,8 +29,11 @@ def configuration(run: Evaluation) -> list[dict[str, Any]]:
     rest = {name: value for name, value in facts.items() if name == "batching" or not isinstance(value, dict | list)}
     environment = facts["environment"]
     groups: dict[str, Mapping[str, Any]] = {
-        "Model": _shown(facts["model"]),
-        "Data": {**_shown(facts["data"]), "names": brief(", ".join(plan.data.names)) if plan.data.names else ""},
+        "Model": _shown(facts["model"]) | {name: _numbers(getattr(plan.model, name)) for name in ("mean", "std")},
+        "Data": {
+            **_shown(facts["data"]),
+            "names": ", ".join(plan.data.names[:NAMES]) + " …" * (len(plan.data.names) > NAMES),
+        },
         "Threat": {
             "norm": NORMS[plan.threat.norm],
             "ε": epsilon(plan.threat),
@@ -59,6 +62,11 @@ def attack_settings(run: Evaluation) -> tuple[list[tuple[str, str]], str]:
 
 def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if name not in UNSHOWN}
+
+
+def _numbers(values: Any) -> str:
+    """A mean or standard deviation as far as float32 tells them apart."""
+    return "" if values is None else ", ".join(f"{number:.6g}" for number in np.ravel(values))
 
 
 def _words(key: str) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from epsball.errors import InputError
+from epsball.errors import InputError, brief
+from epsball.record.evaluation import Evaluation
 from epsball.record.files import write_whole
 from epsball.report.formats import FORMATS
 
 if TYPE_CHECKING:
-    from epsball.record import Evaluation
     from epsball.report.formats import Format
 
 _ENDS = 4096
@@ -42,6 +42,10 @@ def write_report(
     if format not in FORMATS:
         raise InputError(
             f"the format was given as {format!r}; expected {', '.join(list(FORMATS)[:-1])} or {[*FORMATS][-1]}"
+        )
+    if not isinstance(run, Evaluation):
+        raise InputError(
+            f"the run was given as {brief(run)}; expected what evaluate returned, or eb.load_run(folder) of a run folder"
         )
     chosen, folder = FORMATS[format], Path(folder)
     target = folder / chosen.file if path is None else Path(path)

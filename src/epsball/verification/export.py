@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from epsball.errors import InputError, UntrustworthyError
+from epsball.errors import InputError, UntrustworthyError, brief
 from epsball.progress import Progress, shown
 from epsball.record import read_run
 from epsball.record.arrays import open_inputs
@@ -96,6 +96,10 @@ def export(
         UntrustworthyError: the model is another one than the run's.
         ModelError: the model failed.
     """
+    if not isinstance(run_folder, str | Path):
+        raise InputError(
+            f"the run folder was given as {brief(run_folder)}; expected its path, that which evaluate was given as out="
+        )
     path, manifest = Path(run_folder), read_manifest(Path(run_folder))
     plan, run = manifest.plan, read_run(path)
     folder = _empty(path / "export" if out is None else Path(out))
