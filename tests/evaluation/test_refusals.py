@@ -157,7 +157,7 @@ def test_other_ids_are_another_run(tmp_path: Path) -> None:
         ({"seed": "a"}, "the seed was given as 'a'"),
         ({"seed": 1.5}, "the seed was given as 1.5"),
         ({"ids": [0.5] * 60}, "type float32 for 60 inputs"),
-        ({"suite": ["pgd"]}, "expected an attack such as"),
+        ({"suite": [3]}, "expected an attack such as"),
         ({"chunk_size": 0}, "at least 1 sample"),
         ({"ids": [0] * 60}, "1 different values for 60 inputs"),
         ({"certifiers": ["crown"]}, r"no certificate 'crown'; expected .* a function \(model, x, y, threat\) -> radii"),
