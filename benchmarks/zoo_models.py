@@ -27,7 +27,7 @@ Build: TypeAlias = "Callable[[Stock], tuple[Net, Net]]"
 
 REFUSED = "refused"
 NO_GRADIENT = ("D04", "D05")
-NONE_AT_ALL = ("D04", "D05", REFUSED)
+NONE_AT_ALL = ("D04", "D05", "D54", REFUSED)  # D54 since suites have a stand-in without gradients
 
 
 @dataclass(frozen=True)

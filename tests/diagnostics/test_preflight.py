@@ -109,7 +109,7 @@ def found(net: Callable[[Tensor], Tensor]) -> list[str]:
     return [finding.id for finding in preflight(context(net))]
 
 
-@pytest.mark.parametrize("make", [Affine, Detached, TrainedMode])
+@pytest.mark.parametrize("make", [Affine, TrainedMode])
 def test_an_honest_model_has_no_finding(make: Callable[[], nn.Module]) -> None:
     assert found(make()) == []
     assert found(make().double().float()) == []
@@ -133,6 +133,7 @@ def test_logits_that_saturate_the_plain_cross_entropy_are_a_warning() -> None:
         (Denormal, "D04"),
         (Saturated, "D04"),
         (CoupledAndQuantised, "D03"),
+        (Detached, "D54"),
     ],
 )
 def test_a_broken_model_is_named_for_what_is_broken(make: Callable[[], nn.Module], expected: str) -> None:
@@ -174,9 +175,8 @@ def test_a_random_model_costs_six_passes_and_a_few_rows_and_its_batch_is_not_com
         return answer
 
     assert found(net) == ["D02"]
-    assert passes == [64] * 6 + [
-        4
-    ]  # the first to see whether memory suffices for gradients, the last whether it takes some itself
+    # the first to see whether memory suffices for gradients, the last whether it takes some itself, and whether it gives any
+    assert passes == [64] * 6 + [4, 1]
 
 
 def test_the_sentences_of_a_random_model() -> None:

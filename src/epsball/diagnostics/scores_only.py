@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+
 from epsball.diagnostics.base import Observation, check
 from epsball.diagnostics.probe import Preflight
 from epsball.models.black_box import BlackBox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_SAYS = "The model gives no gradients, so it was attacked as a black box"
 
 
 @check(
@@ -23,5 +27,13 @@ def scores_only(given: Preflight) -> Iterator[Observation]:
     for network in given.model.modules:
         for part in network.modules():
             if isinstance(part, BlackBox):
-                yield Observation("The model gives no gradients, so it was attacked as a black box", part.reason)
+                yield Observation(_SAYS, part.reason)
                 return
+    with torch.enable_grad():
+        answer = given.model(given.x[:1].detach().clone().requires_grad_())
+    if not answer.requires_grad:
+        yield Observation(
+            _SAYS,
+            "its answer cannot be differentiated: a detach, torch.no_grad or an operation without gradient stands in between",
+            "take that out, or attack through it with eb.bpda(model, layer): a search without gradients leaves more standing",
+        )
