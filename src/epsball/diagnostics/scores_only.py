@@ -23,7 +23,7 @@ _SAYS = "The model gives no gradients, so it was attacked as a black box"
     remedy="where the network is yours, evaluate it in PyTorch, JAX or Keras on one of these; else compare with black boxes only",
 )
 def scores_only(given: Preflight) -> Iterator[Observation]:
-    """A model should give gradients: a search by scores or labels alone leaves more samples standing."""
+    """A model should give gradients: a search by scores or labels alone leaves more standing; for a network of PyTorch it is a FAIL."""
     for network in given.model.modules:
         for part in network.modules():
             if isinstance(part, BlackBox):
@@ -36,4 +36,5 @@ def scores_only(given: Preflight) -> Iterator[Observation]:
             _SAYS,
             "its answer cannot be differentiated: a detach, torch.no_grad or an operation without gradient stands in between",
             "take that out, or attack through it with eb.bpda(model, layer): a search without gradients leaves more standing",
+            "FAIL" if given.model.modules and not given.model.outputs.startswith("labels") else None,
         )
