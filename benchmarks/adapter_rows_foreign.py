@@ -105,7 +105,6 @@ def keras(data: Digits, folder: Path) -> Row:
 
 def jax(data: Digits, folder: Path) -> Row:
     """A function of arrays that closes over its weights."""
-    importlib.import_module("jax")
     net: Any = trained(nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE**2, 32), nn.Tanh(), nn.Linear(32, 10)), data)
     np.savez(folder / "own.npz", *(each.detach().numpy().T for each in net.parameters()))
     (folder / "own.py").write_text(

@@ -100,7 +100,11 @@ def measured(run: Evaluation) -> dict[str, Any]:
         "after": run.robust_accuracy(),
         "passes": passes,
         "ratio": passes["thorough"] / passes["suite"],
-        "findings": {each.id: [each.severity, each.evidence] for each in run.findings if each.id in CHECKS},
+        "findings": {
+            each.id: [each.severity, each.evidence]
+            for each in sorted(run.findings, key=lambda one: ("INFO", "WARN", "FAIL").index(one.severity))
+            if each.id in CHECKS
+        },
         "others": sorted({each.id for each in run.findings if each.severity == "FAIL"} - set(CHECKS)),
     }
 

@@ -94,7 +94,7 @@ def judged(
         return {"found": {REFUSED: "FAIL"}, "said": str(error)}
     found: dict[str, str] = {}
     for finding in run.findings:
-        found[finding.id] = min(found.get(finding.id, "WARN"), finding.severity)  # FAIL < INFO < WARN
+        found[finding.id] = min(found.get(finding.id, "INFO"), finding.severity, key=("FAIL", "WARN", "INFO").index)
     return {
         "found": {key: severity for key, severity in found.items() if severity != "INFO"},
         "said": "; ".join(f"{f.id} {f.evidence}" for f in run.findings if f.severity == "FAIL"),

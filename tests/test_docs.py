@@ -31,6 +31,7 @@ def test_the_table_of_threat_models_is_fresh() -> None:
 def test_the_table_of_checks_is_fresh() -> None:
     script = runpy.run_path(str(ROOT / "docs" / "checks.py"))
     assert script["page"]() == script["PAGE"].read_text(encoding="utf-8"), "run python docs/checks.py"
+    assert all((ROOT / test).is_file() for *_, test in script["PREVENTED"])
 
 
 def test_every_attack_stands_in_the_table() -> None:

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 import epsball as eb
-from beside import CLASSES
+from classes_of_the_set import CLASSES
 
 x, y = torch.rand(9, 3, 4, 4, generator=torch.Generator().manual_seed(0)), torch.arange(9) % CLASSES
 
@@ -63,7 +63,7 @@ Y = torch.arange(9) % 3
 
 @pytest.fixture
 def file(tmp_path: Path) -> str:
-    (tmp_path / "beside.py").write_text("CLASSES = 3\n", encoding="utf-8")
+    (tmp_path / "classes_of_the_set.py").write_text("CLASSES = 3\n", encoding="utf-8")
     (tmp_path / "sets.py").write_text(FILE, encoding="utf-8")
     return str(tmp_path / "sets.py")
 

@@ -234,6 +234,16 @@ def test_noise_is_not_taken_for_a_shift() -> None:
     ]
 
 
+def test_a_network_that_refuses_gradients_can_be_searched_by_scores() -> None:
+    def net(x: Tensor) -> Tensor:
+        answer: Tensor = Affine()(torch.from_numpy(x.numpy()).to(x))
+        return answer
+
+    run = toy_run(model=net, suite={"square": eb.Square(steps=2)})
+    assert len(run.attacks["square"]) > 0
+    assert "D54" not in {finding.id for finding in run.findings}
+
+
 def test_shifted_labels_take_the_trust_away() -> None:
     x, y = samples(wrong=0)
     run = toy_run(data=(x, (y + 1) % 4), suite={"fgsm": eb.FGSM()})

@@ -220,3 +220,16 @@ def test_a_thorough_run_goes_on_where_it_was_killed_and_is_verified(tmp_path: Pa
     seal(tmp_path / "killed", manifest)
     with pytest.raises((UntrustworthyError, InputError), match="noise-1000"):
         verify(tmp_path / "killed", net)
+
+
+def test_elsewhere_the_controls_are_run_again_on_their_own_samples(tmp_path: Path) -> None:
+    net = misled(lambda g: -g)
+    recorded = run(net, GOOD, out=tmp_path)
+    manifest = contents(tmp_path)
+    manifest["plan"]["environment"]["versions"]["torch"] = "2.12.0"
+    seal(tmp_path, manifest)
+    replay = eb.verify(tmp_path, net, replay=len(recorded)).replay
+    assert replay is not None
+    assert "torch 2.12.0" in replay.elsewhere
+    assert all((test.more, test.fewer) == (0, 0) for test in replay.tests)
+    assert replay.rows == sum(map(len, recorded.attacks.values()))

@@ -55,7 +55,7 @@ VERDICTS = {
     "no attack": replace(verdict(), run=replace(verdict().run, attacks={})),
     "no limit": verdict(gate=None),
     "budget": verdict(budget=BudgetPlan(seconds=60.0, rounds=5, samples=1000)),
-    "hostile": verdict(FAIL, model__source=HOSTILE, data__source="a|b\n<i>\x00"),
+    "hostile": verdict(FAIL, model__source=HOSTILE, data__source="a|b\n<i>\x00 [x](http://e)"),
 }
 
 
@@ -130,6 +130,7 @@ def test_markdown_says_verdict_figures_and_findings(name: str) -> None:
     assert "\x1b" not in text
     assert "<script>" not in text
     assert "<b>" not in text
+    assert "[x](" not in text
     widths = {line.replace("\\|", "").count("|") for line in tables if "---" in line}
     assert {line.replace("\\|", "").count("|") for line in tables} <= widths
     if name == "budget":

@@ -52,7 +52,9 @@ def test_a_forged_record_is_refused(kind: str, folder: Path) -> None:
 
 def test_a_record_that_was_written_again_as_it_was_is_verified(folder: Path) -> None:
     Record(folder, Affine()).write()
-    assert not any(replayed(folder).differing.values())
+    replay = replayed(folder)
+    assert replay.rows > 0
+    assert replay.elsewhere == ""
 
 
 @pytest.mark.parametrize("seed", [0, None])

@@ -112,3 +112,17 @@ def test_a_folder_without_a_rule_is_read(tmp_path: Path) -> None:
     seal(tmp_path, run)
     assert eb.load_run(tmp_path).plan.data.rule == ""
     assert eb.verify(tmp_path, net(), replay=5).replay is not None
+
+
+@pytest.mark.parametrize("given", [{}, {"n": 120}, {"n": 120, "seed": 3}])
+def test_the_samples_of_some_rounds_are_those_that_the_rule_gives_in_the_drawn_order(
+    given: dict[str, int], tmp_path: Path
+) -> None:
+    run = evaluated(tmp_path, eb.load_data("digits", "test", **given), budget="2 rounds")
+    assert len(run) < 120
+    assert eb.verify(tmp_path, net()).notes == ()
+    record = contents(tmp_path)
+    record["plan"]["seed"] += 1
+    seal(tmp_path, record)
+    with pytest.raises(eb.UntrustworthyError, match="picked otherwise"):
+        eb.verify(tmp_path, net())

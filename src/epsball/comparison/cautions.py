@@ -111,5 +111,5 @@ def _unlike(one: Plan, other: Plan) -> Iterator[tuple[str, str]]:
         )
 
 
-def _settings(plan: Plan) -> dict[str, tuple[str, object]]:
-    return {name: (attack.kind, attack.settings) for name, attack in plan.attacks.items()}
+def _settings(plan: Plan) -> dict[str, tuple[object, ...]]:
+    return {name: (attack.kind, attack.settings, attack.code) for name, attack in plan.attacks.items()}

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from epsball.data.source import Images, Rows, Source
 
 _COLOURS = 3
+_HEADERS = 256
+"""Pictures whose sizes are looked at together, as their files are read whole."""
 
 
 class Opened(Dataset[tuple[Tensor, Tensor]]):
@@ -66,7 +68,11 @@ class Opened(Dataset[tuple[Tensor, Tensor]]):
         encoded = self._source.encoded
         if size is None or size[0] != size[1] or encoded is None or self.cut is not None:
             return self
-        found = sides(encoded.read(self._rows))
+        found = set[tuple[int, int]]()
+        for start in range(0, len(self._rows), _HEADERS):
+            found |= sides(encoded.read(self._rows[start : start + _HEADERS]))
+            if len(found) > 1:
+                break
         cut = chosen_cut(None, size[0])
         if cut is None or found == {size} or (len(found) == 1 and min(min(found)) < size[0]):
             return self

@@ -57,6 +57,7 @@ USUAL = (
 )
 _EVERY = USUAL[-2:]
 """Those that are the same for any number of channels."""
+_LEAVE_OUT = "leave out --mean and --std, in Python mean= and std= of eb.wrap"
 
 
 @check(
@@ -161,7 +162,7 @@ def _in_words(name: str) -> str:
 
 def _remedy(model: Model) -> str:
     if model.mean is None or model.std is None:
-        return "leave out --mean and --std, in Python mean= and std= of eb.wrap"
+        return _LEAVE_OUT
     mean, std = (_numbers(value) for value in (model.mean, model.std))
     inside = f"mean=[{', '.join(mean)}], std=[{', '.join(std)}]"
     return f"give --mean {','.join(mean)} --std {','.join(std)}, in Python eb.wrap(net, {inside})"
@@ -171,8 +172,10 @@ def corrected(finding: Finding) -> tuple[list[float] | None, list[float] | None]
     """Mean and standard deviation that the remedy of such a finding names, None for none; None for a finding of another kind."""
     if finding.id != forgotten_normalisation.id:
         return None
+    if finding.remedy == _LEAVE_OUT:
+        return None, None
     said = re.search(r"--mean (\S+) --std ([^\s,]+(?:,[^\s,]+)*)", finding.remedy)
-    return ([*map(float, said[1].split(","))], [*map(float, said[2].split(","))]) if said else (None, None)
+    return ([*map(float, said[1].split(","))], [*map(float, said[2].split(","))]) if said else None
 
 
 def _numbers(value: Any) -> list[str]:

@@ -8,6 +8,7 @@ import torch
 
 from epsball.diagnostics.base import Observation, check
 from epsball.diagnostics.probe import Preflight
+from epsball.errors import ModelError
 from epsball.models.black_box import BlackBox
 
 if TYPE_CHECKING:
@@ -29,8 +30,11 @@ def scores_only(given: Preflight) -> Iterator[Observation]:
             if isinstance(part, BlackBox):
                 yield Observation(_SAYS, part.reason)
                 return
-    with torch.enable_grad():
-        answer = given.model(given.x[:1].detach().clone().requires_grad_())
+    try:
+        with torch.enable_grad():
+            answer = given.model(given.x[:1].detach().clone().requires_grad_())
+    except (ModelError, RuntimeError):
+        return  # a network that refuses inputs with gradients is told by the attack that asks for them
     if not answer.requires_grad:
         yield Observation(
             _SAYS,

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from epsball.attacks.base import Attack
@@ -51,9 +53,15 @@ class Order(NamedTuple):
 def drawn_order(given: Gathered, ids: Sequence[int] | Tensor | None, seed: int) -> Order:
     """The samples in an order drawn by (seed, id), so that those of the first rounds are as good as any others."""
     numbers = checked_ids(ids, len(given.x), torch.device("cpu"))
-    order = Stream(seed, numbers, 0).uniform(1)[:, 0].numpy().argsort(kind="stable")
+    order = in_order(numbers, seed)
     those = given.those(order)
     return Order((those.x, those.y), numbers[torch.from_numpy(order)])
+
+
+def in_order(ids: Tensor, seed: int) -> NDArray[np.int64]:
+    """Places of the samples (n,) in the order in which rounds take them."""
+    order: NDArray[np.int64] = Stream(seed, ids, 0).uniform(1)[:, 0].numpy().argsort(kind="stable")
+    return order
 
 
 def held_rounds(out: Path | str | None) -> Plan | None:

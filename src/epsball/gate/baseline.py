@@ -99,7 +99,7 @@ class Baseline(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             ids=run.ids.tolist(),
             label=run.label.tolist(),
             right=right.tolist(),
-            robust=(right & metrics.robust(run)).tolist(),
+            robust=metrics.robust(run).tolist(),
             digest="",
         )
         return msgspec.structs.replace(made, digest=made.content_digest())
@@ -173,7 +173,7 @@ def paired(run: Evaluation, baseline: Baseline) -> Pairs:
             "evaluate the baseline's samples"
         )
     right = run.clean == run.label
-    before, now = np.asarray(baseline.robust)[at], right & metrics.robust(run)
+    before, now = np.asarray(baseline.robust)[at], metrics.robust(run)
     return Pairs(
         n=len(run),
         baseline=int(before.sum()),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from typing import TYPE_CHECKING
 
 from epsball.display.text import NORMS
 from epsball.report.rounds import in_time
+from epsball.report.summary import escaped
 from epsball.report.text import count, epsilon, percent, points, title_of
 from epsball.terminal import printable
 
@@ -91,7 +91,7 @@ def _row(*cells: str) -> str:
 
 def _plain(text: str) -> str:
     """Text that is neither an instruction of Markdown nor of HTML, on one line."""
-    return html.escape(" ".join(printable(text).split(" ")), quote=False).replace("|", "\\|").replace("\n", " ")
+    return escaped(printable(text))
 
 
 def _signed(difference: float) -> str:

@@ -51,9 +51,6 @@ __all__ = [
 ]
 
 
-_WEIGHTS = (".pt", ".pth", ".safetensors", ".ckpt", ".bin")
-
-
 def load_model(
     spec: str,
     weights: str | Path | None = None,
@@ -125,9 +122,7 @@ def _named(spec: str, weights: str | Path | None, options: Options) -> Model:
     elif spec.endswith(ENDINGS) and "@" not in spec:
         model = _of_a_file(spec, options)
     else:
-        close = f"did you mean 'zoo:{spec}'? " if spec in NETWORKS else ""
-        if spec.endswith(_WEIGHTS):
-            close = f"weights do not say what network they are of: write path/to/model.py:factory@{spec}; "
+        close = f"did you mean 'zoo:{spec}'? " if spec.partition("@")[0] in NETWORKS else ""
         raise InputError(
             f"{spec!r} is no model; {close}expected zoo:NAME[@weights], path/to/file.py:factory[@weights], "
             "path/to/file.pt2, timm:NAME@weights, onnx:file.onnx, sklearn:file.skops, keras:file.keras, "

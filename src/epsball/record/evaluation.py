@@ -79,6 +79,10 @@ class AttackRows:
             {name: np.concatenate([empty[name], *(chunk.columns()[name] for chunk in chunks)]) for name in empty}
         )
 
+    def those(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> AttackRows:
+        """Some of the rows, by a mask (k,) or their places."""
+        return AttackRows.of({name: values[which] for name, values in self.columns().items()})
+
     def within(self, eps: float | str) -> NDArray[np.bool_]:
         """Whether the attack found an error no farther than ε (data units)."""
         return self.success & (self.distance <= parse_budget(eps))

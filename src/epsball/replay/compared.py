@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from epsball.evaluation.replay_check import Checked
-    from epsball.record.evaluation import AttackRows
 
     Again = Callable[[str, NDArray[np.int64]], Checked]
 
@@ -35,8 +34,3 @@ class Test:
 
     def __str__(self) -> str:
         return f"{self.what}: more in the replay on {self.more}, in the record on {self.fewer} of {self.n}, p = {self.p:.2g}"
-
-
-def taken(rows: AttackRows, which: NDArray[np.bool_] | NDArray[np.int64]) -> AttackRows:
-    """Some of the rows."""
-    return type(rows).of({name: values[which] for name, values in rows.columns().items()})

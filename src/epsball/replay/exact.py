@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from epsball.diagnostics import NOTED
 from epsball.record.arrays import open_examples
 from epsball.record.evaluation import ATTACK_COLUMNS
 from epsball.record.manifest import examples_name
-from epsball.replay.compared import taken
 from epsball.verification.differences import differences
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from epsball.replay.opened import Opened, Part
 
 
-OF_SAMPLES = ("moved", "label", "blind", "near", "searched", "planted", "unfound")
+OF_SAMPLES = ("moved", "label", "blind", *NOTED)
 """The notes about a chunk that are ids of samples."""
 
 
@@ -45,6 +45,7 @@ class Exact:
         self.rows: int = 0
         self.again: int = 0
         self.differing: dict[str, int] = dict.fromkeys(ATTACK_COLUMNS, 0)
+        """None: a row that differs is a problem here."""
 
     def attack(self, name: str) -> None:
         """Run the drawn samples through the attack, as far as it was run on them."""
@@ -56,22 +57,19 @@ class Exact:
 
     def _chunk(self, part: Part, drawn: NDArray[np.bool_]) -> None:
         for which in (drawn, np.ones_like(drawn)):
-            rows = taken(part.rows, which)
+            rows = part.rows.those(which)
             checked = self._search(part.attack, self._run.places(rows.id))
             found = [
                 *(each for column in rows.columns() for each in _column(part.file, column, rows, checked.rows)),
                 *self._examples(part, rows, checked),
                 *self._notes(part, rows, checked, whole=bool(which.all())),
             ]
+            self.again += int(which.sum()) if which is not drawn else 0
             if not found:
                 return
-            self.again += int(which.sum()) if which is not drawn else 0
             if which.all():
                 break
         self._problems += found
-        for column, values in rows.columns().items():
-            other = ~_same(values, checked.rows.columns()[column])
-            self.differing[column] += int((other & np.isin(rows.id, self._ids)).sum())
 
     def _examples(self, part: Part, rows: AttackRows, checked: Checked) -> Iterator[str]:
         stored, examples = open_examples(self._run.path / examples_name(part.file))
@@ -104,11 +102,6 @@ class Exact:
     def problems(self) -> list[str]:
         """A sentence for each value that is another one."""
         return self._problems
-
-
-def _same(one: NDArray[Any], two: NDArray[Any]) -> NDArray[np.bool_]:
-    same: NDArray[np.bool_] = one == two
-    return same
 
 
 def _column(file: str, column: str, recorded: AttackRows, now: AttackRows) -> Iterator[str]:

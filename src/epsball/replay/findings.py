@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from epsball.evaluation.meter import Meter
 from epsball.evaluation.plan import version
 from epsball.evaluation.rounds import HEAD
 from epsball.evaluation.runner import Run
+from epsball.record.manifest import attack_stages
 from epsball.record.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from epsball.attacks.base import Attack
     from epsball.record.evaluation import Finding
     from epsball.replay.opened import Opened
 
@@ -67,8 +67,9 @@ def derived(run: Opened) -> Sequence[Finding]:
     reading = _Reading(run.path, run.manifest, None)
     again = _Again(run, reading)
     if run.manifest.complete:
-        for position, (name, attack) in enumerate(sorted(run.plan.attacks.items(), key=lambda item: item[1].position)):
-            again.attack(position, name, cast("Attack", attack))  # of which only its question matters, as rows are read
+        for position, name in enumerate(attack_stages(run.plan)):
+            attack: Any = run.plan.attacks[name]  # of which only its question matters, as rows are read
+            again.attack(position, name, attack)
         again.finish()
     return reading.findings
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from epsball.record.columns import positions
 from epsball.record.evaluation import ATTACK_COLUMNS, AttackRows
-from epsball.replay.compared import Test, taken
+from epsball.record.selection import Selection
+from epsball.replay.compared import Test
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,21 +49,22 @@ class Paired:
         self.differing: dict[str, int] = dict.fromkeys(ATTACK_COLUMNS, 0)
 
     def attack(self, name: str) -> None:
-        """Run the attack on the drawn samples that stand, and on those that the record says it was run on where it is unfinished."""
+        """Run the attack on the drawn samples that stand, and where it is unfinished or chose them, on those of the record."""
         plan = self._run.plan.attacks[name]
         recorded = AttackRows.join([part.rows for part in self._run.parts if part.attack == name])
         there = np.isin(self._ids, recorded.id)
         everyone = plan.minimum_norm or self._run.plan.every_sample
         standing = np.ones_like(there) if everyone else self._upper > float(self._run.plan.threat.eps)
-        wanted = standing if self._run.manifest.complete else there
+        selected = Selection.of(plan) is not None  # after attacks on all samples of the record
+        wanted = there if selected or not self._run.manifest.complete else standing
         if wanted.any():
             now = self._again(name, self._at[wanted]).rows
             self._upper[wanted] = np.minimum(self._upper[wanted], now.distance)
             both = np.isin(now.id, recorded.id)
-            self._compare(name, taken(recorded, _places(recorded.id, now.id[both])), taken(now, both))
+            self._compare(name, recorded.those(positions(recorded.id, now.id[both])), now.those(both))
         mine = recorded.id[np.isin(recorded.id, self._ids)]
         at = np.searchsorted(self._ids, mine)
-        self._recorded[at] = np.minimum(self._recorded[at], recorded.distance[_places(recorded.id, mine)])
+        self._recorded[at] = np.minimum(self._recorded[at], recorded.distance[positions(recorded.id, mine)])
 
     def _compare(self, name: str, recorded: AttackRows, now: AttackRows) -> None:
         self.rows += len(now)
@@ -103,9 +106,3 @@ class Paired:
             for test in tests
             if test.p < LEVEL / len(tests)
         ]
-
-
-def _places(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where each wanted id stands among the ids."""
-    order = np.argsort(ids, kind="stable")
-    return order[np.searchsorted(ids, wanted, sorter=order)]

@@ -61,34 +61,6 @@ def attack_of(name: str, plan: AttackPlan, given: type[Attack] | Attack | None =
     return made
 
 
-@dataclasses.dataclass(frozen=True)
-class Described:
-    """What an attack made of its settings must give again: its plan but for its place, in JSON's types."""
-
-    kind: Any
-    access: Any
-    minimum_norm: Any
-    single_step: Any
-    noise_only: Any
-    reach: Any
-    longest_step: Any
-    only_towards: Any
-    code: Any
-    settings: Any
-
-    @classmethod
-    def of(cls, plan: AttackPlan) -> Described:
-        """Of an attack's plan."""
-        return cls(**{field.name: _flat(getattr(plan, field.name)) for field in dataclasses.fields(cls)})
-
-
-def _flat(value: Any) -> Any:
-    """The value as JSON gives it back."""
-    if isinstance(value, dict):
-        return {name: _flat(inner) for name, inner in value.items()}
-    return [_flat(inner) for inner in value] if isinstance(value, list | tuple) else value
-
-
 def _made(kind: str, settings: Mapping[str, Any], given: type | None = None) -> Any:
     """What that class makes of its settings."""
     found = given or _class(kind)

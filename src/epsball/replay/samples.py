@@ -12,6 +12,7 @@ import torch
 from epsball.data.load import SPLITS, load_data
 from epsball.data.source import SOURCES
 from epsball.errors import InputError
+from epsball.evaluation.rounds import in_order
 from epsball.models.forward import numpy_of
 from epsball.record.plan import data_fingerprint
 
@@ -36,25 +37,29 @@ def picked(plan: Plan, ids: NDArray[np.int64], data: str | None, notes: list[str
         InputError: the set that the verifier names cannot be read.
     """
     about = plan.data
+    n = plan.budget.samples if plan.budget else about.n + about.left_out
     named = data or (about.source if _is_here(about) else "")
     if not (about.rule and named):
         notes.append(_unchecked(about, given=bool(data)))
         return
     try:
-        x, y = _drawn(about, named)
+        x, y = _drawn(about, named, n)
     except InputError as error:
         if data:
             raise
         notes.append(f"the samples were not compared with {named}: {error}")
         return
-    others = ~np.isin(y, plan.targets)
-    x, y, numbers = x[others], y[others], np.arange(len(y))[others]
-    if about.rule == "all" and len(y) != about.n:
-        yield f"the record is about all samples of {named}, which has {len(y)}, and holds {about.n}"
-    elif len(y) != about.n or data_fingerprint(x, y) != about.fingerprint or not np.array_equal(numbers, ids):
+    if about.rule == "all" and len(y) != n:
+        yield f"the record is about all samples of {named}, which has {len(y)}, and holds {n}"
+        return
+    numbers = np.arange(len(y))
+    if plan.budget:
+        numbers = in_order(torch.from_numpy(numbers), plan.seed)[: about.n + about.left_out]
+    numbers = numbers[~np.isin(y[numbers], plan.targets)]
+    x, y = x[numbers], y[numbers]
+    if len(y) != about.n or data_fingerprint(x, y) != about.fingerprint or not np.array_equal(numbers, ids):
         yield (
-            f"the samples are not those of {named} that the rule {about.rule!r} gives for n = {about.n + about.left_out}: they were "
-            "picked otherwise"
+            f"the samples are not those of {named} that the rule {about.rule!r} gives for n = {n}: they were picked otherwise"
         )
 
 
@@ -75,11 +80,12 @@ def _unchecked(about: DataPlan, *, given: bool) -> str:
     return "that the samples were not picked was not checked: the record has no rule that drew them"
 
 
-def _drawn(about: DataPlan, named: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _drawn(about: DataPlan, named: str, n: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """What the rule draws from the set, in the type of the record's inputs."""
-    n = None if about.rule == "all" else about.n + about.left_out
     word, _, number = about.rule.partition(" ")
     size, crop = (None, None) if about.cut is None else (about.cut.size, about.cut.crop)
     seed = int(number) if word == "seed" else None
-    x, y = load_data(named, about.split or SPLITS[-1], n, seed=seed, size=size, crop=crop)
+    x, y = load_data(
+        named, about.split or SPLITS[-1], None if about.rule == "all" else n, seed=seed, size=size, crop=crop
+    )
     return numpy_of(x.to(getattr(torch, about.dtype))), y.numpy()

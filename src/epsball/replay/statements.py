@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +14,9 @@ from epsball.evaluation.selection import chosen
 from epsball.evaluation.thorough import controls
 from epsball.oracle.access import Access
 from epsball.oracle.batching import IMAGE_DIMENSIONS
+from epsball.record.plan import portable
 from epsball.record.selection import Selection
-from epsball.replay.rebuild import Described, threat_of
+from epsball.replay.rebuild import threat_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -99,8 +99,10 @@ def _other_suite(plan: Plan) -> Iterator[str]:
 
 
 def _other_traits(what: str, recorded: AttackPlan, here: AttackPlan) -> Iterator[str]:
-    there, now = asdict(Described.of(recorded)), asdict(Described.of(here))
+    there, now = portable(recorded), portable(here)
     for name, value in now.items():
+        if name == "position":
+            continue
         for place, one, two in _unequal(name, there[name], value):
             yield f"{what} is recorded with {place} = {one}, and it has {place} = {two}"
             break

@@ -11,7 +11,7 @@ from epsball.errors import InputError
 from epsball.evaluation.plan import attack_source
 from epsball.progress import Progress, shown
 from epsball.record.arrays import open_inputs
-from epsball.record.manifest import CLEAN, altered_files, attack_stages, read_manifest
+from epsball.record.manifest import CLEAN, attack_stages
 from epsball.replay.findings import other_findings
 from epsball.replay.opened import elsewhere, opened, threads_of
 from epsball.replay.rebuild import attack_of
@@ -91,19 +91,18 @@ def verify(
     path, named = Path(run_folder), dict(attacks or {})
     if replay < 0:
         raise InputError(f"replay was given as {replay}; expected the number of samples to run again, such as 50")
-    manifest = read_manifest(path)
-    verification.refuse(path, altered_files(path, manifest))  # before what it names is looked for
+    manifest, notes = verification.unaltered(path), list[str]()
     plan = manifest.plan
     given = model_of(plan, model, trust_source=trust_source)
-    checked = verification.verify(
+    checked = verification.check(
         path,
+        manifest,
         given,
         None if isinstance(data, str) else data,
         passes=passes,
         progress=progress,
         attacks={name: attack_source(one if isinstance(one, type) else type(one)) for name, one in named.items()},
     )
-    manifest, notes = read_manifest(path), list[str]()
     made = _made(plan, named, notes, needed=bool(replay))
     verification.refuse(path, other_statements(plan, made, notes))
     ids = open_inputs(path)[2]

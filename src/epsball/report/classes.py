@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from epsball.record import AttackRows, metrics
+from epsball.record import metrics
 from epsball.record.classes import per_class, worst
 from epsball.report.budget import budget
 from epsball.report.target import left
@@ -83,8 +83,7 @@ def _pairs(run: Evaluation) -> Counter[tuple[int, int]]:
     pairs: Counter[tuple[int, int]] = Counter()
     for name, rows in run.attacks.items():
         nearest = np.isin(rows.id, run.ids[run.by == name])
-        nearest_rows = AttackRows.of({column: values[nearest] for column, values in rows.columns().items()})
-        pairs.update(metrics.confusion(nearest_rows, run.eps))
+        pairs.update(metrics.confusion(rows.those(nearest), run.eps))
     return pairs
 
 

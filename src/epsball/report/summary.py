@@ -92,7 +92,7 @@ def caption(run: Evaluation) -> str:
 
 def escaped(text: str) -> str:
     """Text that Markdown shows as it is."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split(" "))).replace("\n", " ")
+    return _MARKDOWN.sub(r"\\\1", text).replace("\n", " ")
 
 
 def markdown(run: Evaluation, folder: Path, title: str) -> str:  # noqa: ARG001 (every format is written from the same three)

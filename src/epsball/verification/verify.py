@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from epsball.models.model import Model
     from epsball.record import Finding, Plan
     from epsball.record.arrays import StoredArray
+    from epsball.record.manifest import Manifest
 
 SHOWN = 5
 
@@ -89,11 +90,37 @@ def verify(
         ModelError: the model failed.
     """
     path = Path(run_folder)
+    manifest = unaltered(path)
+    given = model_of(manifest.plan, model, trust_source=trust_source)
+    return check(path, manifest, given, data, passes=passes, progress=progress, attacks=attacks)
+
+
+def unaltered(path: Path) -> Manifest:
+    """The list of contents of a run folder whose files are all as it says.
+
+    Raises:
+        UntrustworthyError: a file is not.
+        InputError: no run folder.
+    """
     manifest = read_manifest(path)
     refuse(path, altered_files(path, manifest))
+    return manifest
+
+
+def check(
+    path: Path,
+    manifest: Manifest,
+    given: Model,
+    data: tuple[Tensor, Tensor] | None,
+    *,
+    passes: int | None,
+    progress: Progress | None,
+    attacks: Mapping[str, AttackSource] | None,
+) -> Verified:
+    """Check the rows and successes of a folder whose files are as they were; arguments and errors are those of `verify`."""
     x, label, ids = open_inputs(path)
     refuse(path, other_attacks(manifest.plan, attacks or {}))
-    plan, given = manifest.plan, model_of(manifest.plan, model, trust_source=trust_source)
+    plan = manifest.plan
     refuse(path, other_data(plan, x, label, ids, data))
     inputs = OnDevice(x, getattr(torch, plan.data.dtype), device_of(plan, given))
     refuse(path, other_model(plan, given, inputs))

@@ -77,11 +77,7 @@ def _settings(timm: Any, name: str, state: Mapping[str, Tensor]) -> dict[str, in
         layers = getattr(about, layer, None)
         layers = (layers,) if isinstance(layers, str) else layers or ()
         ends = tuple(f"{each}.weight" for each in layers)
-        sizes = (
-            [value.shape[axis] for key, value in state.items() if value.ndim > axis and key.endswith(ends)]
-            if ends
-            else []
-        )
+        sizes = [value.shape[axis] for key, value in state.items() if value.ndim > axis and key.endswith(ends)]
         if sizes:
             found[setting] = int(sizes[0])
     return found

@@ -11,7 +11,7 @@ from epsball.models.weights import read_weights
 if TYPE_CHECKING:
     from pathlib import Path
 
-ENDINGS = (".pt", ".pth", ".pt2", ".ts", ".jit", ".torchscript", ".ckpt", ".safetensors")
+ENDINGS = (".pt", ".pth", ".pt2", ".ts", ".jit", ".torchscript", ".ckpt", ".safetensors", ".bin")
 """How the names of files end that are looked into."""
 
 
