@@ -120,10 +120,12 @@ def test_colours_and_another_box_keep_their_values(tmp_path: Path) -> None:
 
 
 def test_a_model_that_draws_is_run_often(tmp_path: Path) -> None:
-    torch.manual_seed(0)  # the model draws from it
-    toy_run(tmp_path / "run", model=Jittery(), suite=[eb.PGD(steps=10)], eps=0.05)
-    done = eb.export(tmp_path / "run", tmp_path / "out", "npz", Jittery())
-    assert done.fools.mean() > 0.8
+    fools = []
+    for seed in range(4):  # of one run alone as few as three in four do
+        torch.manual_seed(seed)  # the model draws from it
+        toy_run(tmp_path / f"{seed}", model=Jittery(), suite=[eb.PGD(steps=10)], eps=0.05)
+        fools.append(eb.export(tmp_path / f"{seed}", tmp_path / f"out{seed}", "npz", Jittery()).fools)
+    assert np.concatenate(fools).mean() > 0.8
 
 
 def test_of_all_attacks_one_that_survives_is_taken_and_rounding_stays_in_the_ball(tmp_path: Path) -> None:
