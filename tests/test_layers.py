@@ -39,21 +39,8 @@ MAY_IMPORT = {
 """All that the modules under the attacks import of their own package."""
 
 ATTACK_MAY_IMPORT = ("attacks.base", "attacks.parts", "oracle", "validation", "settings", *GROUND)
-ENSEMBLES = tuple(
-    f"attacks.{name}"
-    for name in [
-        "base",
-        "call",
-        "cascade",
-        "combine",
-        "found",
-        "minimum_norm",
-        "planted",
-        "registry",
-        "selected",
-        "suites",
-    ]
-)
+_ENSEMBLES = "base call cascade combine found minimum_norm planted registry selected suites"
+ENSEMBLES = tuple(f"attacks.{name}" for name in _ENSEMBLES.split())
 ONLY_TORCH = ("geometry", "goal", "losses")
 NO_TORCH = ("comparison", "display", "record", "report")
 NEVER = {
