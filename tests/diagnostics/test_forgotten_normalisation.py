@@ -84,6 +84,13 @@ def test_a_second_normalisation_is_found_too() -> None:
     assert forgotten_normalisation(context(eb.wrap(inside))) == []
 
 
+def test_contrast_that_helps_against_a_blur_is_a_warning_and_the_run_goes_on() -> None:
+    net = eb.wrap(nn.Sequential(nn.AvgPool2d(3, 1, 1), trained(*FIVE["-1 to 1"])), 0.3, 0.7)
+    run = eb.evaluate(net, eb.load_data("digits", n=200), THREAT, suite=[eb.FGSM()])
+    assert [each.severity for each in run.findings if each.id == "D52"] == ["WARN"]
+    assert run.attacks
+
+
 def test_one_label_for_all_is_no_better_normalisation() -> None:
     def constant(x: Tensor) -> Tensor:
         """Class 1 for small numbers, class 0 for large ones."""

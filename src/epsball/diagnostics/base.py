@@ -45,7 +45,7 @@ class Check(Generic[Context]):
         test: yields what it observes; nothing where all is well. The first line of its docstring is its row in the docs.
         remedy: what to do about a finding.
         unless: ids of checks that sort before this one and whose findings make this one meaningless.
-        ends: whether a finding ends an evaluation before its first attack, unless the user wants it anyway.
+        ends: whether a FAIL ends an evaluation before its first attack, unless the user wants it anyway.
     """
 
     id: str

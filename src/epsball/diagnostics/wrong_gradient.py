@@ -28,8 +28,9 @@ STEPS = (2.0**-11, 2.0**-8, 2.0**-6, 2.0**-5, 2.0**-4)
 WRONG = 0.12
 """Fraction of the change that may be left unexplained beyond its even part: 0.05 in honest networks, 0.2 where a third is detached."""
 EVEN = 1.5
-UNCONFIRMED = 0.6
-"""What may be unexplained and even together at the best h; if it is more, no derivative is seen, as behind rounding to few levels."""
+UNCONFIRMED = 0.5
+"""What may be unexplained and even together at the best h, 0.08 in honest networks of bfloat16; if it is more, no derivative is seen,
+as behind rounding to few levels."""
 ALONE, NEXT = 0.25, 2
 """What may be unexplained of single logits, the label's and those of so many classes next to it."""
 LINEAR, STRAIGHT = 0.01, 0.02

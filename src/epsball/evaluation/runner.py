@@ -136,7 +136,9 @@ class Run:
     @property
     def pointless(self) -> bool:
         """Whether a check before the first attack says that attacks would show nothing."""
-        return any(finding.id in CHECKS and CHECKS[finding.id].ends for finding in self._findings)
+        return any(
+            found.severity == "FAIL" and found.id in CHECKS and CHECKS[found.id].ends for found in self._findings
+        )
 
     def stopped(self) -> Evaluation:
         """What is known so far; the run stays incomplete, and the same call goes on with it once it is wanted anyway."""
