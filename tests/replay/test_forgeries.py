@@ -115,6 +115,16 @@ def test_on_another_machine_a_weaker_record_is_refused(kind: str, folder: Path) 
         eb.verify(folder, Affine(), replay=54)
 
 
+def test_on_another_machine_few_samples_that_differ_to_one_side_ask_for_more(folder: Path) -> None:
+    elsewhere(folder, numpy="1.0")
+    assert replayed(folder, 12).samples == 12
+    FORGERIES["every success erased"](Record(folder, Affine()), 0)
+    with pytest.raises(
+        eb.UntrustworthyError, match=r"robust samples: more in the replay on 0, in the record on \d+ of 48,"
+    ):
+        eb.verify(folder, Affine(), replay=12)
+
+
 def test_a_random_model_is_compared_by_tests(tmp_path: Path) -> None:
     toy_run(tmp_path, model=Jittery(), suite={"pgd": eb.PGD(steps=4)})
     replay = eb.verify(tmp_path, Jittery(), replay=20).replay

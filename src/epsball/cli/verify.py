@@ -124,7 +124,12 @@ def _add_replay(shown: Table, replay: Replay) -> None:
     shown.add_row("run again in whole chunks", count(replay.again))
     shown.add_row("rows equal", "all, to the last bit" if not replay.elsewhere else "by paired tests")
     for share in SHARES:
-        shown.add_row(f"chance to miss {percent(share)} forged", f"{replay.missed(share):.2g}")
+        what = (
+            f"that none of {percent(share)} forged was drawn"
+            if replay.elsewhere
+            else f"to miss {percent(share)} forged"
+        )
+        shown.add_row(f"chance {what}", f"{replay.missed(share):.2g}")
     if replay.elsewhere:
         shares = ", ".join(
             f"{name} {percent(differ / max(1, replay.rows))}" for name, differ in replay.differing.items() if differ

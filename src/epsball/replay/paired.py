@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from epsball.replay.opened import Opened
 
 LEVEL = 1e-3
-"""A record is refused where chance alone gives such a difference this rarely, over all tests together."""
+"""A record is refused where chance alone gives such a difference this rarely, over all tests of both looks together."""
+LOOKS = 2
+SUSPECT = 0.05
+"""A test below this asks for a second look, at more samples."""
 NEARER = 0.01
 """A distance counts as another one from this fraction of it on."""
 
@@ -82,6 +85,11 @@ class Paired:
         """Whether more rows need not be run: the tests are made over all."""
         return False
 
+    @property
+    def suspect(self) -> bool:
+        """Whether more samples should be drawn: something differs to one side, and too few were looked at to refuse the record."""
+        return not self.problems() and any(test.p < SUSPECT for test in self.tests())
+
     def tests(self) -> tuple[Test, ...]:
         """Of the samples that stand, of the distances of minimum-norm attacks, and of the columns of each attack."""
         return (*self._of_samples(), *self._tests)
@@ -99,10 +107,11 @@ class Paired:
             yield Test("distances", int(farther.sum()), int(nearer.sum()), n)
 
     def problems(self) -> list[str]:
-        """A sentence for each test in which chance alone gives such a difference too rarely; they share the level."""
+        """A sentence for each test in which chance alone gives such a difference too rarely; those of both looks share the level."""
         tests = self.tests()
+        count = LOOKS * len(tests)
         return [
-            f"the replay differs to one side, {test} by the exact paired test, below {LEVEL} / {len(tests)}"
+            f"the replay differs to one side, {test} by the exact paired test, below {LEVEL} / {count}"
             for test in tests
-            if test.p < LEVEL / len(tests)
+            if test.p < LEVEL / count
         ]

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from epsball.replay.compared import Test
     from epsball.replay.opened import Opened
 
+MORE = 4
+"""How many times as many samples are run again elsewhere, where the first ones differ to one side."""
+
 
 @dataclass(frozen=True)
 class Replay:
@@ -32,7 +35,7 @@ class Replay:
 
     Args:
         seed: that drew the samples.
-        samples: how many were drawn.
+        samples: how many were drawn; more than were asked for where those were suspect.
         among: how many there are that attacks were run on.
         rows: how many rows of attacks were compared, one for each sample and attack.
         elsewhere: why the comparison was not to the last bit; empty where it was.
@@ -76,7 +79,7 @@ def replay(
     Args:
         run: the record.
         attacks: its attacks by name, in order, made again from their settings.
-        k: how many samples are drawn.
+        k: how many samples are drawn; four times as many where the same to the last bit is not expected and these differ to one side.
         seed: of the draw; the searches have the recorded one.
         elsewhere: why the same to the last bit is not expected; empty where it is.
         progress: called with the stage, the rows done and those to do.
@@ -91,11 +94,19 @@ def replay(
         return search(run.samples, at, attacks[name], run.threat, seed=run.plan.seed, passes=passes)
 
     among = attacked(run)
+
+    def look(ids: NDArray[np.int64]) -> Exact | Paired:
+        compared = Paired(run, ids, again) if elsewhere else Exact(run, ids, again)
+        for name in attacks:
+            if not compared.failed:  # one attack that gives something else is enough
+                compared.attack(name)
+        return compared
+
     ids = draw(among, k, seed)
-    compared = Paired(run, ids, again) if elsewhere else Exact(run, ids, again)
-    for name in attacks:
-        if not compared.failed:  # one attack that gives something else is enough
-            compared.attack(name)
+    compared = look(ids)
+    if isinstance(compared, Paired) and compared.suspect and len(ids) < len(among):
+        ids = draw(among, MORE * k, seed)
+        compared = look(ids)
     return Replay(
         seed=seed,
         samples=len(ids),
