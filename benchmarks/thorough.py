@@ -1,4 +1,5 @@
-"""What `thorough=True` costs beside the suite, and what its checks say of an adversarially trained network and of broken forms of it.
+"""What checks cost: `thorough=True` beside the suite, with what it says of an adversarially trained network and of broken forms of it,
+and those that every run has.
 
 python benchmarks/thorough.py [--rows 1000]
 """
@@ -7,10 +8,11 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import epsball as eb
 from harness import Line, add_options, options_of, publish
@@ -26,6 +28,8 @@ COURSE = Course(COURSES["mnist-pgd"].make, "mnist-5k", 4_000, 20, COURSES["mnist
 EPS = 0.3
 WANTED = 3.0
 CHECKS = ("D07", "D10", "D11", "D12", "D24")
+CHEAP, RIDING = 2000, 0.05
+FEW = 100
 PLAIN = eb.PGD(steps=20)
 """What is run on the broken forms, which is why they look robust."""
 
@@ -37,6 +41,35 @@ at another ε where it says so, under PGD with 20 steps alone.
 
 | network | suite | robust | robust with `--thorough` | passes of the suite | of `--thorough` | ratio | {checks} |
 | --- | --- | ---: | ---: | ---: | ---: | ---: | {rule} |"""
+
+EVERY = """
+## Checks that every run has
+
+Of the network trained by PGD: passes (forward rows and gradients, counted at the network) before the first attack, beside one for each
+sample; and after it those that no attack took: a fresh pass over every success, which is no check but part of the figure; and checks,
+which are the 8-bit forms of successes and short searches at other budgets.
+
+| suite | samples | before the first attack | wanted | of the attacks | over successes | of checks | share | wanted |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"""
+
+
+class Counted(nn.Module):
+    """A network that counts rows that pass forward and those that a gradient passes back."""
+
+    def __init__(self, net: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.net, self.passes = net, 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The network's logits."""
+        self.passes += len(x)
+        logits = self.net(x)
+        if logits.requires_grad:
+            logits.register_hook(self._back)
+        return logits
+
+    def _back(self, gradient: Tensor) -> None:
+        self.passes += len(gradient)
 
 
 def main() -> None:
@@ -60,8 +93,40 @@ def main() -> None:
             lines.append(
                 Line("mnist-5k-pgd", name, "passes of thorough over the suite's", found["ratio"], f"<= {WANTED}")
             )
+    table.append(EVERY)
+    for suite in ("quick", "standard"):
+        for n in (FEW, options.rows):
+            lines += checks_of_every_run(model, suite, x[:n], y[:n], table)
     publish("thorough", options, lines, results=details)
     (options.out / "thorough.md").write_text("\n".join(table) + "\n", encoding="utf-8")
+
+
+def checks_of_every_run(model: eb.Model, suite: str, x: Tensor, y: Tensor, table: list[str]) -> list[Line]:
+    """What is spent before the first attack and beside the attacks."""
+    counted = Counted(model.net)
+    begun: dict[str, int] = {}
+    run = eb.evaluate(
+        replace(model, net=counted),
+        (x, y),
+        eb.Threat("linf", EPS),
+        suite=suite,
+        progress=lambda stage, *_: begun.setdefault(stage, counted.passes),
+    )
+    first = next(iter(run.attacks))
+    before = begun[first] - begun["checks"]
+    attacks = sum(int(rows.queries.sum() + rows.gradients.sum()) for rows in run.attacks.values())
+    again = sum(int(rows.success.sum()) for rows in run.attacks.values())
+    riding = counted.passes - begun[first] - attacks - again
+    table.append(
+        f"| {suite} | {len(x):,} | {before:,} | ≤ {CHEAP:,} | {attacks:,} | {again:,} | {riding:,} | {riding / attacks:.1%} "
+        f"| ≤ {RIDING:.0%} |"
+    )
+    print(table[-1], flush=True)
+    of = f"{suite}, {len(x)} samples"
+    return [
+        Line("mnist-5k-pgd", of, "passes before the first attack", before, f"<= {CHEAP}"),
+        Line("mnist-5k-pgd", of, "passes of checks over those of attacks", riding / attacks, f"<= {RIDING}"),
+    ]
 
 
 def networks(model: eb.Model) -> dict[str, tuple[Callable[[Tensor], Tensor], Any, float]]:

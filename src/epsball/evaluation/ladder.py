@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from epsball.record.evaluation import AttackRows
     from epsball.record.plan import Plan
 
-SEARCHES, STEP = 0.03, 0.01
-"""Parts of a run's passes that they may cost."""
+SEARCHES, STEP = 0.025, 0.01
+"""Parts of a run's passes that they may cost; the 8-bit forms of successes cost up to 0.016 of them."""
 MOST, FEWEST = 64, 8
 """Samples for the searches; of fewer nothing can be said."""
 PASSES = 12
