@@ -1,5 +1,4 @@
-"""What checks cost: `thorough=True` beside the suite, with what it says of an adversarially trained network and of broken forms of it,
-and those that every run has.
+"""What checks cost: those of every run, and `thorough=True` beside the suite, with what it says of broken forms of a robust network.
 
 python benchmarks/thorough.py [--rows 1000]
 """
@@ -65,7 +64,7 @@ class Counted(nn.Module):
         self.passes += len(x)
         logits = self.net(x)
         if logits.requires_grad:
-            logits.register_hook(self._back)
+            logits.register_hook(self._back)  # type: ignore[no-untyped-call] # as PyTorch declares it
         return logits
 
     def _back(self, gradient: Tensor) -> None:
