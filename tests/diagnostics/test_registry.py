@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FOLDER = Path(diagnostics.__file__).parent
-NO_CHECKS = {"chance", "ladder", "training_history", "__init__", "base", "outcome", "probe"}
+NO_CHECKS = {"chance", "stuck_gradient", "ladder", "training_history", "__init__", "base", "outcome", "probe"}
 
 NEW = '''"""D97."""
 

@@ -239,6 +239,27 @@ def test_a_run_with_such_a_gradient_is_not_trusted() -> None:
     assert "8 in random directions at each of 6 samples" in run.findings[0].evidence
 
 
+def quantised(x: Tensor) -> Tensor:
+    return (7 * x).round() / 7
+
+
+@pytest.mark.parametrize(
+    ("model", "severity"),
+    [
+        (eb.bpda(PLAIN, quantised), "INFO"),
+        (eb.eot(eb.bpda(PLAIN, quantised), 2), "INFO"),
+        (eb.nes(PLAIN, 50), "INFO"),
+        (eb.bpda(PLAIN, quantised, lambda x: x.flip(-1)), "FAIL"),
+        (eb.bpda(PLAIN, quantised, lambda x: -x), "FAIL"),
+    ],
+    ids=["the identity", "its mean", "differences", "mirrored", "its negative"],
+)
+def test_of_an_estimate_it_is_asked_that_it_foretells_something(model: eb.Model, severity: str) -> None:
+    x = images(12)
+    run = eb.evaluate(model, (x, PLAIN(x).argmax(1)), eb.Threat("linf", 0.05), suite=[eb.FGSM()])
+    assert [each.severity for each in run.findings if each.id == "D05"] == [severity]
+
+
 def test_it_costs_eleven_passes_over_six_samples_in_eight_directions_and_three_over_these_samples() -> None:
     rows: list[int] = []
 

@@ -44,7 +44,7 @@ class Check(Generic[Context]):
         context: what the test is handed, which says when it runs: `Preflight`, `Outcome` or `TrainingHistory`.
         test: yields what it observes; nothing where all is well. The first line of its docstring is its row in the docs.
         remedy: what to do about a finding.
-        unless: ids of checks that sort before this one and whose findings make this one meaningless.
+        unless: ids of checks that sort before this one and whose findings, but for those of INFO, make this one meaningless.
         ends: whether a FAIL ends an evaluation before its first attack, unless the user wants it anyway.
     """
 
@@ -108,6 +108,7 @@ def findings(context: Preflight | Outcome | TrainingHistory) -> list[Finding]:
     found: list[Finding] = []
     for name in sorted(CHECKS):
         chosen = CHECKS[name]
-        if isinstance(context, chosen.context) and not any(finding.id in chosen.unless for finding in found):
+        amiss = {finding.id for finding in found if finding.severity != "INFO"}
+        if isinstance(context, chosen.context) and not amiss & {*chosen.unless}:
             found += chosen(context)
     return found

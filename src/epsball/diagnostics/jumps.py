@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from epsball.record.evaluation import Severity
+
 PATHS = 8
 PARTS = 4
 """How many parts a path is cut into, and each of them again."""
@@ -47,6 +49,9 @@ def jumps(given: Preflight) -> Iterator[Observation]:
     """
     if classes_of(given.model.outputs):  # only labels are known, and only attacks by labels are run
         return
+    severity: Severity | None = (
+        "WARN" if given.model.estimate else None
+    )  # the user knows, and looks across with a stand-in
     try:
         paths = _paths(given)
         if paths is None:
@@ -56,6 +61,7 @@ def jumps(given: Preflight) -> Iterator[Observation]:
             yield Observation(
                 "Where the decision changes the answers jump, so attacks cannot see which class is near",
                 f"the two classes are {float(left.median()):.3g} apart there, samples lead by {usual:.3g}; {len(left)} paths",
+                severity=severity,
             )
             return
         times = _least_times(given, paths)
@@ -67,6 +73,7 @@ def jumps(given: Preflight) -> Iterator[Observation]:
         yield Observation(
             "The answers change in steps of which the gradient foretells next to nothing, so attacks that follow it are misled",
             f"where they change most, {float(times.median()):.3g} times as much or more at any scale; {len(times)} paths",
+            severity=severity,
         )
 
 

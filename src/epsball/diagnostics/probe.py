@@ -122,3 +122,9 @@ def _slope(value: Tensor, leaf: Tensor, *, again: bool) -> Tensor | None:
         raise
     except BaseException as error:
         raise gradient_failure(error) from error
+
+
+def lead(logits: Tensor, label: Tensor, rival: Tensor) -> Tensor:
+    """By how much the label is ahead of the rival, `(n,)`, without rounding of its own."""
+    chosen = logits.gather(1, torch.stack((label, rival), 1)).double()
+    return chosen[:, 0] - chosen[:, 1]

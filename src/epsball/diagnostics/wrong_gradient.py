@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from itertools import chain, islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F
 
 from epsball.diagnostics.base import Observation, check
-from epsball.diagnostics.probe import Preflight
+from epsball.diagnostics.probe import Preflight, lead
+from epsball.diagnostics.stuck_gradient import ROWS, SEED, stuck
 from epsball.errors import ModelError
 from epsball.randomness import Stream
 
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-SEED = 20180201
-ROWS = 6
 DIRECTIONS = 8
 NOISE = 1 / 8
 """How far from the samples the points of the test lie, as a fraction of the box: a plain background has ties and no derivative."""
@@ -31,6 +31,9 @@ EVEN = 1.5
 UNCONFIRMED = 0.5
 """What may be unexplained and even together at the best h, 0.08 in honest networks of bfloat16; if it is more, no derivative is seen,
 as behind rounding to few levels."""
+FORETOLD = 0.35
+"""Part of the change that an estimate of the gradient must explain at the best h: 0.48 to 0.9 where it serves, up to 0.33 where it is the
+gradient of the image moved by a pixel or mirrored."""
 ALONE, NEXT = 0.25, 2
 """What may be unexplained of single logits, the label's and those of so many classes next to it."""
 LINEAR, STRAIGHT = 0.01, 0.02
@@ -38,10 +41,6 @@ LINEAR, STRAIGHT = 0.01, 0.02
 networks, 0.06 where half of the hidden features are detached."""
 SILENT = 0.2
 """Part of the whole change that features may cause which never have a gradient; those that the model does not use cause none."""
-STUCK, ZONE, MATTERS = 0.5, 0.85, 0.05
-"""Part of the gradient along features at the limits that may vanish there, close by and within the budget (0.6 of a median filter's,
-0.98 in a dead zone), and what they must cause of the whole to be looked at."""
-OFTEN = 3
 ROUNDING = 8
 BLOCK = 4
 IMAGE_DIMENSIONS = 4
@@ -63,7 +62,8 @@ def wrong_gradient(given: Preflight) -> Iterator[Observation]:
     (L(x + h d) + L(x - h d)) / 2 - L(x), which no derivative explains, is what bends, jumps and rounding leave at this h;
     1.5 times its square may be unexplained among the odd ones too, which is more than those leave there. The worst h counts, more
     strictly where hardly anything is even; at the best one, both must be small. The same holds, less strictly, of the label's logit
-    and of each of the two next to it alone.
+    and of each of the two next to it alone. Of a gradient that is said to be an estimate (`eb.bpda`, `eb.nes`, `eb.spsa`) less
+    is asked: that it foretells a third of the change at some h.
     """
     try:
         points, slopes = _points(given)
@@ -72,7 +72,8 @@ def wrong_gradient(given: Preflight) -> Iterator[Observation]:
     if not any(bool(slope.any()) for slope in slopes):
         return
     found = [_compared(given, points, slopes, step) for step in STEPS]
-    yield from islice(chain(_misled(found), _silent(given, points, slopes[0]), _stuck(given)), 1)
+    misled = _estimated(found, given.model.estimate) if given.model.estimate else _misled(found)
+    yield from islice(chain(misled, _silent(given, points, slopes[0]), stuck(given)), 1)
 
 
 def _misled(found: Sequence[_Compared]) -> Iterator[Observation]:
@@ -97,6 +98,24 @@ def _misled(found: Sequence[_Compared]) -> Iterator[Observation]:
             "The gradient of some classes' logits is not their derivative, so attacks that weigh them up are misled",
             f"{found[at].unexplained[1 + rank]:.0%} of what steps of {STEPS[at]:.1g} of the range change of the logit of the {which} "
             "is not explained by it",
+        )
+
+
+def _estimated(found: Sequence[_Compared], by: str) -> Iterator[Observation]:
+    """What differences say of a gradient that is an estimate of the derivative, or stands in for one where there is none."""
+    step, part = max(
+        ((step, 1 - float(at.unexplained[0])) for step, at in zip(STEPS, found, strict=True)), key=itemgetter(1)
+    )
+    evidence = f"{part:.0%} of what steps of {step:.1g} of the range change is foretold by it"
+    if part < FORETOLD:
+        yield Observation(
+            f"The estimate of the gradient, {by}, foretells next to nothing, so attacks that follow it are misled",
+            evidence,
+            "take a stand-in that is closer to the step that it stands for, or attack by scores: --suite blackbox, --thorough",
+        )
+    else:
+        yield Observation(
+            f"Attacks follow an estimate of the gradient, {by}", evidence, "nothing where that is meant", "INFO"
         )
 
 
@@ -146,8 +165,8 @@ def _points(given: Preflight) -> tuple[_Points, list[Tensor]]:
         if not seen:
             seen.append(_looked_at(logits.detach(), given.passes[0][chosen], at, label, _directions(signs.sign())))
         classes = seen[0].classes
-        lead = _lead(logits, label, seen[0].rival).sum()
-        return [lead, *(logits.gather(1, classes[:, k : k + 1]).sum() for k in range(classes.shape[1]))]
+        ahead = lead(logits, label, seen[0].rival).sum()
+        return [ahead, *(logits.gather(1, classes[:, k : k + 1]).sum() for k in range(classes.shape[1]))]
 
     slopes = given.slopes(at, values)
     return seen[0], [torch.zeros_like(at) if slope is None else slope for slope in slopes]
@@ -165,7 +184,7 @@ def _looked_at(logits: Tensor, elsewhere: Tensor, x: Tensor, label: Tensor, dire
 
 
 def _values(logits: Tensor, label: Tensor, rival: Tensor, classes: Tensor) -> Tensor:
-    return torch.cat((_lead(logits, label, rival)[:, None], logits.gather(1, classes).double()), 1)
+    return torch.cat((lead(logits, label, rival)[:, None], logits.gather(1, classes).double()), 1)
 
 
 def _rival(logits: Tensor, elsewhere: Tensor, label: Tensor, rounding: Tensor) -> Tensor:
@@ -218,62 +237,7 @@ def _silent_change(given: Preflight, at: _Points, silent: Tensor) -> float:
     moved = threat.clip(at.x + (threat.high - threat.low) * NOISE * at.direction)
     with torch.no_grad():
         alone, everything = (
-            (_lead(given.model(x), at.label, at.rival) - at.values[:, 0]).square().mean().sqrt()
+            (lead(given.model(x), at.label, at.rival) - at.values[:, 0]).square().mean().sqrt()
             for x in (torch.where(silent, moved, at.x), moved)
         )
     return float(alone / everything.clamp_min(torch.finfo(torch.float64).tiny))
-
-
-def _stuck(given: Preflight) -> Iterator[Observation]:
-    """Limits of the box at which the gradient is 0 and the answers are not constant."""
-    near, inside = _parts_stuck(given)
-    if near > STUCK or inside > ZONE:
-        yield Observation(
-            "At the limits of the box the gradient is 0 where the model's answers change, so attacks that follow it do not leave them",
-            f"{near:.0%} of the gradient {STEPS[0]:.1g} of the range beside them, and {inside:.0%} of that within the budget, is 0 "
-            f"there, at the first {ROWS} samples",
-        )
-
-
-def _parts_stuck(given: Preflight) -> tuple[float, float]:
-    """What part of the gradient inside the box, along features at its limits, is exactly 0 at these; 0 where they hardly matter.
-
-    Close beside the limits, and as far inside as the budget lets one feature move, for a dead zone is flat close by. So far away only
-    features count that have no gradient at their limit in any of three images.
-    About half of these features are moved first, as a random start moves them, so that their neighbours leave kinks of their own.
-    """
-    x, label = (each[:ROWS] for each in given.probe)
-    low, high = given.threat.low, given.threat.high
-    inwards = (x == low).to(x) - (x == high).to(x)
-    draw = Stream(SEED, torch.arange(len(x), device=x.device), 1).uniform(x[0].numel()).reshape(x.shape)
-    held = (inwards != 0) & (draw < 1 / 2)
-    x = given.threat.clip(torch.where(held, x, x + NOISE * draw.to(x) * inwards * (high - low)))
-    span = torch.as_tensor(high - low).to(x)
-    budget = torch.as_tensor(given.threat.eps).amax().to(x).clamp(STEPS[0] * span, NOISE * span)
-    beside, inside = (given.threat.clip(torch.where(held, x + far * inwards, x)) for far in (STEPS[0] * span, budget))
-    here, near, there = (_slope(given, each, label).abs() for each in (x, beside, inside))
-    often = held & (held.sum(0) >= OFTEN)
-    return (_part(near, held, here == 0), _part(there, often, ~(held & (here != 0)).any(0)))
-
-
-def _part(slope: Tensor, held: Tensor, dead: Tensor) -> float:
-    """How much of what is held is dead; 0 where it hardly matters."""
-    along = slope[held].sum()
-    return float(slope[held & dead].sum() / along) if along > MATTERS * slope.sum() else 0.0
-
-
-def _slope(given: Preflight, x: Tensor, label: Tensor) -> Tensor:
-    """The gradient of the label's lead over the next class."""
-
-    def lead(logits: Tensor) -> list[Tensor]:
-        rival = logits.detach().scatter(1, label[:, None], -torch.inf).argmax(1)
-        return [_lead(logits, label, rival).sum()]
-
-    slope = given.slopes(x, lead)[0]
-    return torch.zeros_like(x) if slope is None else slope
-
-
-def _lead(logits: Tensor, label: Tensor, rival: Tensor) -> Tensor:
-    """By how much the label is ahead of the rival, `(n,)`, without rounding of its own."""
-    chosen = logits.gather(1, torch.stack((label, rival), 1)).double()
-    return chosen[:, 0] - chosen[:, 1]

@@ -38,7 +38,7 @@ def eot(model: Callable[[Tensor], Any] | Model, draws: int = 16) -> Model:
     checked_count(draws, "draws")
     cost = inner.cost
     price = Cost(draws * cost.forward, draws * cost.differentiated, draws * cost.backward)
-    return Model(Averaged(inner, draws), cost=price, input_size=inner.input_size, outputs=_given_on(inner))
+    return _estimate(inner, Averaged(inner, draws), price, inner.estimate)
 
 
 def bpda(
@@ -66,12 +66,8 @@ def bpda(
         )
     if backward is not None and not callable(backward):
         raise InputError(f"backward was given as {brief(backward)}; expected a function, or None")
-    return Model(
-        Replaced(inner, _part(inner, layer) if isinstance(layer, str) else layer, backward),
-        cost=inner.cost,
-        input_size=inner.input_size,
-        outputs=_given_on(inner),
-    )
+    network = Replaced(inner, _part(inner, layer) if isinstance(layer, str) else layer, backward)
+    return _estimate(inner, network, inner.cost, "bpda")
 
 
 def nes(model: Callable[[Tensor], Any] | Model, draws: int = 50, sigma: float = 1e-3) -> Model:
@@ -88,7 +84,7 @@ def nes(model: Callable[[Tensor], Any] | Model, draws: int = 50, sigma: float = 
     Raises:
         InputError: a number of draws below 1, or a distance that is not above 0.
     """
-    return _differences(model, draws, sigma, "sigma", normal)
+    return _differences(model, draws, ("sigma", sigma), normal, "nes")
 
 
 def spsa(model: Callable[[Tensor], Any] | Model, draws: int = 64, delta: float = 0.01) -> Model:
@@ -104,25 +100,25 @@ def spsa(model: Callable[[Tensor], Any] | Model, draws: int = 64, delta: float =
     Raises:
         InputError: a number of draws below 1, or a distance that is not above 0.
     """
-    return _differences(model, draws, delta, "delta", signs)
+    return _differences(model, draws, ("delta", delta), signs, "spsa")
 
 
 def _differences(
-    model: Callable[[Tensor], Any] | Model, draws: int, width: float, name: str, directions: Draw
+    model: Callable[[Tensor], Any] | Model, draws: int, given: tuple[str, float], directions: Draw, estimate: str
 ) -> Model:
     inner = wrap(model)
     checked_count(draws, "draws")
-    width = parse_number(width, name)
+    name, width = given[0], parse_number(given[1], given[0])
     if not 0 < width < float("inf"):
         raise InputError(f"{name} was given as {width!r}; expected a number above 0, in data units")
     price = Cost(inner.cost.forward, inner.cost.forward * (1 + 2 * draws), 0)
-    network = Differences(inner, draws, width, directions)
-    return Model(network, cost=price, input_size=inner.input_size, outputs=_given_on(inner))
+    return _estimate(inner, Differences(inner, draws, width, directions), price, estimate)
 
 
-def _given_on(inner: Model) -> str:
-    """What an estimate returns: the logits of the model inside, with its rejection where it has one."""
-    return REJECT if inner.outputs == REJECT else "logits"
+def _estimate(inner: Model, network: nn.Module, cost: Cost, estimate: str) -> Model:
+    """It returns the logits of the model inside, with its rejection where it has one."""
+    outputs = REJECT if inner.outputs == REJECT else "logits"
+    return Model(network, cost=cost, input_size=inner.input_size, outputs=outputs, estimate=estimate)
 
 
 def _part(model: Model, name: str) -> nn.Module:

@@ -43,6 +43,7 @@ class Model:
         source: the text it was loaded from, empty for a live object.
         cost: rows and gradients of the network behind one row of this model, see `epsball.models.estimators`.
         input_size: (height, width) of the images that it was made for, where its source says so.
+        estimate: what its gradients are estimated by where they are not its network's own, such as `bpda`; empty where they are.
     """
 
     net: Callable[[Tensor], Any]
@@ -53,6 +54,7 @@ class Model:
     cost: Cost = field(default_factory=Cost)
     key: str = ""
     input_size: tuple[int, int] | None = None
+    estimate: str = ""
 
     def __post_init__(self) -> None:
         """Note the threads within `frozen`, once for each of their contexts."""

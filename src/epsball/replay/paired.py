@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 LEVEL = 1e-3
 """A record is refused where chance alone gives such a difference this rarely, over all tests of both looks together."""
 LOOKS = 2
-SUSPECT = 0.05
-"""A test below this asks for a second look, at more samples."""
+SUSPECT = 0.2
+"""A test below this, as 4 of 4 to one side are, asks for a second look, at more samples."""
 NEARER = 0.01
 """A distance counts as another one from this fraction of it on."""
 
