@@ -22,7 +22,7 @@ ALONE = 8
     "D03",
     "FAIL",
     Preflight,
-    remedy="put batch normalisation into evaluation mode and remove statistics over the batch",
+    remedy="put batch normalisation into evaluation mode, net.eval(), and remove statistics over the batch",
     unless=("D02",),
 )
 def batch_coupling(given: Preflight) -> Iterator[Observation]:

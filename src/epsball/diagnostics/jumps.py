@@ -36,7 +36,8 @@ TIMES = 30
     "D49",
     "FAIL",
     Preflight,
-    remedy="attack the scores as they are before any class is masked, replaced or rounded",
+    remedy="attack the scores as they are before any class is masked, replaced or rounded, or a stand-in of "
+    "that step, eb.bpda(model, layer), --estimate bpda:LAYER",
     unless=("D01", "D02", "D03", "D04", "D05"),
 )
 def jumps(given: Preflight) -> Iterator[Observation]:

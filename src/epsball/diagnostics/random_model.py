@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     "D02",
     "FAIL",
     Preflight,
-    remedy="make it deterministic, or attack the mean of 20 passes, as the suite autoattack-rand does, or eb.eot(model) for any attack",
+    remedy="make it deterministic, or attack the mean of 20 passes, as the suite autoattack-rand does, or for "
+    "any attack eb.eot(model), --estimate eot:20",
 )
 def random_model(given: Preflight) -> Iterator[Observation]:
     """Five passes over one batch must agree: equal labels, logits scaled to unit length within 1e-4."""

@@ -30,7 +30,8 @@ IN_FRONT = "hand in the numbers in front of the sigmoid, softmax or tanh, as log
     "D04",
     "FAIL",
     Preflight,
-    remedy="attack the logits with losses.margin, lower their scale, or replace the layer that stops the gradient",
+    remedy="attack the logits with losses.margin, lower their scale, or attack a stand-in of the layer that stops the "
+    "gradient, eb.bpda(model, layer), --estimate bpda:LAYER",
     unless=("D01", "D02", "D03"),
 )
 def vanishing_gradient(given: Preflight) -> Iterator[Observation]:

@@ -32,8 +32,8 @@ UNCONFIRMED = 0.5
 """What may be unexplained and even together at the best h, 0.08 in honest networks of bfloat16; if it is more, no derivative is seen,
 as behind rounding to few levels."""
 FORETOLD = 0.35
-"""Part of the change that an estimate of the gradient must explain at the best h: 0.48 to 0.9 where it serves, up to 0.33 where it is the
-gradient of the image moved by a pixel or mirrored."""
+"""Part of the change that an estimate of the gradient must explain at the best h: 0.48 to 0.9 where it serves, up to 0.33 where it is
+that of the image mirrored or moved by a pixel."""
 ALONE, NEXT = 0.25, 2
 """What may be unexplained of single logits, the label's and those of so many classes next to it."""
 LINEAR, STRAIGHT = 0.01, 0.02
@@ -51,7 +51,7 @@ IMAGE_DIMENSIONS = 4
     "FAIL",
     Preflight,
     remedy="attack a model whose gradient is its own: without the detach, quantiser or backward of its own, or with a differentiable "
-    "stand-in there",
+    "stand-in there, eb.bpda(model, layer), --estimate bpda:LAYER",
     unless=("D01", "D02", "D03", "D04"),
 )
 def wrong_gradient(given: Preflight) -> Iterator[Observation]:
