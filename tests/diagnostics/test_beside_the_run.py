@@ -59,12 +59,18 @@ class Purified(Affine):
             elif self.way == "function":
                 torch.autograd.backward(energy)
                 slope = torch.as_tensor(inner.grad)
+            elif self.way == "forward":
+                ahead = torch.func.jvp(super().forward, (x,), (torch.ones_like(x),))[1]
+                slope = ahead.sum(1).reshape(-1, *[1] * (x.ndim - 1)) * torch.ones_like(x)
             else:
                 slope = torch.func.grad(lambda z: (z.flatten(1) @ self.weight.T).logsumexp(1).sum())(inner)
         return super().forward(x + 0.001 * slope)
 
 
-@pytest.mark.parametrize("way", ["grad", "method", "function", "functional"])
+@pytest.mark.filterwarnings(
+    "ignore:.torch.jit.script. is deprecated:DeprecationWarning"
+)  # PyTorch's own, in forward mode
+@pytest.mark.parametrize("way", ["grad", "method", "function", "functional", "forward"])
 def test_gradients_inside_the_forward_pass_are_seen_however_they_are_taken(way: str) -> None:
     assert ("D21", "WARN") in found(Purified(way))
 

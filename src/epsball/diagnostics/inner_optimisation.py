@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 ROWS = 4
-DIFFERENTIATION = (torch.autograd.grad, torch.autograd.backward, torch.Tensor.backward)
+DIFFERENTIATION = {"grad", "backward", "_make_dual"}
+"""Names of the functions that every way to a derivative calls, the last one in forward mode."""
 
 
 @check(
@@ -40,12 +41,12 @@ def inner_optimisation(given: Preflight) -> Iterator[Observation]:
     if seen.count:
         yield Observation(
             "The model takes gradients inside its forward pass, as a defence does that optimises its input before it answers",
-            f"{seen.count} backward passes in one forward pass over {min(ROWS, len(x))} samples",
+            f"{seen.count} derivatives are taken in one forward pass over {min(ROWS, len(x))} samples",
         )
 
 
 class _Differentiations(TorchFunctionMode):
-    """Counts the backward passes that are asked for while it is entered."""
+    """Counts the derivatives that are asked for while it is entered."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,5 +55,5 @@ class _Differentiations(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        self.count += func in DIFFERENTIATION
+        self.count += getattr(func, "__name__", "") in DIFFERENTIATION
         return func(*args, **(kwargs or {}))
