@@ -90,6 +90,6 @@ def test_an_evaluation_of_an_image_folder_says_so_and_records_the_names(tmp_path
     data = folder(tmp_path)
     run = eb.evaluate(as_texts, eb.load_data(str(data)), eb.Threat("linf", 0.01), suite=[eb.FGSM()])
     (finding,) = (finding for finding in run.findings if finding.id == "D41")
-    assert "would be 100.0 %" in finding.evidence
+    assert "would be 100.0% (" in finding.evidence
     assert not run.trusted
     assert run.class_names == tuple(NUMBERS)

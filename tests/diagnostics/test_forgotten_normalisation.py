@@ -56,8 +56,8 @@ def test_a_forgotten_one_is_named_with_both_accuracies_and_ends_the_run() -> Non
     (finding,) = (each for each in run.findings if each.id == "D52")
     assert "from 0 to 255" in finding.evidence
     right = eb.evaluate(eb.wrap(trained(0.0, 1 / 255), 0, 1 / 255), (x, y), THREAT, suite=[eb.FGSM()])
-    assert f"is {100 * run.clean_accuracy:.1f} %" in finding.evidence
-    assert f"would be {100 * right.clean_accuracy:.1f} %" in finding.evidence
+    assert f"is {run.clean_accuracy:.1%} (" in finding.evidence
+    assert f"would be {right.clean_accuracy:.1%} (" in finding.evidence
     assert "--mean 0 --std 0.003922" in finding.remedy
     assert not run.attacks
     assert not run.trusted
@@ -114,7 +114,7 @@ def test_of_equally_good_ones_that_of_the_data_is_named(source: str, named: str)
     y = x[:, 0].flatten(1).argmax(1)
     given = Preflight(eb.wrap(centred), x, y, ((y + 1) % 16).numpy(), 16, source=source)
     (finding,) = forgotten_normalisation(given)
-    assert f"100.0 % with {named} mean" in finding.evidence
+    assert f"200 of 200) with {named} mean" in finding.evidence
     assert corrected(finding) is not None
 
 

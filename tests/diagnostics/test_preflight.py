@@ -189,7 +189,9 @@ def test_the_sentences_of_a_random_model() -> None:
         r"5 passes over 64 samples: \d+ labels changed, normalised logits moved by up to [\d.]+ \(limit 0.0001\)",
         finding.evidence,
     )
-    assert finding.remedy.endswith("as the suite autoattack-rand does, or eb.eot(model) for any attack")
+    assert finding.remedy.endswith(
+        "as the suite autoattack-rand does, or for any attack eb.eot(model), --estimate eot:20"
+    )
 
 
 LABEL = np.arange(200) % 5

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from epsball.diagnostics.base import Observation, check
 from epsball.diagnostics.chance import guess
 from epsball.diagnostics.probe import Preflight
+from epsball.record.proportion import Proportion
 from epsball.record.statistics import more_often
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def baseline(given: Preflight) -> Iterator[Observation]:
     if classes > 2 and more_often(gained, lost) < _CHANCE:  # noqa: PLR2004 (with two classes a shift only swaps them)
         yield Observation(
             "The labels look shifted",
-            f"clean accuracy {right.mean():.1%}, with labels shifted by {shift:+d} {shifted[shift].mean():.1%}",
+            f"clean accuracy {Proportion.of(right)}, with labels shifted by {shift:+d} {Proportion.of(shifted[shift])}",
             "check whether the classes are counted from 0, in the model's order",
         )
     elif seen := guess(label, predicted, classes):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from epsball.record.proportion import Proportion
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -26,9 +28,9 @@ def guess(label: NDArray[np.int64], predicted: NDArray[np.int64], classes: int) 
         predicted: the classifier's (n,).
         classes: K.
     """
-    n, chance, accuracy = len(label), 1 / classes, float(np.mean(label == predicted))
-    if accuracy < 1 and accuracy <= chance + NEAR_CHANCE * math.sqrt(chance * (1 - chance) / n):
-        return f"accuracy {accuracy:.1%} on {n} samples, guessing among {classes} classes gives {chance:.1%}"
+    n, chance, accuracy = len(label), 1 / classes, Proportion.of(label == predicted)
+    if accuracy.times < n and float(accuracy) <= chance + NEAR_CHANCE * math.sqrt(chance * (1 - chance) / n):
+        return f"accuracy {accuracy}, guessing among {classes} classes gives {chance:.1%}"
     if n >= FEW and len(np.unique(label)) > 1 and len(np.unique(predicted)) == 1:
-        return f"all {n} samples were given the label {predicted[0]}, accuracy {accuracy:.1%}"
+        return f"all {n} samples were given the label {predicted[0]}, accuracy {accuracy}"
     return ""

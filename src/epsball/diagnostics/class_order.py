@@ -10,6 +10,7 @@ import numpy as np
 
 from epsball.diagnostics.base import Observation, check
 from epsball.diagnostics.probe import Preflight
+from epsball.record.proportion import Proportion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ def class_order(given: Preflight) -> Iterator[Observation]:
     if gained - lost > DEVIATIONS * math.sqrt(gained + lost) and other.mean() > majority:
         yield Observation(
             "The labels are probably not in the order of the network's outputs",
-            f"clean accuracy is {100 * right.mean():.1f} %, and would be {100 * other.mean():.1f} % with the classes {words}",
+            f"clean accuracy is {Proportion.of(right)}, and would be {Proportion.of(other)} with the classes {words}",
         )
 
 

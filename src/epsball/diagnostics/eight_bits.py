@@ -8,6 +8,7 @@ import numpy as np
 
 from epsball.diagnostics.base import Observation, check
 from epsball.diagnostics.outcome import Outcome
+from epsball.record.proportion import Proportion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,9 +35,9 @@ def eight_bits(run: Outcome) -> Iterator[Observation]:
         survived |= np.isin(run.ids, ids[within & (np.array(in_bits) == 1)])
     kept, of = int(survived.sum()), int(broken.sum())
     if of - kept > LOST * of:
-        standing = float(np.mean(run.robust | (broken & ~survived)))
+        standing = Proportion.of(run.robust | (broken & ~survived))
         figure = (
-            f"; robust accuracy in 8 bits {standing:.1%}, without {run.robust.mean():.1%}"
+            f"; robust accuracy in 8 bits {standing}, without {Proportion.of(run.robust)}"
             if np.isfinite(run.eps)
             else ""
         )

@@ -15,6 +15,7 @@ from epsball.diagnostics.probe import Preflight
 from epsball.errors import InputError, ModelError
 from epsball.models.forward import logits_of
 from epsball.oracle.batching import IMAGE_DIMENSIONS
+from epsball.record.proportion import Proportion
 from epsball.record.statistics import more_often
 
 if TYPE_CHECKING:
@@ -93,20 +94,19 @@ def forgotten_normalisation(given: Preflight) -> Iterator[Observation]:
         except (InputError, ModelError):  # the network takes no such numbers, so it was trained on none
             continue
         if _better(other, right, label, len(tried)):
-            found.append((float(other.mean()), name, model))
+            found.append((Proportion.of(other), name, model))
     if not found:
         return
-    best = max(accuracy for accuracy, _, _ in found)
-    as_good = [each for each in found if each[0] >= best - AS_GOOD]
-    best, name, model = max(as_good, key=lambda each: (_of_the_data(each[1], given.source), each[0]))
-    same = [other for accuracy, other, _ in found if other != name and accuracy >= best - AS_GOOD]
+    least = max(float(accuracy) for accuracy, _, _ in found) - AS_GOOD
+    as_good = [each for each in found if float(each[0]) >= least]
+    best, name, model = max(as_good, key=lambda each: (_of_the_data(each[1], given.source), float(each[0])))
+    same = [other for _, other, _ in as_good if other != name]
     also = f"; {' and '.join(same)} would do as well" if same else ""
     yield Observation(
         "The network was probably trained with another normalisation of its inputs",
-        f"clean accuracy on {len(right)} samples is {100 * right.mean():.1f} %, and would be {100 * best:.1f} % "
-        f"with {_in_words(name)}{also}",
+        f"clean accuracy is {Proportion.of(right)}, and would be {best} with {_in_words(name)}{also}",
         _remedy(model),
-        "FAIL" if right.mean() < LOST * best else "WARN",
+        "FAIL" if right.mean() < LOST * float(best) else "WARN",
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from epsball.diagnostics.base import Observation, check
 from epsball.diagnostics.probe import Preflight
+from epsball.record.proportion import Proportion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,10 +27,10 @@ def transferred(given: Preflight) -> Iterator[Observation]:
     """
     if not given.made_on:
         return
-    right = int((given.clean == given.y.cpu().numpy()).sum())
+    right = Proportion.of(given.clean == given.y.cpu().numpy())
     same = given.weights == given.made_on
     yield Observation(
         "The inputs are adversarial examples made on a network, so that accuracy on them is transfer accuracy",
         f"made on {'this network' if same else 'another network'}, fingerprint {given.made_on[:SHOWN]}; "
-        f"transfer accuracy {right} of {len(given.y)}",
+        f"transfer accuracy {right}",
     )

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from epsball.record.statistics import wilson
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -13,6 +18,11 @@ class Proportion:
 
     times: int
     n: int
+
+    @classmethod
+    def of(cls, which: NDArray[np.bool_]) -> Proportion:
+        """Of the samples `(n,)` those that are."""
+        return cls(int(which.sum()), len(which))
 
     def __float__(self) -> float:
         return self.times / self.n
