@@ -54,10 +54,6 @@ def other_statements(plan: Plan, attacks: Mapping[str, Attack], notes: list[str]
         )
     else:
         yield from _other_suite(plan)
-    if plan.certifiers:
-        notes.append(
-            f"the radii of {', '.join(plan.certifiers)} were not derived again, only that no error lies within them"
-        )
     answers = plan.model.probe or plan.model.frequencies or ((),)
     if len(answers[0]) != plan.data.classes:
         yield f"the record is about {plan.data.classes} classes, the model has {len(answers[0])}"

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from epsball.certification.base import chosen
 from epsball.errors import InputError
 from epsball.evaluation.plan import attack_source
 from epsball.progress import Progress, shown
 from epsball.record.arrays import open_inputs
 from epsball.record.manifest import CLEAN, attack_stages
+from epsball.replay.certificates import other_radii
 from epsball.replay.findings import other_findings
 from epsball.replay.opened import elsewhere, opened, threads_of
 from epsball.replay.rebuild import attack_of
@@ -23,11 +25,12 @@ from epsball.verification import verify as verification
 from epsball.verification.identity import model_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from torch import Tensor
 
     from epsball.attacks.base import Attack
+    from epsball.certification.base import Certifier
     from epsball.models.model import Model
     from epsball.record.plan import Plan
     from epsball.replay.rows import Replay
@@ -54,6 +57,7 @@ def verify(
     progress: Progress | None = None,
     trust_source: bool = False,
     attacks: Mapping[str, type[Attack] | Attack] | None = None,
+    certifiers: Sequence[str | Certifier] = (),
 ) -> Verified:
     """Check every file, every row, every statement and every reported success of a run folder again.
 
@@ -82,6 +86,7 @@ def verify(
         progress: called with (stage, done, total); a bar on a terminal when left out.
         trust_source: load the model by the name that the run recorded, although that may run code.
         attacks: what the attacks of these names are, their classes or themselves; needed for a replay where they are not the library's.
+        certifiers: those of the run, as `evaluate` takes them; a radius that one does not prove again is refused.
 
     Raises:
         UntrustworthyError: something is not as recorded; the sentence names the first few of them.
@@ -113,6 +118,7 @@ def verify(
         with threads_of(plan):
             run = opened(path, manifest, given)
             verification.refuse(path, other_counts(plan, run.parts))
+            verification.refuse(path, other_radii(run, chosen(certifiers), notes))
             why = elsewhere(run)
             verification.refuse(path, other_findings(run, same=not why, notes=notes))
             if replay:
