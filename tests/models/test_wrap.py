@@ -203,6 +203,11 @@ def test_the_table_in_an_answer_is_found(answer: Callable[[torch.Tensor], object
         (lambda z: [-z, z], "1"),
         (lambda z: Answer(-z, z), "hidden"),
         (lambda z: SimpleNamespace(logits=-z, main=z), "main"),
+        (lambda z: (-z, z), -1),
+        (lambda z: {"aux": z, "out": -z}, "-2"),
+        (lambda z: {"aux": -z, "out": {"scores": z}}, "scores"),
+        (lambda z: (-z, {"scores": z}), "scores"),
+        (lambda z: {"aux": {"scores": -z}, "out": {"scores": z}}, "out.scores"),
     ],
 )
 def test_an_entry_of_several_is_named_or_numbered(answer: Callable[[torch.Tensor], object], key: str | int) -> None:
@@ -215,7 +220,20 @@ def test_an_entry_of_several_is_named_or_numbered(answer: Callable[[torch.Tensor
     [
         ({"aux": 1, "out": 2}, "main", "with the entries aux, out, and none is 'main'"),
         ((torch.zeros(2, 2), torch.ones(2, 2)), 2, "tuple with 2 entries, and none is '2'"),
-        (torch.zeros(2, 2), 0, "Tensor with no entries"),
+        ((torch.zeros(2, 2), torch.ones(2, 2)), -3, "tuple with 2 entries, and none is '-3'"),
+        (torch.zeros(2, 2), 0, "a Tensor and nothing beside it, and the key is '0'; leave the key out"),
+        (torch.zeros(2, 2), "logits", "the key is 'logits'; leave the key out"),
+        ({"aux": 1, "logits": 2}, "logit", "none is 'logit'; did you mean 'logits'[?] give the name"),
+        (
+            {"a": {"scores": 1}, "b": {"scores": 2}},
+            "scores",
+            r"a\.scores and b\.scores are 'scores'; give one of these as the key",
+        ),
+        ({"aux": 1, "o": {"logits": 2}}, "logit", r"none is 'logit'; did you mean 'o\.logits'[?]"),
+        ({}, "", "returned an empty dict; expected"),
+        ((), "", "returned an empty tuple; expected"),
+        (None, "", "returned None; expected a tensor .* return logits"),
+        ("cat", "", "returned a str; expected a tensor .* return logits"),
         ({"aux": 1, "out": 2}, "", r"aux, out; .* --key KEY or eb\.wrap\(net, key=KEY\)"),
         ((torch.zeros(2, 2), torch.ones(2, 2)), "", "--key 0"),
     ],

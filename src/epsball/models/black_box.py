@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from epsball.models.entries import only
 from epsball.models.forward import numpy_of
-from epsball.models.outputs import only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

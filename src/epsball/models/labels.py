@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from epsball.errors import ModelError
-from epsball.models.outputs import only
+from epsball.models.entries import only
 
 _FORM = re.compile(r"labels:([0-9]{1,6})", re.ASCII)
 _FEWEST_CLASSES = 2

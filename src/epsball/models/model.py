@@ -17,9 +17,10 @@ from epsball.errors import InputError, ModelError, brief
 from epsball.models import freezing
 from epsball.models.contents import contents
 from epsball.models.cost import Cost
+from epsball.models.entries import entry
 from epsball.models.labels import classes_of, one_hot
 from epsball.models.memory import is_out_of_memory
-from epsball.models.outputs import entry, failure, to_logits
+from epsball.models.outputs import failure, to_logits
 from epsball.models.state import update_digest, weights_by_name
 
 if TYPE_CHECKING:

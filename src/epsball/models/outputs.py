@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from epsball.errors import ModelError
+from epsball.models.entries import only
 
 OUTPUTS = ("logits", "probs", "binary", "reject")
 _TABLE = 2
@@ -41,16 +42,22 @@ def to_logits(answer: object, n: int, outputs: str) -> Tensor:
             "the model returned a NumPy array; expected a tensor (N, K): return torch.as_tensor(scores), or, where the function takes "
             'NumPy arrays, use eb.wrap(function, arrays="numpy")'
         )
-    if isinstance(answer, Mapping):
-        keys = ", ".join(map(str, answer))
+    if isinstance(answer, Mapping | tuple | list) and answer:
+        keys = f" with {', '.join(map(str, answer))}" if isinstance(answer, Mapping) else ""
+        kind, how, key = ("dictionary", "name", "KEY") if keys else (type(answer).__name__, "number", "0")
         raise ModelError(
-            f"the model returned a dictionary with {keys}; expected a tensor (N, K): "
-            "call net.eval(), or name the entry with --key KEY or eb.wrap(net, key=KEY)"
+            f"the model returned a {kind}{keys}; expected a tensor (N, K): "
+            f"call net.eval(), or {how} the entry with --key {key} or eb.wrap(net, key={key})"
         )
     if not isinstance(answer, Tensor):
+        kind = (
+            f"an empty {type(answer).__name__}"
+            if isinstance(answer, Mapping | tuple | list)
+            else f"a {type(answer).__name__}"
+        )
         raise ModelError(
-            f"the model returned a {type(answer).__name__}; expected a tensor (N, K): "
-            "call net.eval(), or number the entry with --key 0 or eb.wrap(net, key=0)"
+            f"the model returned {'None' if answer is None else kind}; expected a tensor (N, K): "
+            "end its forward with return logits"
         )
     if not answer.is_floating_point():
         raise ModelError(
@@ -87,44 +94,6 @@ def to_logits(answer: object, n: int, outputs: str) -> Tensor:
 def ends_early(net: object) -> bool:
     """Return whether a network was loaded without the softmax or sigmoid at its end, so that it returns no probabilities."""
     return isinstance(net, nn.Module) and any(getattr(part, "ends_early", False) for part in net.modules())
-
-
-def entry(answer: object, key: str) -> object:
-    """Return one entry of what a network returned: by its name, else by its number.
-
-    Args:
-        answer: a dictionary, tuple or list, or an object with attributes.
-        key: of the entry, "logits" or "0"; empty for the whole answer.
-
-    Raises:
-        ModelError: there is none of that name or number.
-    """
-    if not key:
-        return answer
-    names = list(map(str, answer)) if isinstance(answer, Mapping) else []
-    values: list[object] = []
-    if isinstance(answer, Mapping | tuple | list):
-        values = list(answer.values() if isinstance(answer, Mapping) else answer)
-    if key in names:
-        return values[names.index(key)]
-    if key.isidentifier() and hasattr(answer, key) and not isinstance(answer, Tensor | Mapping):
-        return getattr(answer, key)
-    if key.isdecimal() and int(key) < len(values):
-        return values[int(key)]
-    there = f"the entries {', '.join(names)}" if names else f"{len(values)} entries" if values else "no entries"
-    raise ModelError(
-        f"the model returned a {type(answer).__name__} with {there}, and none is {key!r}; give the name or number of one as the key"
-    )
-
-
-def only(answer: object) -> object:
-    """Return the table in what a network returned: its `.logits`, its entry of that name, or the only entry that it has."""
-    logits = answer.get("logits") if isinstance(answer, Mapping) else getattr(answer, "logits", None)
-    if hasattr(logits, "shape"):  # a tensor, or another library's array
-        return logits
-    if isinstance(answer, Mapping | tuple | list) and len(answer) == 1:
-        return next(iter(answer.values() if isinstance(answer, Mapping) else answer))
-    return answer
 
 
 def _dense(answer: Tensor) -> Tensor:

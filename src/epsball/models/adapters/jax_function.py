@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from epsball.errors import InputError, ModelError
 from epsball.models.contents import read_from_outside
-from epsball.models.outputs import only
+from epsball.models.entries import only
 
 if TYPE_CHECKING:
     from collections.abc import Callable

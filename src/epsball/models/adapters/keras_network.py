@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from epsball.errors import InputError, ModelError
 from epsball.models.adapters.jax_function import JaxFunction
 from epsball.models.black_box import BlackBox
-from epsball.models.outputs import only
+from epsball.models.entries import only
 from epsball.models.shared import held
 
 if TYPE_CHECKING:
