@@ -39,6 +39,12 @@ def test_scores_and_labels_are_those_of_the_function_in_the_type_of_the_input() 
         assert sorted(set(BY_LABELS(x).flatten().tolist())) == [-1, 1]
 
 
+def test_one_of_several_answers_is_named() -> None:
+    model = eb.wrap(lambda x: {"labels": x[:, 0] > 0, "scores": x, "aux": -x}, arrays="numpy", key="scores")
+    x = torch.rand(5, 3, dtype=torch.float64)
+    assert torch.equal(model(x), x)
+
+
 def test_each_is_attacked_by_what_it_gives() -> None:
     assert stand_in("standard", BY_SCORES, (X, Y), THREAT) == "blackbox"
     assert stand_in("standard", BY_LABELS, (X, Y), THREAT) == "labels"

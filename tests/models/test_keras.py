@@ -74,6 +74,19 @@ def test_an_end_of_its_own_layer_or_within_another_model_is_left_out(keras: Any)
     assert float(eb.wrap(nested)(X).amin()) < 0
 
 
+def test_one_of_several_outputs_is_named_by_its_layer_or_numbered(keras: Any) -> None:
+    given = keras.Input((6, 6, 3))
+    flat = keras.layers.Flatten()(given)
+    a, b = (keras.layers.Dense(units, name=name)(flat) for name, units in (("a", 4), ("b", 3)))
+    net = keras.Model(given, [a, b])
+    for number, end in enumerate((a, b)):
+        alone = eb.wrap(keras.Model(given, end))(X)
+        assert torch.equal(eb.wrap(net, key="ab"[number])(X), alone)
+        assert torch.equal(eb.wrap(net, key=number)(X), alone)
+    with pytest.raises(eb.ModelError, match="with the entries a, b, and none is 'c'"):
+        eb.wrap(net, key="c")(X)
+
+
 @pytest.mark.parametrize("shape", [(6, 6, 1), (1, 6, 6), (6, 6), (36,)])
 def test_images_come_in_the_order_that_the_model_takes(keras: Any, shape: tuple[int, ...]) -> None:
     layer = keras.layers.Dense(3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,14 +13,14 @@ from epsball.models.entries import only
 from epsball.models.forward import numpy_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 
 class BlackBox(nn.Module):
     """A function of NumPy arrays, asked for its answers.
 
     Args:
-        function: (N, …) -> scores (N, K), or labels (N,).
+        function: (N, …) -> scores (N, K), or labels (N,), or a dictionary of them.
         reason: why there are no gradients, as a part of a sentence.
         weights: gives what decides the answers, by name, where `function` does not hold it.
         built: how it is built, likewise.
@@ -44,10 +45,12 @@ class BlackBox(nn.Module):
         """Why there are no gradients."""
         return self._reason
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor | dict[Any, Tensor]:
         """Return the answers to inputs (N, …), without gradients: scores in the type of x, whole numbers as they are."""
-        answer = torch.from_numpy(np.array(only(self._answer(numpy_of(x)))))
-        return answer.to(x) if answer.is_floating_point() else answer.to(x.device)
+        answer = only(self._answer(numpy_of(x)))
+        if isinstance(answer, Mapping):
+            return {name: _tensor(value, x) for name, value in answer.items()}
+        return _tensor(answer, x)
 
     def extra_repr(self) -> str:
         """Return how it is built."""
@@ -56,3 +59,8 @@ class BlackBox(nn.Module):
     def get_extra_state(self) -> dict[str, Any]:
         """Return the weights, for the fingerprint."""
         return dict(self._weights())
+
+
+def _tensor(values: Any, like: Tensor) -> Tensor:
+    found = torch.from_numpy(np.array(values))
+    return found.to(like) if found.is_floating_point() else found.to(like.device)

@@ -131,7 +131,7 @@ class KerasOnTorch(nn.Module):
 
         model, end = self._keras
         with keras.device(str(x.device)), _without_activation(end):
-            answer: Any = only(model(x, training=False))
+            answer: Any = only(_by_name(model, model(x, training=False)))
         return answer.to(x.dtype) if isinstance(answer, Tensor) and answer.is_floating_point() else answer
 
     def extra_repr(self) -> str:
@@ -160,12 +160,20 @@ def _on_back_end(model: Any, end: Any) -> nn.Module:
 
     def scores(x: Any) -> Any:
         with _without_activation(end):
-            return keras.ops.convert_to_numpy(only(model(x, training=False)))
+            answer = only(_by_name(model, model(x, training=False)))
+            return keras.tree.map_structure(keras.ops.convert_to_numpy, answer)
 
     def weights() -> dict[str, Any]:
         return {f"{number}-{weight.name}": weight.numpy() for number, weight in enumerate(model.weights)}
 
     return BlackBox(scores, f"Keras runs on {name} here; KERAS_BACKEND=torch gives some", weights, _built(model))
+
+
+def _by_name(model: Any, answer: Any) -> Any:
+    """Several outputs by the names of their layers, where these differ."""
+    names = getattr(model, "output_names", ())
+    listed = isinstance(answer, list | tuple) and len(set(names)) == len(answer)
+    return dict(zip(names, answer, strict=True)) if listed else answer
 
 
 class _Activation:
