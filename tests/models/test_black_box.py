@@ -40,7 +40,9 @@ def test_scores_and_labels_are_those_of_the_function_in_the_type_of_the_input() 
 
 
 def test_one_of_several_answers_is_named() -> None:
-    model = eb.wrap(lambda x: {"labels": x[:, 0] > 0, "scores": x, "aux": -x}, arrays="numpy", key="scores")
+    model = eb.wrap(
+        lambda x: {"loss": None, "labels": x[:, 0] > 0, "scores": x, "logits": -x}, arrays="numpy", key="scores"
+    )
     x = torch.rand(5, 3, dtype=torch.float64)
     assert torch.equal(model(x), x)
 

@@ -227,9 +227,9 @@ def test_a_graph_of_another_kind_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "small.onnx"
     write(path)
     model = onnx.load(str(path))
-    model.graph.output.append(helper.make_tensor_value_info("scores", TensorProto.FLOAT, None))
+    model.graph.input.append(helper.make_tensor_value_info("sizes", TensorProto.FLOAT, None))
     onnx.save(model, str(path))
-    with pytest.raises(eb.InputError, match="the outputs classes, scores; expected one input"):
+    with pytest.raises(eb.InputError, match="the inputs images, sizes and the outputs classes; expected one input"):
         load_model(f"onnx:{path}")
 
 

@@ -28,6 +28,8 @@ class BlackBox(nn.Module):
 
     ends_early: bool = False
     """Whether a softmax at the end was left out."""
+    graph_outputs: tuple[str, ...] = ()
+    """The names of all outputs in a file that has several."""
 
     def __init__(
         self,
@@ -45,12 +47,12 @@ class BlackBox(nn.Module):
         """Why there are no gradients."""
         return self._reason
 
-    def forward(self, x: Tensor) -> Tensor | dict[Any, Tensor]:
+    def forward(self, x: Tensor) -> Tensor | dict[Any, Any]:
         """Return the answers to inputs (N, …), without gradients: scores in the type of x, whole numbers as they are."""
-        answer = only(self._answer(numpy_of(x)))
+        answer = self._answer(numpy_of(x))
         if isinstance(answer, Mapping):
-            return {name: _tensor(value, x) for name, value in answer.items()}
-        return _tensor(answer, x)
+            return {name: value if value is None else _tensor(value, x) for name, value in answer.items()}
+        return _tensor(only(answer), x)
 
     def extra_repr(self) -> str:
         """Return how it is built."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from torch import nn
+
 from epsball.errors import ModelError
 from epsball.suggestions import did_you_mean
 
@@ -37,7 +39,7 @@ def entry(answer: object, key: str) -> object:
         return entries[key]
     if key.isidentifier() and hasattr(answer, key) and not isinstance(answer, Mapping):
         return getattr(answer, key)
-    if key.removeprefix("-").isdecimal() and -len(entries) <= int(key) < len(entries):
+    if _numbers(key, len(entries)):
         return list(entries.values())[int(key)]
     within = dict(_within(answer))
     found = [path for path in within if f".{path}".endswith(f".{key}")]
@@ -45,12 +47,25 @@ def entry(answer: object, key: str) -> object:
         return within[found[0]]
     names = list(map(str, answer)) if isinstance(answer, Mapping) else []
     there = f"the entries {', '.join(names)}" if names else f"{len(entries)} entries" if entries else "no entries"
-    given = f"the model returned a {type(answer).__name__} with {there}"
+    kind = "dictionary" if isinstance(answer, Mapping) else type(answer).__name__
+    given = f"the model returned a {kind} with {there}"
     if found:
         raise ModelError(f"{given}, and {' and '.join(found)} are {key!r}; give one of these as the key")
     raise ModelError(
         f"{given}, and none is {key!r}; {did_you_mean(key, [*names, *within])}give the name or number of one as the key"
     )
+
+
+def named(net: object, key: str) -> str:
+    """Return the name of the output that a key numbers, of a network read from a file that names several; else the key as it is."""
+    parts = net.modules() if isinstance(net, nn.Module) else ()
+    names = next(filter(None, (getattr(part, "graph_outputs", ()) for part in parts)), ())
+    return names[int(key)] if key not in names and _numbers(key, len(names)) else key
+
+
+def _numbers(key: str, count: int) -> bool:
+    """Whether a key is the number of one of so many entries, from the front or, below 0, from the end."""
+    return key.removeprefix("-").isdecimal() and -count <= int(key) < count
 
 
 def only(answer: object) -> object:

@@ -23,12 +23,17 @@ class FixedBatch(nn.Module):
         super().__init__()
         self.net, self.size = net, size
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the answers (N, …) to inputs (N, …)."""
+    def forward(self, x: Tensor) -> Tensor | dict[str, Tensor]:
+        """Return the answers (N, …) to inputs (N, …), by name where the network names several."""
         missing = -len(x) % self.size
         filled = torch.cat((x, x[-1:].expand(missing, *x.shape[1:]))) if missing else x
-        answers = [self._rows(self.net(group)) for group in torch.split(filled, self.size)]
-        return torch.cat(answers)[: len(x)]
+        answers = [self.net(group) for group in torch.split(filled, self.size)]
+        if isinstance(answers[0], dict):
+            return {name: self._together([each[name] for each in answers])[: len(x)] for name in answers[0]}
+        return self._together(answers)[: len(x)]
+
+    def _together(self, answers: list[Tensor]) -> Tensor:
+        return torch.cat([self._rows(answer) for answer in answers])
 
     def _rows(self, answer: Tensor) -> Tensor:
         """A graph for one row may have dropped its first axis."""
@@ -49,7 +54,10 @@ def needs_groups(net: nn.Module, size: int, x: Tensor) -> bool:
             answer = net(x)
         except Exception:  # noqa: BLE001 whatever a converted graph raises: in groups it does not
             return True
-    return answer.shape != expected.shape or not torch.allclose(answer, expected, rtol=1e-3, atol=1e-4)
+    pairs = (
+        [(answer[name], expected[name]) for name in expected] if isinstance(expected, dict) else [(answer, expected)]
+    )
+    return any(one.shape != other.shape or not torch.allclose(one, other, rtol=1e-3, atol=1e-4) for one, other in pairs)
 
 
 def _size_of_graph(net: Callable[..., Any]) -> int | None:

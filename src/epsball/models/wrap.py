@@ -12,6 +12,7 @@ from epsball.models.adapters.jax_function import JaxFunction
 from epsball.models.adapters.keras_network import is_keras, keras_network
 from epsball.models.adapters.scikit_learn import converted, is_estimator
 from epsball.models.black_box import BlackBox
+from epsball.models.entries import named
 from epsball.models.fixed_batch import in_groups
 from epsball.models.labels import classes_of
 from epsball.models.model import Model
@@ -87,7 +88,7 @@ def wrap(
         raise InputError(
             f"key was given as {brief(key)}; expected the name or the number of an entry, such as 'out' or 0"
         )
-    return Model(net, centre, scale, outputs, key=str(key))
+    return Model(net, centre, scale, outputs, key=named(net, str(key)))
 
 
 def _of_tensors(net: Callable[..., Any], arrays: str) -> Callable[..., Any]:

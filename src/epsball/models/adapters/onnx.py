@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from epsball.models.adapters.base import SCHEMES, Options, put_weights, split_we
 from epsball.models.adapters.onnx_edit import cut_softmax, loosen_batch, sides_of
 from epsball.models.adapters.onnx_limits import excess
 from epsball.models.adapters.onnx_mode import in_training
+from epsball.models.adapters.onnx_outputs import leave_out_labels
 from epsball.models.adapters.onnx_runtime import run_by_onnxruntime
 from epsball.models.fixed_batch import FixedBatch, needs_groups
 from epsball.models.wrap import wrap
@@ -39,25 +40,42 @@ class OnnxGraph(nn.Module):
 
     Args:
         layers: what onnx2fx made of the graph. Its weights become parameters without gradients: it is queried, not trained.
+        names: of its outputs, where the file has several.
+        flat: whether it takes images as rows (N, D).
     """
 
     ends_early: bool = False
     """Whether a softmax at the end was left out."""
+    graph_outputs: tuple[str, ...] = ()
+    """The names of all outputs in the file, where there are several."""
+    names: tuple[str, ...] = ()
+    flat: bool = False
 
-    def __init__(self, layers: nn.Module) -> None:
+    def __init__(self, layers: nn.Module, names: tuple[str, ...] = (), *, flat: bool = False) -> None:
         super().__init__()
+        if names:
+            self.names = names
+        if flat:
+            self.flat = flat
         for name, weight in list(layers.named_buffers()):
             if weight.is_floating_point():
                 delattr(layers, name)
                 layers.register_parameter(name, nn.Parameter(weight, requires_grad=False))
         self.layers = layers
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, K) of inputs as the graph takes them."""
-        answer: Tensor = self.layers(x)
-        while answer.ndim > _TABLE and answer.shape[-1] == 1:
-            answer = answer.squeeze(-1)
-        return answer
+    def forward(self, x: Tensor) -> Tensor | dict[str, Tensor]:
+        """Logits (N, K) of inputs as the graph takes them; by the names of the outputs where the file has several."""
+        answer: Any = self.layers(x.flatten(1) if self.flat else x)
+        if not self.names:
+            return _as_table(answer)
+        answers = answer if len(self.names) > 1 else [answer]
+        return {name: _as_table(each) for name, each in zip(self.names, answers, strict=True)}
+
+
+def _as_table(answer: Tensor) -> Tensor:
+    while answer.ndim > _TABLE and answer.shape[-1] == 1:
+        answer = answer.squeeze(-1)
+    return answer
 
 
 class CaffePixels(nn.Module):
@@ -130,17 +148,20 @@ def read_graph(path: Path) -> nn.Module:
     graph = model.graph
     weights = {weight.name for weight in graph.initializer}
     inputs = [value.name for value in graph.input if value.name not in weights]
-    outputs = [value.name for value in graph.output]
-    if len(inputs) != 1 or len(outputs) != 1:
+    outputs = tuple(value.name for value in graph.output)
+    if len(inputs) != 1 or not outputs:
         raise InputError(
             f"{path} has the inputs {', '.join(inputs)} and the outputs {', '.join(outputs)}; "
-            "expected one input, images, and one output, a score for each class"
+            "expected one input, images, and an output, a score for each class"
         )
+    scores = leave_out_labels(model)
     ends_early = cut_softmax(model)
     size, *sides = sides_of(model, inputs[0]) or [0]
     loosen_batch(model, inputs[0])
-    net = _network(model, path)
+    net = _network(model, path, scores if len(outputs) > 1 else (), flat=len(sides) == 1)
     net.ends_early = ends_early
+    if len(outputs) > 1:
+        net.graph_outputs = outputs
     net.eval()
     if not size or not all(sides):
         return net
@@ -192,18 +213,18 @@ def _unreadable(path: Path, reason: str) -> InputError:
     )
 
 
-def _network(model: ModelProto, path: Path) -> OnnxGraph | BlackBox:
+def _network(model: ModelProto, path: Path, names: tuple[str, ...], *, flat: bool) -> OnnxGraph | BlackBox:
     if find_spec("onnx2fx") is None:
-        return run_by_onnxruntime(model, path, "needs Python 3.11 to be converted to PyTorch")
+        return run_by_onnxruntime(model, path, "needs Python 3.11 to be converted to PyTorch", names)
     import onnx2fx  # noqa: PLC0415 a heavy library is imported where it is used
 
     try:
-        return OnnxGraph(onnx2fx.convert(model))
+        return OnnxGraph(onnx2fx.convert(model), names, flat=flat)
     except onnx2fx.UnsupportedOpError as error:
         operator = f"{error.domain}.{error.op_type}" if error.domain else error.op_type
-        return run_by_onnxruntime(model, path, f"uses the operator {operator}, which onnx2fx does not convert")
+        return run_by_onnxruntime(model, path, f"uses the operator {operator}, which onnx2fx does not convert", names)
     except Exception as error:  # noqa: BLE001 a handler may raise anything on a node it does not expect
-        return run_by_onnxruntime(model, path, f"cannot be converted to PyTorch ({_first_line(error)})")
+        return run_by_onnxruntime(model, path, f"cannot be converted to PyTorch ({_first_line(error)})", names)
 
 
 def _first_line(error: Exception) -> str:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 def cut_softmax(model: ModelProto) -> bool:
     """Let the graph end before its Softmax, if that is where its only output comes from; return whether it did."""
+    if len(model.graph.output) > 1:
+        return False
     output = model.graph.output[0]
     for node in model.graph.node:
         if node.op_type == "Softmax" and list(node.output) == [output.name]:

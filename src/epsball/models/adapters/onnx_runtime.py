@@ -17,15 +17,18 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 _ERRORS_ONLY = 3
+_ROWS = 2
+"""Axes of images as rows, (N, D), and of a table of scores, (N, K)."""
 
 
-def run_by_onnxruntime(model: ModelProto, path: Path, reason: str) -> BlackBox:
+def run_by_onnxruntime(model: ModelProto, path: Path, reason: str, names: tuple[str, ...] = ()) -> BlackBox:
     """Return the graph as a black box on the processor.
 
     Args:
         model: the graph, whose last Softmax is gone.
         path: of its file, for sentences.
         reason: why it was not converted.
+        names: of its outputs, where the file has several.
 
     Raises:
         InputError: the package is missing, or it cannot run the graph either.
@@ -50,9 +53,18 @@ def run_by_onnxruntime(model: ModelProto, path: Path, reason: str) -> BlackBox:
     (given,) = session.get_inputs()
     kind = {"tensor(float16)": np.float16, "tensor(double)": np.float64}.get(given.type, np.float32)
 
+    flat = len(given.shape) == _ROWS
+
     def scores(x: Any) -> Any:
-        found = session.run(None, {given.name: x.astype(kind)})[0]
-        return found.reshape(found.shape[:2]) if found.ndim > 2 and found[0].size == found.shape[1] else found  # noqa: PLR2004 (N, K, 1, 1)
+        x = x.reshape(len(x), -1) if flat else x
+        found = [_as_table(each) for each in session.run(None, {given.name: x.astype(kind)})]
+        return dict(zip(names, found, strict=True)) if names else found[0]
 
     digest = hashlib.sha256(content).hexdigest()
     return BlackBox(scores, f"it {reason}, so onnxruntime runs it", lambda: {"graph": digest})
+
+
+def _as_table(found: Any) -> Any:
+    return (
+        found.reshape(found.shape[:2]) if found.ndim > _ROWS and found[0].size == found.shape[1] else found
+    )  # (N, K, 1, 1)
