@@ -216,6 +216,19 @@ def test_an_operator_that_cannot_be_converted_is_named(tmp_path: Path) -> None:
         load_model(write(tmp_path / "small.onnx", last=ends))
 
 
+@pytest.mark.parametrize("within", [False, True])
+def test_an_operator_of_a_domain_that_the_file_does_not_import_is_named(tmp_path: Path, *, within: bool) -> None:
+    path, polish = tmp_path / "small.onnx", helper.make_node("Polish", ["scores"], ["classes"], domain="my.ops")
+    body = helper.make_graph([polish], "b", [], [helper.make_tensor_value_info("classes", TensorProto.FLOAT, None)])
+    either = helper.make_node("If", ["scores"], ["classes"], then_branch=body, else_branch=body)
+    write(path, last=[either if within else polish])
+    said = (
+        r"operator my\.ops\.Polish, and does not say which version of my\.ops; add my\.ops .* or export .* eb\.wrap\("
+    )
+    with pytest.raises(eb.InputError, match=said):
+        load_model(f"onnx:{path}")
+
+
 @pytest.mark.parametrize("opset", [0, 999])
 def test_an_opset_that_nobody_here_knows_is_refused(tmp_path: Path, opset: int) -> None:
     """Its operators may compute something else."""

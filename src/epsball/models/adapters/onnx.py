@@ -14,9 +14,9 @@ from epsball.errors import InputError
 from epsball.models.adapters.base import SCHEMES, Options, put_weights, split_weights
 from epsball.models.adapters.onnx_edit import cut_softmax, loosen_batch, sides_of
 from epsball.models.adapters.onnx_limits import excess
-from epsball.models.adapters.onnx_mode import in_training
+from epsball.models.adapters.onnx_mode import in_training, nodes
 from epsball.models.adapters.onnx_outputs import leave_out_labels
-from epsball.models.adapters.onnx_runtime import run_by_onnxruntime
+from epsball.models.adapters.onnx_runtime import OWN_OPERATORS, run_by_onnxruntime
 from epsball.models.fixed_batch import FixedBatch, needs_groups
 from epsball.models.wrap import wrap
 
@@ -123,7 +123,8 @@ def read(rest: str, options: Options) -> Model:
 
     A Softmax at the end is left out: attacks want logits. Where the file fixes the number of images in a batch, that is
     loosened: reshapes that spell out this number keep the number they are given instead. Where that does not help, images go
-    through the graph in groups of this number, row by row where it is 1.
+    through the graph in groups of this number, row by row where it is 1. Of several outputs those that are no scores, as labels are,
+    are left out; where several stay, the key of `load_model` names or numbers one.
 
     Args:
         rest: path of the file, which ends in .onnx; weights kept beside it are found, others stand behind an @.
@@ -132,8 +133,8 @@ def read(rest: str, options: Options) -> Model:
     A graph that cannot be converted, as those with quantised layers, is run by onnxruntime as it is: scores without gradients.
 
     Raises:
-        InputError: no such file, one that cannot be read, no single input and output, an operator that can neither be converted nor
-            run, or the packages are not installed.
+        InputError: no such file, one that cannot be read, no single input, an operator that can neither be converted nor run, or the
+            packages are not installed.
     """
     name, weights = split_weights(rest, options, ".onnx")
     return put_weights(wrap(read_graph(Path(name))), weights, f"onnx:{name}")
@@ -181,7 +182,14 @@ def _parsed(path: Path) -> ModelProto:
         raise _unreadable(path, _first_line(error)) from error
     if not model.graph.node or not model.opset_import:
         raise _unreadable(path, "it holds no graph, or not its version")
-    _refuse_unknown(path, {each.domain: each.version for each in model.opset_import}, onnx.defs.onnx_opset_version())
+    versions = {each.domain: each.version for each in model.opset_import}
+    _refuse_unknown(path, versions, onnx.defs.onnx_opset_version())
+    for node, _ in nodes(model.graph, {}):
+        if node.domain not in {*versions, "", "ai.onnx"}:
+            raise InputError(
+                f"{path} uses the operator {node.domain}.{node.op_type}, and does not say which version of {node.domain}; "
+                f"add {node.domain} to its opset_import, or {OWN_OPERATORS}"
+            )
     try:
         reason, trains = excess(model), in_training(model)
     except Exception as error:  # onnx's own checks raise errors of many kinds

@@ -17,21 +17,21 @@ _MODE = 2
 
 def in_training(model: ModelProto) -> str:
     """Return the first node that trains, such as "a Dropout in training mode"; empty where none does."""
-    nodes = list(_nodes(model.graph, {}))
-    nodes += [(node, {}) for function in model.functions for node in function.node]
-    return next((f"a {node.op_type} in training mode" for node, known in nodes if _trains(node, known)), "")
+    every = list(nodes(model.graph, {}))
+    every += [(node, {}) for function in model.functions for node in function.node]
+    return next((f"a {node.op_type} in training mode" for node, known in every if _trains(node, known)), "")
 
 
-def _nodes(
+def nodes(
     graph: GraphProto, outside: Mapping[str, TensorProto]
 ) -> Iterator[tuple[NodeProto, Mapping[str, TensorProto]]]:
-    """All nodes, those in the bodies of loops and branches among them, each with the constants that it sees."""
+    """Yield all nodes, those in the bodies of loops and branches among them, each with the constants that it sees."""
     known = {**outside, **constants(graph)}
     for node in graph.node:
         yield node, known
         for attribute in node.attribute:
             for body in (attribute.g, *attribute.graphs):
-                yield from _nodes(body, known)
+                yield from nodes(body, known)
 
 
 def _trains(node: NodeProto, known: Mapping[str, TensorProto]) -> bool:

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 _ERRORS_ONLY = 3
 _ROWS = 2
 """Axes of images as rows, (N, D), and of a table of scores, (N, K)."""
+OWN_OPERATORS = (
+    "export the network with operators of the standard, or run it with the library of its operators in a function of NumPy arrays, "
+    'eb.wrap(function, arrays="numpy")'
+)
+"""What can be done with a graph of operators that are not ONNX's."""
 
 
 def run_by_onnxruntime(model: ModelProto, path: Path, reason: str, names: tuple[str, ...] = ()) -> BlackBox:
@@ -47,9 +52,7 @@ def run_by_onnxruntime(model: ModelProto, path: Path, reason: str, names: tuple[
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # it raises errors of its own, and protobuf one on graphs above 2 GiB
         said = " ".join(str(error).split())[:200]
-        raise InputError(
-            f"{path} {reason}, and onnxruntime does not run it ({said}); export the network with operators of the standard"
-        ) from error
+        raise InputError(f"{path} {reason}, and onnxruntime does not run it ({said}); {OWN_OPERATORS}") from error
     (given,) = session.get_inputs()
     kind = {"tensor(float16)": np.float16, "tensor(double)": np.float64}.get(given.type, np.float32)
 
