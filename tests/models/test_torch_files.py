@@ -92,6 +92,22 @@ def test_weights_alone_and_pickled_networks_are_a_sentence(tmp_path: Path) -> No
         eb.load_model(scripted, "w.safetensors")
 
 
+@pytest.mark.parametrize(
+    ("kind", "writer", "scheme"), [("traced", "TorchScript", "torchscript"), ("free", "torch.export", "export")]
+)
+def test_a_network_that_is_given_as_another_one_or_as_weights_is_said_to_be_what_it_is(
+    kind: str, writer: str, scheme: str, tmp_path: Path
+) -> None:
+    file = write(kind, tmp_path)
+    other = "export" if scheme == "torchscript" else "torchscript"
+    (tmp_path / "factory.py").write_text("import torch\n\n\ndef make():\n    return torch.nn.Flatten()\n")
+    for spec in (f"{other}:{file}", f"{tmp_path / 'factory.py'}:make@{file}", f"zoo:mlp-512@{file}"):
+        with pytest.raises(
+            eb.InputError, match=rf"is a network that {writer} saved, .* as the model itself, {scheme}:{file}$"
+        ):
+            eb.load_model(spec)
+
+
 @pytest.mark.parametrize("damage", ["pickle", "guard", "name", "size", "object"])
 def test_a_graph_that_would_run_something_is_refused(damage: str, tmp_path: Path) -> None:
     spec = write("free", tmp_path)

@@ -23,10 +23,11 @@ from epsball.models.adapters import (
 )
 from epsball.models.adapters.base import SCHEMES, Options
 from epsball.models.adapters.estimate import estimator, split_estimate
-from epsball.models.adapters.torch_archive import ENDINGS, kind_of, no_network
+from epsball.models.adapters.torch_archive import ENDINGS, kind_of
 from epsball.models.freezing import evaluation_mode
 from epsball.models.networks.catalogue import NETWORKS
 from epsball.models.outputs import ends_early
+from epsball.models.weights import no_network
 from epsball.models.wrap import wrap
 
 if TYPE_CHECKING:

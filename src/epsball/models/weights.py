@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from epsball.errors import InputError, LeftOutWarning, brief
+from epsball.models.adapters.torch_archive import kind_of
 from epsball.models.model import Model
 from epsball.models.networks.network import Network
 from epsball.models.weight_names import COUNTERS, STATISTICS, beside, matched
@@ -23,6 +24,7 @@ from epsball.record.files import write_whole
 State = dict[str, Tensor]
 _STATES = ("state_dict", "model_state_dict", "model", "net", "weights")
 _DEPTH, _SHOWN_KEYS = 8, 4
+_WRITERS = {"torchscript": "TorchScript", "export": "torch.export"}
 _OF_THE_ZOO = "name the architecture, image shape and number of classes these weights were trained with"
 _OF_A_FILE = "build the network that they were saved from, or save those alone that are its own, torch.save(net.state_dict(), path)"
 _NUMBER: Any = np.float64(0).__reduce__()[0]
@@ -91,6 +93,15 @@ def read_checkpoint(path: str | Path) -> Mapping[Any, Any]:
     return content if isinstance(content, Mapping) else {}
 
 
+def no_network(path: Path) -> InputError:
+    """Return the error for a file without a network: weights alone, or a pickled module, which nothing here unpickles."""
+    read_weights(path)
+    return InputError(
+        f"{path} holds weights and no network; name the network that they belong to, path/to/file.py:factory@{path}, "
+        f"zoo:NAME@{path} or timm:NAME@{path}"
+    )
+
+
 def _read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
     from safetensors import SafetensorError, safe_open  # noqa: PLC0415 a file format is imported where it is used
 
@@ -104,6 +115,7 @@ def _read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
 def _read_torch(path: Path) -> Any:
     try:
         if zipfile.is_zipfile(path):
+            _refuse_network(path)
             _refuse_expansion(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of unusual pickle protocols; what matters is the outcome
@@ -139,6 +151,15 @@ def _no_dense_values(value: Tensor) -> str:
     if value.is_nested or value.layout != torch.strided:
         return "as a nested tensor" if value.is_nested else f"stored as {value.layout}"
     return ""
+
+
+def _refuse_network(path: Path) -> None:
+    """Refuse an archive that holds a network with its weights."""
+    if kind := kind_of(path):
+        raise InputError(
+            f"{path} is a network that {_WRITERS[kind]} saved, with its weights in it, and no file of weights alone; "
+            f"give it as the model itself, {kind}:{path}"
+        )
 
 
 def _refuse_expansion(path: Path) -> None:

@@ -6,7 +6,6 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from epsball.errors import InputError
-from epsball.models.weights import read_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,13 +30,4 @@ def kind_of(path: Path) -> str:
         return "torchscript"
     return (
         "export" if "archive_format" in names or any(name.startswith("serialized_exported") for name in names) else ""
-    )
-
-
-def no_network(path: Path) -> InputError:
-    """Return the error for a file without a network: weights alone, or a pickled module, which nothing here unpickles."""
-    read_weights(path)
-    return InputError(
-        f"{path} holds weights and no network; name the network that they belong to, path/to/file.py:factory@{path}, "
-        f"zoo:NAME@{path} or timm:NAME@{path}"
     )

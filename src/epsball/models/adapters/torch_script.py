@@ -11,7 +11,8 @@ import torch
 
 from epsball.errors import InputError
 from epsball.models.adapters.base import SCHEMES, Options
-from epsball.models.adapters.torch_archive import kind_of, no_network
+from epsball.models.adapters.torch_archive import kind_of
+from epsball.models.weights import no_network
 from epsball.models.wrap import wrap
 
 if TYPE_CHECKING:
