@@ -15,6 +15,7 @@ from epsball.data.streamed import Streamed
 from epsball.errors import InputError
 from epsball.models.adapters.python_file import made
 from epsball.models.forward import numpy_of
+from epsball.models.precision import in_single
 
 if TYPE_CHECKING:
     from epsball.data.batches import Gathered
@@ -55,7 +56,7 @@ def read_live(data: Any, split: str, limit: int | None, origin: str) -> Source:
     data = hugging_face.of_split(data, split) if divided else data
     if hugging_face.has_pictures(data):
         return hugging_face.read_dataset(data, origin, limit, whole=not divided)
-    return _of_rows(gathered(data), origin, whole=not divided)
+    return _of_rows(gathered(in_single(data)), origin, whole=not divided)
 
 
 def _of_rows(given: Gathered, origin: str, *, whole: bool) -> Source:

@@ -26,6 +26,7 @@ from epsball.evaluation.runner import Run
 from epsball.evaluation.samples import CleanPass, prepare
 from epsball.evaluation.thorough import controls
 from epsball.models.inputs import part_size
+from epsball.models.precision import in_precision_of
 from epsball.models.wrap import wrap
 from epsball.oracle.batching import IMAGE_DIMENSIONS
 from epsball.progress import Progress, shown
@@ -188,8 +189,8 @@ def evaluate(
 
 
 def gathered_for(model: Model, data: Any, threat: Threat) -> Gathered:
-    """The samples of what a user has, in the threat's units and of the model's size."""
-    return gathered(data, white=_white(threat), size=model.input_size)
+    """The samples of what a user has, in the threat's units, of the model's size, and from NumPy in the model's precision."""
+    return gathered(in_precision_of(model, data), white=_white(threat), size=model.input_size)
 
 
 def _fraction(expected: float | str | None) -> float | None:
