@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import epsball as eb
-from epsball.models.adapters import hub
+from epsball.models.adapters import base, hub
 from epsball.models.load import load_model
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def test_weights_of_ones_own_may_be_put_in(tmp_path: Path) -> None:
 
 
 def test_a_package_that_is_missing_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "find_spec", lambda name: None if name == PACKAGES[1] else object())
+    monkeypatch.setattr(base, "find_spec", lambda name: None if name == PACKAGES[1] else object())
     with pytest.raises(eb.InputError, match=rf'package {PACKAGES[1]}, .*pip install "epsball\[hub\]"'):
         load_model("hub:efficientnet-lite0")
 

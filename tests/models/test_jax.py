@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import epsball as eb
-from epsball.models.adapters import jax_function
+from epsball.models.adapters import base, jax_function
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,6 +141,6 @@ def test_what_is_refused(spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         eb.load_model(spec)
     with pytest.raises(eb.ModelError, match="returned a tuple; expected one array"):
         eb.wrap(lambda x: (x, x), arrays="jax")(X)
-    monkeypatch.setattr(jax_function, "find_spec", lambda _: None)
+    monkeypatch.setattr(base, "find_spec", lambda _: None)
     with pytest.raises(eb.InputError, match=r'pip install "epsball\[jax\]"'):
         eb.wrap(lambda x: x, arrays="jax")

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import epsball as eb
-from epsball.models.adapters import keras_file
+from epsball.models.adapters import base, keras_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -140,7 +140,7 @@ def test_files_that_are_none_are_said(tmp_path: Path, monkeypatch: pytest.Monkey
         eb.load_model(f"keras:{path}")
     with pytest.raises(eb.InputError, match="holds its own weights"):
         eb.load_model(f"keras:{path}", "weights.safetensors")
-    monkeypatch.setattr(keras_file, "find_spec", lambda _: None)
+    monkeypatch.setattr(base, "find_spec", lambda _: None)
     with pytest.raises(eb.InputError, match=r'pip install "epsball\[keras\]"'):
         eb.load_model(f"keras:{path}")
 

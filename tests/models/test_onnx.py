@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import epsball as eb
 from epsball.cli import app
+from epsball.models.adapters import base
 from epsball.models.adapters import onnx as adapter
 from epsball.models.load import load_model
 
@@ -247,8 +248,8 @@ def test_a_graph_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_package_that_is_missing_is_named_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapter, "find_spec", lambda name: None if name == "onnx2fx" else object())
-    with pytest.raises(eb.InputError, match=r'package onnx2fx .*pip install "epsball\[onnx\]"'):
+    monkeypatch.setattr(base, "find_spec", lambda name: None if name == "onnx2fx" else object())
+    with pytest.raises(eb.InputError, match=r'package onnx2fx, .*pip install "epsball\[onnx\]"'):
         load_model(f"onnx:{tmp_path / 'small.onnx'}")
 
 

@@ -11,8 +11,8 @@ import torch
 
 import epsball as eb
 from epsball.evaluation.selection import stand_in
+from epsball.models.adapters import base
 from epsball.models.adapters import onnx as adapter
-from epsball.models.adapters import onnx_runtime
 from epsball.models.black_box import BlackBox
 
 if TYPE_CHECKING:
@@ -128,6 +128,9 @@ def test_what_neither_converts_nor_runs_is_said(tmp_path: Path, monkeypatch: pyt
     spec = write(tmp_path / "net.onnx", domain="elsewhere")
     with pytest.raises(eb.InputError, match=r"elsewhere\.LinearClassifier.* and onnxruntime does not run it"):
         eb.load_model(spec)
-    monkeypatch.setattr(onnx_runtime, "find_spec", lambda _: None)
-    with pytest.raises(eb.InputError, match=r'onnxruntime, which would .* pip install "epsball\[onnx\]"'):
+    monkeypatch.setattr(base, "find_spec", lambda name: None if name == "onnxruntime" else object())
+    with pytest.raises(
+        eb.InputError,
+        match=r'LinearClassifier.*; without gradients it needs the package onnxruntime, .*pip install "epsball\[onnx\]"',
+    ):
         eb.load_model(spec)

@@ -54,7 +54,7 @@ def test_answers_and_gradients_are_its_own(package: Any, tmp_path: Path, monkeyp
 @pytest.mark.parametrize(
     ("rest", "says"),
     [
-        ("Carmon2019Unlabelled", "did you mean Carmon2019Unlabeled"),
+        ("Carmon2019Unlabelled", "did you mean 'Carmon2019Unlabeled'[?]"),
         ("imagenet/Carmon2019Unlabelled/x", "names Carmon2019Unlabelled; expected NAME or DATASET/THREAT/NAME"),
         ("cifar10/L2/qqqqqq", "is none of cifar10 and L2; expected one such as"),
     ],

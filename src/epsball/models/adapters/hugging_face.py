@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from epsball.errors import InputError
-from epsball.models.adapters.base import SCHEMES, Options, imported
+from epsball.models.adapters.base import SCHEMES, Options, imported, refuse_weights
 from epsball.models.wrap import wrap
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ def read(rest: str, options: Options) -> Model:
     Raises:
         InputError: the package is missing, there is no such model, or it is no image classifier with weights as safetensors.
     """
-    if options.weights is not None:
-        raise InputError(f"hf:{rest} holds its own weights; leave out weights={options.weights}")
+    refuse_weights(f"hf:{rest}", options)
     here = Path(rest).is_dir()
     if not here and _ID.fullmatch(rest) is None:
         raise InputError(

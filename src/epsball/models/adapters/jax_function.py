@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 from functools import partial
-from importlib.util import find_spec
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from epsball.errors import InputError, ModelError
+from epsball.errors import ModelError
+from epsball.models.adapters.base import imported
 from epsball.models.contents import read_from_outside
 from epsball.models.entries import only
 
@@ -37,12 +37,7 @@ class JaxFunction(nn.Module):
 
     def __init__(self, function: Callable[..., Any], weights: Callable[[], Any] | None = None, built: str = "") -> None:
         super().__init__()
-        if find_spec("jax") is None:
-            raise InputError(
-                'a function of JAX arrays needs the package jax, which is not here; pip install "epsball[jax]"'
-            )
-        import jax  # noqa: PLC0415 of the jax extra
-
+        jax: Any = imported("jax", "a function of JAX arrays", "jax")
         self.function = inspect.unwrap(function) if weights is None else None
         self._weights, self._built = weights or tuple, built
 

@@ -7,12 +7,11 @@ import os
 import sys
 import textwrap
 import zipfile
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from epsball.errors import InputError
-from epsball.models.adapters.base import SCHEMES, Options
+from epsball.models.adapters.base import SCHEMES, Options, refuse_weights, require
 from epsball.models.wrap import wrap
 
 if TYPE_CHECKING:
@@ -38,10 +37,8 @@ def read(rest: str, options: Options) -> Model:
     Raises:
         InputError: the package is missing, there is no such file, or it holds no classifier built of Keras's own layers, or code.
     """
-    if find_spec("keras") is None:
-        raise InputError(f'keras:{rest} needs the package keras, which is not here; pip install "epsball[keras]"')
-    if options.weights is not None:
-        raise InputError(f"keras:{rest} holds its own weights; leave out weights={options.weights}")
+    require(["keras"], f"keras:{rest}", "keras")
+    refuse_weights(f"keras:{rest}", options)
     if not Path(rest).is_file():
         raise InputError(f"there is no file {rest}; save a model with model.save({rest!r}), its name ending in .keras")
     _refuse_code(rest)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from epsball.errors import InputError
-from epsball.models.adapters.base import SCHEMES, Options, put_weights, split_weights
+from epsball.models.adapters.base import SCHEMES, Options, put_weights, require, split_weights
 from epsball.models.adapters.onnx_edit import cut_softmax, loosen_batch, sides_of
 from epsball.models.adapters.onnx_limits import excess
 from epsball.models.adapters.onnx_mode import in_training, nodes
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from epsball.models.black_box import BlackBox
     from epsball.models.model import Model
 
-_PACKAGES = ("onnx", "onnx2fx")
 _CONVERTED_FROM = (3, 11)
 """onnx2fx takes no older Python."""
 _CAFFE_MEAN = (104.0, 117.0, 123.0)
@@ -142,9 +141,7 @@ def read(rest: str, options: Options) -> Model:
 
 def read_graph(path: Path) -> nn.Module:
     """Return the network in a file, in evaluation mode; errors are those of `read`."""
-    missing = [name for name in _PACKAGES if find_spec(name) is None]
-    if missing and (missing != ["onnx2fx"] or sys.version_info >= _CONVERTED_FROM or find_spec("onnxruntime") is None):
-        raise InputError(f'{path} needs the package {" and ".join(missing)} to be read; pip install "epsball[onnx]"')
+    require(["onnx", "onnx2fx" if sys.version_info >= _CONVERTED_FROM else "onnxruntime"], str(path), "onnx")
     model = _parsed(path)
     graph = model.graph
     weights = {weight.name for weight in graph.initializer}

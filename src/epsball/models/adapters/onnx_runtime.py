@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from epsball.errors import InputError
+from epsball.models.adapters.base import imported
 from epsball.models.black_box import BlackBox
 
 if TYPE_CHECKING:
@@ -38,13 +38,7 @@ def run_by_onnxruntime(model: ModelProto, path: Path, reason: str, names: tuple[
     Raises:
         InputError: the package is missing, or it cannot run the graph either.
     """
-    if find_spec("onnxruntime") is None:
-        raise InputError(
-            f"{path} {reason}, and the package onnxruntime, which would run it without gradients, is not here; "
-            'pip install "epsball[onnx]"'
-        )
-    import onnxruntime  # noqa: PLC0415 a heavy library is imported where it is used
-
+    onnxruntime: Any = imported("onnxruntime", f"{path} {reason}; without gradients it", "onnx")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     try:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import textwrap
 import warnings
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from epsball.errors import InputError
-from epsball.models.adapters.base import SCHEMES, Options, imported
+from epsball.models.adapters.base import SCHEMES, Options, imported, refuse_weights
 from epsball.models.wrap import wrap
+from epsball.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from epsball.models.model import Model
@@ -32,8 +32,7 @@ def read(rest: str, options: Options) -> Model:
         InputError: the package is missing, an unknown name, or weights that cannot be fetched or read.
     """
     spec = f"robustbench:{rest}"
-    if options.weights is not None:
-        raise InputError(f"{spec} fetches its own weights; leave out weights={options.weights}")
+    refuse_weights(spec, options)
     *parts, name = rest.split("/")
     known = {each.lower(): each for each in (*_DATASETS, *_THREATS)}
     unknown = [part for part in parts if part.lower() not in known]
@@ -52,13 +51,11 @@ def read(rest: str, options: Options) -> Model:
         utils: Any = imported("robustbench.utils", spec, "robustbench")
     table = next(value for key, value in zoo.model_dicts.items() if key.value == dataset)
     names = list(next((value for key, value in table.items() if key.value == threat.removesuffix("_3d")), ()))
-    close = get_close_matches(name, names, 3, 0.4)
-    if name not in names and not close:
-        raise InputError(
-            f"{spec} is none of {dataset} and {threat}; expected one such as {', '.join(names[:3]) or 'none there'}"
-        )
     if name not in names:
-        raise InputError(f"{spec} is none of {dataset} and {threat}; did you mean {', '.join(close)}?")
+        raise InputError(
+            f"{spec} is none of {dataset} and {threat}; {did_you_mean(name, names)}"
+            f"expected one such as {', '.join(names[:3]) or 'none there'}"
+        )
     try:
         with torch.random.fork_rng(devices=[]):
             net = utils.load_model(name, dataset=dataset, threat_model=threat)

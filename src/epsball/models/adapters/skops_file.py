@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib
 import textwrap
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from epsball.errors import InputError
-from epsball.models.adapters.base import SCHEMES, Options
+from epsball.models.adapters.base import SCHEMES, Options, refuse_weights, require
 from epsball.models.wrap import wrap
 
 if TYPE_CHECKING:
@@ -45,11 +44,8 @@ def read(rest: str, options: Options) -> Model:
     Raises:
         InputError: a package is missing, there is no such file, or it holds something that is no classifier of scikit-learn's own.
     """
-    missing = [package for package in _PACKAGES if find_spec(package) is None]
-    if missing:
-        raise InputError(f'sklearn:{rest} needs {" and ".join(missing)}, not here; pip install "epsball[sklearn]"')
-    if options.weights is not None:
-        raise InputError(f"sklearn:{rest} holds its own weights; leave out weights={options.weights}")
+    require(_PACKAGES, f"sklearn:{rest}", "sklearn")
+    refuse_weights(f"sklearn:{rest}", options)
     if not Path(rest).is_file():
         raise InputError(f"there is no file {rest}; save a classifier with skops.io.dump(classifier, {rest!r})")
     from skops import io  # noqa: PLC0415 of the sklearn extra

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import textwrap
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,6 +14,7 @@ from epsball.models.adapters.base import SCHEMES, Options, imported, origin_of, 
 from epsball.models.weight_names import matched
 from epsball.models.weights import fill, read_weights
 from epsball.models.wrap import wrap
+from epsball.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,8 +55,7 @@ def read(rest: str, options: Options) -> Model:
         with torch.random.fork_rng(devices=[]):
             net: nn.Module = timm.create_model(name, pretrained=weights == _PRETRAINED, **settings)
     except Exception as error:  # an unknown name, a failed download, settings that a network does not take
-        close = get_close_matches(name.partition(".")[0], timm.list_models(), 3)
-        hint = f"did you mean {', '.join(close)}? " if close and not timm.is_model(name) else ""
+        hint = "" if timm.is_model(name) else did_you_mean(name.partition(".")[0], timm.list_models())
         said = textwrap.shorten(str(error), 200)
         raise InputError(
             f"timm:{rest} cannot be built ({said}); {hint}expected a name of timm.list_models(pretrained=True)"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from epsball.errors import InputError
-from epsball.models.adapters.base import SCHEMES, Options
+from epsball.models.adapters.base import SCHEMES, Options, refuse_weights
 from epsball.models.adapters.torch_archive import kind_of
 from epsball.models.weights import no_network
 from epsball.models.wrap import wrap
@@ -53,8 +53,7 @@ def read(rest: str, options: Options) -> Model:
             while it was training.
     """
     path = Path(rest)
-    if options.weights is not None:
-        raise InputError(f"{rest} holds its own weights; leave out weights={options.weights}")
+    refuse_weights(rest, options)
     if kind_of(path) != "export":
         raise no_network(path)
     content = path.read_bytes()

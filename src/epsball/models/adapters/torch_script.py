@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from epsball.errors import InputError
-from epsball.models.adapters.base import SCHEMES, Options
+from epsball.models.adapters.base import SCHEMES, Options, refuse_weights
 from epsball.models.adapters.torch_archive import kind_of
 from epsball.models.weights import no_network
 from epsball.models.wrap import wrap
@@ -33,8 +33,7 @@ def read(rest: str, options: Options) -> Model:
     Raises:
         InputError: there is no such file, it holds something else, or a network traced while it was training.
     """
-    if options.weights is not None:
-        raise InputError(f"{rest} holds its own weights; leave out weights={options.weights}")
+    refuse_weights(rest, options)
     if kind_of(Path(rest)) != "torchscript":
         raise no_network(Path(rest))
     try:
