@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import warnings
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -65,9 +66,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
 
 
 @pytest.mark.parametrize("name", ["Lit", "bare"])
-def test_answers_gradients_and_robust_accuracy_are_its_own(place: tuple[Any, Path], name: str) -> None:
+def test_answers_gradients_and_robust_accuracy_are_its_own(
+    place: tuple[Any, Path], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     net, folder = place
-    model = eb.load_model(f"{folder}/lit.py:{name}@{folder}/last.ckpt")
+    read = Mock(wraps=torch.load)
+    with monkeypatch.context() as within:
+        within.setattr(torch, "load", read)
+        model = eb.load_model(f"{folder}/lit.py:{name}@{folder}/last.ckpt")
+    assert read.call_count == 1
     own = type(net).load_from_checkpoint(folder / "last.ckpt", weights_only=True).eval()
     x = X.clone().requires_grad_()
     torch.testing.assert_close(model(x), own(x))

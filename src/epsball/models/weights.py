@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -56,11 +56,37 @@ def save_weights(model: Model | nn.Module, path: str | Path) -> None:
     write_whole(Path(path), save(tensors, metadata))
 
 
+class Saved(NamedTuple):
+    """A file of weights that was read: its path, all that a training saved in it, and its metadata (empty for a torch file)."""
+
+    path: Path
+    content: Any
+    metadata: dict[str, str]
+
+    def state(self) -> State:
+        """Return its tensors by name.
+
+        Raises:
+            InputError: it holds no state dict.
+        """
+        return _state_in(self.content, self.path)
+
+
 def read_weights(path: str | Path) -> tuple[State, dict[str, str]]:
     """The tensors of a file of weights by name, and its metadata (empty for a torch file).
 
     Raises:
         InputError: missing, truncated, a web page, something that would have to be run, or no state dict.
+    """
+    saved = read_saved(path)
+    return saved.state(), saved.metadata
+
+
+def read_saved(path: str | Path) -> Saved:
+    """Return all that a file of weights holds, without running any of it.
+
+    Raises:
+        InputError: missing, truncated, a web page, or something that would have to be run.
     """
     path = Path(path)
     if not path.is_file():
@@ -74,23 +100,10 @@ def read_weights(path: str | Path) -> tuple[State, dict[str, str]]:
     if head.startswith(b"version https://git-lfs"):
         raise InputError(f"{path} is a Git LFS pointer, not weights; run 'git lfs pull' where it came from")
     if head[8:9] == b"{" or path.suffix == ".safetensors":
-        return _read_safetensors(path)
+        return Saved(path, *_read_safetensors(path))
     if head.startswith((b"PK\x03\x04", b"\x80")):
-        return _state_in(_read_torch(path), path), {}
+        return Saved(path, _read_torch(path), {})
     raise InputError(f"{path} is neither safetensors nor a torch state dict; {_REMEDY}")
-
-
-def read_checkpoint(path: str | Path) -> Mapping[Any, Any]:
-    """All that a training framework saved in a torch file, without running any of it; nothing for other files.
-
-    Raises:
-        InputError: truncated, or something that would have to be run.
-    """
-    path = Path(path)
-    if not path.is_file() or path.suffix == ".safetensors":
-        return {}
-    content = _read_torch(path)
-    return content if isinstance(content, Mapping) else {}
 
 
 def no_network(path: Path) -> InputError:

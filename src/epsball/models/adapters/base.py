@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 
 from epsball.errors import InputError
-from epsball.models.weights import fill, read_weights
+from epsball.models.weights import Saved, fill, read_saved
 from epsball.registry import Registry
 
 if TYPE_CHECKING:
@@ -80,18 +80,19 @@ def split_weights(rest: str, options: Options, ending: str = "") -> tuple[str, s
     return name, inline or str(options.weights or "")
 
 
-def put_weights(model: Model, weights: str, name: str) -> Model:
-    """Return `model` with the weights of a file in its network; an empty file name changes nothing.
+def put_weights(model: Model, weights: str | Saved, name: str) -> Model:
+    """Return `model` with the weights of a file, by its name or read already, in its network; an empty name changes nothing.
 
     Raises:
         InputError: a bare callable, or weights that do not fit.
     """
     if not weights:
         return model
-    state, metadata = read_weights(weights)
+    saved = read_saved(weights) if isinstance(weights, str) else weights
+    state = saved.state()
     if model.module is None:
-        raise InputError(f"{name} is a bare callable, so the weights {weights} fit nowhere; return an nn.Module")
-    fill(model.module, state, origin_of(weights, metadata))
+        raise InputError(f"{name} is a bare callable, so the weights {saved.path} fit nowhere; return an nn.Module")
+    fill(model.module, state, origin_of(str(saved.path), saved.metadata))
     return model
 
 

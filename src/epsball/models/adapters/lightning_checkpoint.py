@@ -8,10 +8,12 @@ from __future__ import annotations
 import inspect
 from argparse import Namespace
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from epsball.errors import InputError
-from epsball.models.weights import read_checkpoint
+
+if TYPE_CHECKING:
+    from epsball.models.weights import Saved
 
 _PACKAGES = ("lightning", "pytorch_lightning")
 _EVERY = "kwargs"
@@ -24,7 +26,7 @@ def is_lightning(kind: object) -> bool:
     return any(base.__name__ == "LightningModule" and base.__module__.partition(".")[0] in _PACKAGES for base in bases)
 
 
-def arguments_of(kind: Any, checkpoint: str) -> dict[str, Any]:
+def arguments_of(kind: Any, checkpoint: Saved) -> dict[str, Any]:
     """Return the arguments with which Lightning would build `kind` from a checkpoint: those hyper-parameters that it takes.
 
     Args:
@@ -32,9 +34,9 @@ def arguments_of(kind: Any, checkpoint: str) -> dict[str, Any]:
         checkpoint: a file; one of safetensors or without hyper-parameters has none.
 
     Raises:
-        InputError: the file cannot be read, or the class takes arguments that were not saved.
+        InputError: the class takes arguments that were not saved.
     """
-    content = read_checkpoint(checkpoint)
+    content = checkpoint.content if isinstance(checkpoint.content, Mapping) else {}
     saved = content.get("hyper_parameters", {})
     saved = dict(vars(saved)) if isinstance(saved, Namespace) else saved
     saved = saved if isinstance(saved, Mapping) else {}
@@ -53,7 +55,7 @@ def arguments_of(kind: Any, checkpoint: str) -> dict[str, Any]:
     ]
     if missing:
         raise InputError(
-            f"{kind.__name__} takes {', '.join(missing)}, which {checkpoint} does not hold; call self.save_hyperparameters() in it "
-            "before training, or give a factory, path/to/file.py:make, that returns it"
+            f"{kind.__name__} takes {', '.join(missing)}, which {checkpoint.path} does not hold; call self.save_hyperparameters() in "
+            "it before training, or give a factory, path/to/file.py:make, that returns it"
         )
     return dict(saved)

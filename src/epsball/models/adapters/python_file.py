@@ -14,6 +14,7 @@ from epsball.models.adapters.estimate import split_estimate
 from epsball.models.adapters.lightning_checkpoint import arguments_of, is_lightning
 from epsball.models.adapters.scikit_learn import is_estimator
 from epsball.models.model import Model
+from epsball.models.weights import Saved, read_saved
 from epsball.models.wrap import wrap
 from epsball.registry import attribute_of, neighbours
 
@@ -49,18 +50,19 @@ def read(rest: str, options: Options) -> Model:
     path, _, named = rest.partition(_ENDING)
     factory, weights = split_weights(named, options)
     name = f"{path}{_ENDING}{factory}"
-    net: Any = made(name, options.seed, weights)
+    saved = read_saved(weights) if weights else None
+    net: Any = made(name, options.seed, saved)
     if not callable(net) and not is_estimator(net):
         raise InputError(
             f"{name} gave a {type(net).__name__}, expected an nn.Module, a callable on images, or a classifier of scikit-learn"
         )
-    return put_weights(wrap(net), weights, name)
+    return put_weights(wrap(net), saved or "", name)
 
 
-def made(name: str, seed: int, weights: str = "") -> object:
+def made(name: str, seed: int, saved: Saved | None = None) -> object:
     """Return what path/to/file.py:factory gives: the answer of a function under its own random state, anything else as it is.
 
-    A class of Lightning is called with the hyper-parameters that its checkpoint, the weights, holds.
+    A class of Lightning is called with the hyper-parameters that its checkpoint, the file of weights, holds.
 
     Raises:
         InputError: no such file or function, or one that raised.
@@ -73,7 +75,7 @@ def made(name: str, seed: int, weights: str = "") -> object:
         if isinstance(make, nn.Module | Model) or not callable(make):
             return make
         try:
-            return make(**arguments_of(make, weights)) if is_lightning(make) and weights else make()
+            return make(**arguments_of(make, saved)) if is_lightning(make) and saved else make()
         except (InputError, KeyboardInterrupt):
             raise
         except BaseException as error:
