@@ -40,11 +40,13 @@ def test_scores_and_labels_are_those_of_the_function_in_the_type_of_the_input() 
 
 
 def test_one_of_several_answers_is_named() -> None:
-    model = eb.wrap(
-        lambda x: {"loss": None, "labels": x[:, 0] > 0, "scores": x, "logits": -x}, arrays="numpy", key="scores"
-    )
+    def several(x: Any) -> dict[str, Any]:
+        return {"loss": None, "labels": x[:, 0] > 0, "scores": x, "logits": -x, "names": np.array(["a"])}
+
     x = torch.rand(5, 3, dtype=torch.float64)
-    assert torch.equal(model(x), x)
+    assert torch.equal(eb.wrap(several, arrays="numpy", key="scores")(x), x)
+    assert torch.equal(eb.wrap(several, arrays="numpy")(x), -x)
+    assert torch.equal(eb.wrap(lambda x: {"scores": x.tolist()}, arrays="numpy")(x), x)
 
 
 def test_each_is_attacked_by_what_it_gives() -> None:

@@ -15,6 +15,9 @@ from epsball.models.forward import numpy_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_NUMBERS = "biuf"
+"""Kinds of NumPy's types that tensors have too."""
+
 
 class BlackBox(nn.Module):
     """A function of NumPy arrays, asked for its answers.
@@ -51,7 +54,8 @@ class BlackBox(nn.Module):
         """Return the answers to inputs (N, …), without gradients: scores in the type of x, whole numbers as they are."""
         answer = self._answer(numpy_of(x))
         if isinstance(answer, Mapping):
-            return {name: value if value is None else _tensor(value, x) for name, value in answer.items()}
+            table = len(answer) == 1  # which may be a list
+            return {name: _tensor(each, x) if table or _is_array(each) else each for name, each in answer.items()}
         return _tensor(only(answer), x)
 
     def extra_repr(self) -> str:
@@ -61,6 +65,10 @@ class BlackBox(nn.Module):
     def get_extra_state(self) -> dict[str, Any]:
         """Return the weights, for the fingerprint."""
         return dict(self._weights())
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "shape") and np.asarray(value).dtype.kind in _NUMBERS
 
 
 def _tensor(values: Any, like: Tensor) -> Tensor:

@@ -47,7 +47,8 @@ def wrap(
             sample, (N,) or (N, 1), positive for class 1; "labels:10" for predicted labels (N,), of 10 classes here; "reject" for
             K + 1 logits, the last of which is largest where the model rejects an input: an error is a wrong answer that it accepts.
         arrays: what a function takes and returns: "torch" for tensors; "numpy", without gradients; "jax", with those of `jax.vjp`.
-        key: which entry of the answer that is, by its name or number, where there are several.
+        key: which entry of the answer that is, by its name or number, -1 for the last, where there are several; one within another by
+            its name, or as "out.logits".
 
     Raises:
         InputError: an unknown kind of outputs or arrays, a mean that is not finite, a standard deviation that is not positive, or
