@@ -10,6 +10,7 @@ import epsball
 from epsball.attacks.suites import SUITES
 from epsball.cli import completion, listing
 from epsball.cli.commands import COMMANDS
+from epsball.cli.demonstration import DIGITS
 from epsball.cli.settings import SWITCH, settings
 from epsball.comparison import formats as comparison_formats
 from epsball.geometry import NORMS
@@ -55,7 +56,7 @@ def names() -> dict[str, dict[str, str]]:
         "comparisons": dict.fromkeys(comparison_formats.FORMATS, ""),
         "data": {row["name"]: row["what"] for row in listing.data_sets()},
         "devices": dict.fromkeys(("auto", "cpu", "cuda", "mps"), ""),
-        "digits": dict.fromkeys(("mnist-5k", "mnist"), ""),
+        "digits": dict.fromkeys(DIGITS, ""),
         "estimates": {"eot:10": "mean of passes", "nes:50": "", "spsa:50": "", "bpda:": "and the name of a layer"},
         "experiments": experiments,
         "lists": dict.fromkeys((each.value for each in listing.Listed), ""),

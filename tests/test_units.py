@@ -5,7 +5,7 @@ import math
 import pytest
 
 from epsball.errors import InputError, brief
-from epsball.units import parse_budget, parse_fraction, parse_number
+from epsball.units import parse_budget, parse_fraction, parse_number, parse_whole
 
 
 @pytest.mark.parametrize(("text", "value"), [("8/255", 8 / 255), (0.3, 0.3), ("0", 0.0), ("inf", math.inf), (2, 2.0)])
@@ -49,3 +49,14 @@ def test_a_number_of_points_is_recognised() -> None:
     with pytest.raises(InputError, match="write 20pt"):
         parse_fraction(20, "max_drop")
     assert parse_fraction(1, "gate") == 1
+
+
+@pytest.mark.parametrize(("text", "value"), [("3", 3), (3, 3), ("6/2", 3), ("1e2", 100)])
+def test_whole_numbers(text: float | str, value: int) -> None:
+    assert parse_whole(text, "--steps") == value
+
+
+@pytest.mark.parametrize("text", ["x", "2.5", "inf", "nan", "", "1/2"])
+def test_what_is_no_whole_number_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=f"--steps was given as '{text}'; expected a whole number"):
+        parse_whole(text, "--steps")

@@ -8,10 +8,11 @@ from epsball.errors import InputError, brief
 
 _INFINITE = {"inf", "infinity"}
 """The only words for it: a number that is too large is a slip of the pen."""
+_EPS = "ε"
 _HUNDREDTHS = ("pt", "pts", "points", "%")
 
 
-def parse_number(value: float | str, name: str = "ε") -> float:
+def parse_number(value: float | str, name: str = _EPS) -> float:
     """Return a number, or a fraction such as "8/255", as a float.
 
     Args:
@@ -35,9 +36,8 @@ def parse_number(value: float | str, name: str = "ε") -> float:
     except (ValueError, ZeroDivisionError, OverflowError):
         number = math.nan
     if math.isnan(number):
-        raise InputError(
-            f"{name} was given as {value!r}; expected a number or a fraction in data units, such as 0.1 or 8/255"
-        )
+        units = " in data units" if name == _EPS else ""
+        raise InputError(f"{name} was given as {value!r}; expected a number or a fraction{units}, such as 0.1 or 8/255")
     too_large = math.isinf(number) and text.lstrip("+-") not in _INFINITE
     too_small = number == 0 and any(digit in "123456789" for digit in above.partition("e")[0])
     if too_large or too_small:
@@ -46,6 +46,21 @@ def parse_number(value: float | str, name: str = "ε") -> float:
             f"between 1e-300 and 1e300{', or inf for no limit' * too_large}"
         )
     return number
+
+
+def parse_whole(value: float | str, name: str) -> int:
+    """Return a whole number; arguments are those of `parse_number`.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        number = parse_number(value, name)
+    except InputError:
+        number = math.nan
+    if not number.is_integer():
+        raise InputError(f"{name} was given as {value!r}; expected a whole number, such as 10")
+    return int(number)
 
 
 def parse_budget(value: float | str) -> float:
