@@ -45,7 +45,7 @@ def amplification(largest: float) -> int:
         return 1
     largest = max(largest, FAINTEST)
     power = math.floor(-math.log10(largest))
-    factors = (digit * 10 ** max(0, near) for near in (power - 1, power, power + 1) for digit in (1, 2, 5))
+    factors = (digit * int(10 ** max(0, near)) for near in (power - 1, power, power + 1) for digit in (1, 2, 5))
     return max(factor for factor in factors if factor * largest <= 1)
 
 
