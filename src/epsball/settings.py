@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from epsball.errors import InputError
 from epsball.suggestions import did_you_mean, spelled
-from epsball.units import parse_number
+from epsball.units import parse_number, parse_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -124,9 +124,4 @@ def _value(owner: str, name: str, value: Any, default: object) -> Any:
         return value
     if isinstance(default, bool) or not isinstance(default, int | float):
         return value
-    number = parse_number(value, f"{name} of {owner}")
-    if isinstance(default, float):
-        return number
-    if not number.is_integer():
-        raise InputError(f"{given}; expected a whole number")
-    return int(number)
+    return (parse_number if isinstance(default, float) else parse_whole)(value, f"{name} of {owner}")

@@ -108,6 +108,14 @@ def test_a_truncated_weights_file(call: Call) -> None:
         (["--suite", "fgsm,pdg"], ["pdg", "did you mean 'pgd'"]),
         (["--n", "4000"], ["4000"]),
         (["--split", "valid"], ["valid"]),
+        (["--split", "tset"], ["no split 'tset'; did you mean 'test'?"]),
+        (["--n", "x"], ["--n was given as 'x'; expected a whole number from 1 on"]),
+        (["--n=0"], ["--n was given as '0'; expected a whole number from 1 on"]),
+        (["--seed", "1.5"], ["--seed was given as '1.5'; expected a whole number:"]),
+        (["--epz", "1"], ["no option --epz; did you mean '--eps'?"]),
+        (["--eps"], ["--eps has no value; write --eps VALUE"]),
+        (["--mean", "0.5;0.5"], ["--mean was given as '0.5;0.5'; expected a number, or one a channel with commas"]),
+        (["--expect-clean", "yes"], ["--expect-clean was given as yes; expected 0.02"]),
         (["--device", "warp"], ["warp", "cpu"]),
         (["--device", "meta"], ["meta", "cpu"]),
         (["--mean", "half"], ["--mean", "half"]),
@@ -129,12 +137,20 @@ def test_options_that_cannot_be_used(call: Call, words: list[str], parts: list[s
     [
         (["--attack", "pgd"], ["pgd", "--eps"]),
         (["--attack", "pgdd"], ["did you mean 'pgd'"]),
-        (["--attack", "pgd", "--eps", "0.1", "--stepz", "3"], ["--stepz", "--steps", "--rate"]),
+        (["--attack", "pgd", "--eps", "0.1", "--stepz", "3"], ["did you mean '--steps'?", "--rate"]),
         (["--attack", "pgd", "--eps", "0.1", "--steps"], ["--steps", "no value"]),
-        (["--attack", "pgd", "--eps", "0.1", "--steps", "few"], ["--steps", "few"]),
+        (
+            ["--attack", "pgd", "--eps", "0.1", "--steps", "few"],
+            ["--steps was given as 'few'; expected a whole number"],
+        ),
         (["--attack", "pgd", "--eps", "0.1", "--steps", "2.5"], ["whole number"]),
         (["--attack", "pgd", "--eps", "0.1", "--steps", "inf"], ["--steps", "inf", "whole number"]),
         (["--attack", "pgd", "--eps", "0.1", "--random-start=perhaps"], ["true or false"]),
+        (["--attack", "pgd", "--eps", "0.1", "--rate", "fast"], ["'fast'; expected a number or a fraction, such as"]),
+        (
+            ["--attack", "pgd", "--eps", "0.1", "--restarts", "x"],
+            ["--restarts was given as 'x'; expected a whole number from 1"],
+        ),
         (["--attack", "pgd", "--eps", "0.1", "--loss", "hinge"], ["hinge", "cross_entropy", "margin"]),
         (["--attack", "pgd", "--eps", "0.1", "stray"], ["stray"]),
         (["--attack", "fgsm", "--eps", "0.1", "--target", "7"], ["7", "0 to 2"]),
@@ -194,6 +210,42 @@ def test_the_traceback_is_shown_on_request(call: Call) -> None:
     assert said.exit_code == 2
     assert "Traceback" in said.stderr
     assert "epsball.errors.ModelError" in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["evalute", "x"], "there is no command 'evalute'; did you mean 'evaluate'?"),
+        (["list", "atacks"], "WHAT was given as 'atacks'; did you mean 'attacks'? expected attacks, suites, models"),
+        (["train", "linear", "--rate", "fast"], "--rate was given as 'fast'; expected a number:"),
+        (["train", "linear", "--steps", "x"], "--steps was given as 'x'; expected a whole number from 1 on"),
+        (["verify", "run", "--replay", "x"], "--replay was given as 'x'; expected a whole number"),
+        (["export", "run", "--passes", "0"], "--passes was given as '0'; expected a whole number from 1 on"),
+        (["reproduce", "--quik"], "there is no option --quik; did you mean '--quick'?"),
+        (["demo", "--data", "cifar10"], "the demo was given the data cifar10; expected mnist-5k or mnist"),
+        (
+            ["check", "nets.py:linear", "--data", "data.npz", "--norm", "linf", "--max-drop", "x"],
+            "--max-drop was given as x",
+        ),
+        (
+            ["evaluate", "nets.py:linear", "--data", "", "--norm", "linf"],
+            "the data was given as ''; expected the name of a set",
+        ),
+    ],
+)
+def test_slips_are_named_with_what_was_meant(call: Call, words: list[str], said: str) -> None:
+    refused(call(*words), said)
+
+
+def test_formats_are_found_in_any_case_and_by_the_end_of_a_name(call: Call) -> None:
+    call(*evaluate("--out", "run"))
+    assert call("report", "run", "--format", "Markdown").exit_code == 0
+    refused(call("report", "run", "--format", "htlm"), "given as 'htlm'; did you mean 'html'?")
+    refused(
+        call("compare", "run", "run", "--out", "x.pdf"),
+        "given as x.pdf; expected a name that ends in .html, .htm, .md, .json",
+    )
+    assert not Path("x.pdf").exists()
 
 
 @pytest.mark.parametrize(

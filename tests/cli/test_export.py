@@ -39,3 +39,14 @@ def test_it_names_the_model_and_the_folder_that_it_needs(call: Call) -> None:
     assert said.exit_code == 2
     assert "run/export holds something already" in said.stderr
     assert call("export", "elsewhere").exit_code == 2
+
+
+def test_one_kind_of_files_in_a_folder(at_home: Path, call: Call) -> None:
+    call(*EVALUATE)
+    both = call("export", "run", "--png", "--npz", "--trust-source")
+    assert both.exit_code == 2
+    assert "--png and --npz were both given; expected one of them" in both.stderr
+    named = call("export", "run", "--npz", "--out", "x8.npz", "--trust-source")
+    assert named.exit_code == 2
+    assert "given as x8.npz, which is named as a file; expected a folder" in named.stderr
+    assert not (at_home / "x8.npz").exists()

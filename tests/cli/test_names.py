@@ -66,6 +66,6 @@ def test_an_attack_of_ones_own_file_runs_alone_and_in_a_suite(call: Call) -> Non
     assert both.exit_code == 0, both.stderr
     assert list(json.loads(both.stdout)["results"]) == ["fgsm", "mine.py:Mine"]
     assert (
-        "has no setting --stepz; did you mean 'steps'?"
+        "has no setting --stepz; did you mean '--steps'?"
         in call("attack", *words, "--attack", "mine.py:Mine", "--stepz", "5").stderr
     )

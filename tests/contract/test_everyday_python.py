@@ -119,7 +119,7 @@ def test_a_setting_is_a_number_or_a_fraction() -> None:
         (lambda: eb.PGD(loss="margn"), "PGD was given loss='margn'; did you mean 'margin'?"),
         (lambda: wrong(eb.PGD, loss=7), "PGD was given loss=7; expected a function, or one of cross_entropy"),
         (lambda: eb.PGD(rate="fast"), "rate of PGD was given as 'fast'; expected a number or a fraction"),
-        (lambda: wrong(eb.BIM, steps="1/2"), "BIM was given steps='1/2'; expected a whole number"),
+        (lambda: wrong(eb.BIM, steps="1/2"), "steps of BIM was given as '1/2'; expected a whole number"),
         (lambda: eb.Threat("linff", 0.1), "'linff'; did you mean 'linf'?"),
         (lambda: eb.evaluate(Affine(), samples(), THREAT, "standrad"), "'standrad'; did you mean 'standard'?"),
         (lambda: eb.evaluate(Affine(), samples(), THREAT, certifiers=["ibp"]), "no certificate 'ibp'"),

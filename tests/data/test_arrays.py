@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from epsball.data.load import load_data
+from epsball.data import arrays
+from epsball.data.load import load_data, open_data
 from epsball.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 Array = np.ndarray[Any, Any]
+
+
+SAVERS = (np.savez, np.savez_compressed)
 
 
 def save(path: Path, **arrays: Any) -> str:
@@ -120,3 +125,47 @@ def test_transparency_is_dropped(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=x, y=np.arange(12) % 3)
     found, _ = load_data(str(tmp_path / "a.npz"))
     assert np.array_equal((found * 255).round().numpy(), x[..., :3].transpose(0, 3, 1, 2))
+
+
+@pytest.mark.parametrize("saver", SAVERS)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_rows_are_those_of_the_array_however_it_is_stored(tmp_path: Path, saver: Any, order: Any) -> None:
+    x = np.asarray(np.random.default_rng(0).integers(0, 256, (12, 3, 6, 5), dtype=np.uint8), order=order)
+    saver(tmp_path / "a.npz", other=x[:2], x=x, y=np.arange(12) % 3)
+    found, y = load_data(str(tmp_path / "a.npz"), n=7, seed=3)
+    rows = np.random.default_rng(3).permutation(12)[:7]
+    assert np.array_equal((found * 255).round().numpy(), x[rows])
+    assert y.tolist() == (rows % 3).tolist()
+
+
+def test_an_array_that_is_not_compressed_is_read_a_part_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrays, "_AT_ONCE", 2**16)
+    x = np.random.default_rng(0).integers(0, 256, (2000, 1, 64, 64), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", x=x, y=np.arange(2000) % 3)
+    tracemalloc.start()
+    found = load_data(str(tmp_path / "a.npz"), n=5)[0]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert np.array_equal((found * 255).round().numpy(), x[:5])
+    assert peak < x.nbytes / 2
+
+
+def test_bytes_that_changed_are_noticed_though_only_parts_are_read(tmp_path: Path, digits: Array) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, x=digits, y=np.arange(12))
+    content = bytearray(path.read_bytes())
+    content[content.index(digits.tobytes()) + 5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="truncated or no archive"):
+        load_data(str(path), n=1)
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_an_error(tmp_path: Path, digits: Array) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, x=digits, y=np.arange(12))
+    opened = open_data(str(path))
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(InputError, match="was cut short while it was read"):
+        opened.held()

@@ -32,9 +32,14 @@ PAIRS = TensorDataset(X, Y)
         DataLoader(PAIRS, 4),
         DataLoader(PAIRS, 4, shuffle=True),
         [(X[:7], Y[:7]), (X[7:], Y[7:])],
+        (X, Y.tolist()),
+        (X, [*Y]),
+        [(X[:7], Y[:7].tolist()), (X[7:], tuple(Y[7:]))],
+        [*zip(X, Y, strict=True)],
+        [*zip(X.numpy(), Y.tolist(), strict=True)],
         [{"pixel_values": X[:3], "labels": Y[:3]}, {"pixel_values": X[3:].numpy(), "labels": Y[3:]}],
     ],
-    ids=["pair", "list", "arrays", "data set", "subset", "loader", "shuffled", "batches", "dictionaries"],
+    ids=lambda data: type(data).__name__,
 )
 def test_the_same_samples_in_the_same_order(data: Any) -> None:
     found = gathered(data)
@@ -102,6 +107,19 @@ def test_a_normalisation_is_undone_and_given_to_the_model(transform: Callable[[T
     assert own.plan.model.mean == [0.5]
 
 
+class Items(Dataset[Any]):
+    """A data set of these items."""
+
+    def __init__(self, items: list[Any]) -> None:
+        self.items = items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, at: int) -> Any:
+        return self.items[at]
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
@@ -111,10 +129,24 @@ def test_a_normalisation_is_undone_and_given_to_the_model(transform: Callable[[T
         (3, "data was given as int"),
         ({"x": X, "y": Y}, "data was given as dict"),
         (iter(()), "hold no batch"),
-        ([X[:2], X[2:], X], "a batch of the data is a Tensor"),
+        ([X[:2], X[2:], X], "data was given as a list of Tensor, Tensor, Tensor; expected a pair"),
+        ((X, Y, Y), "data was given as a tuple of Tensor, Tensor, Tensor; expected a pair .* inputs and labels alone"),
+        ((X, None), "labels were given as None; expected one whole number a row"),
+        ((X, [[0], [1, 2]]), "labels were given as .*; expected one whole number a row"),
+        ((X, np.array([None] * 10)), "labels were given as an array of type object; expected one whole number a row"),
+        ((X, ["cat", "dog"] * 5), r"labels were given as texts such as 'cat'; .* number the classes, names = sorted"),
+        ((X.numpy(), np.array(["3"] * 10)), "labels were given as texts such as '3'"),
+        (Items([(image, "cat") for image in X]), "labels were given as texts such as 'cat'"),
+        (Items([(image, None) for image in X]), "put together .*; expected a label with every image"),
+        (Items([(X[0], 1), (X[1, :, :2], 1)]), "put together .*; bring all images to one size"),
+        ([(X[0], 1), (X[1, :, :2], 1)], "put together .*; bring all images to one size"),
+        (zip(X, Y, strict=True), r"one sample at a time, the first with the label 0; expected batches.* list\(data\)"),
+        (([*X], Y), r"inputs were given as a list; .* torch\.stack"),
+        ((X.tolist(), Y), r"inputs were given as a list; .* numpy\.array"),
+        ((np.array([None] * 10), Y), "inputs were given as an array of type object"),
         ([{"pixels": X, "labels": Y}], "a batch of the data is a dict with pixels, labels"),
         ([(X, Y), (X[:, :, :2], Y)], "do not fit together"),
-        ([("a.png", 3)] * 2, "a batch of the data is a tuple"),
+        ([("a.png", 3)] * 2, "inputs were given as a tuple; expected a tensor"),
     ],
 )
 def test_what_holds_no_samples_is_refused_in_a_sentence(data: Any, said: str) -> None:

@@ -143,7 +143,7 @@ def test_an_expected_accuracy_may_be_off_by_interval_and_rounding(expected: floa
 
 def test_a_run_with_another_accuracy_ends_after_the_clean_pass_and_a_finished_one_says_so(tmp_path: Path) -> None:
     data, net = eb.load_data("digits", n=60), eb.wrap(trained(0.5, 0.5), 0.5, 0.5)
-    stopped = eb.evaluate(net, data, THREAT, suite=[eb.FGSM()], out=tmp_path, expect_clean="1/2")
+    stopped = eb.evaluate(net, data, THREAT, suite=[eb.FGSM()], out=tmp_path, expect_clean="50%")
     assert [each.id for each in stopped.findings] == ["D53"]
     assert (stopped.attacks, stopped.trusted) == ({}, False)
     done = eb.evaluate(net, data, THREAT, suite=[eb.FGSM()], out=tmp_path, expect_clean=stopped.clean_accuracy)
@@ -151,5 +151,5 @@ def test_a_run_with_another_accuracy_ends_after_the_clean_pass_and_a_finished_on
     assert "D53" not in {each.id for each in done.findings}
     again = eb.evaluate(net, data, THREAT, suite=[eb.FGSM()], out=tmp_path, expect_clean=0.5)
     assert (again.reused, again.findings[-1].id) == (True, "D53")
-    with pytest.raises(eb.InputError, match="expect_clean was given as 56; expected a fraction"):
+    with pytest.raises(eb.InputError, match=r"expect_clean was given as 56; expected 0\.02, .* write 56pt"):
         eb.evaluate(net, data, THREAT, expect_clean=56)

@@ -108,6 +108,11 @@ def test_so_it_is_where_calls_of_few_rows_take_most_of_the_time() -> None:
     assert_right_within_a_factor_of_two(watched(0.002, suite("standard"), n=500, a_call=100, batch_size=250))
 
 
+def test_so_it_is_where_searches_by_labels_ask_of_few_rows_in_each_call() -> None:
+    attacks = {"hop-skip-jump": eb.HopSkipJump(steps=16), "rays": eb.RayS(steps=600)}
+    assert_right_within_a_factor_of_two(watched(0.0005, attacks, n=20, a_call=100, batch_size=1000))
+
+
 def assert_right_within_a_factor_of_two(seen: Watched) -> None:
     start, end = seen.said[0][0], seen.said[-1][0]
     for (clock, stage, done, total), left in zip(seen.said, seen.left, strict=True):

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import pytest
 from epsball.errors import InputError
 from epsball.record import Evaluation, Finding
 from epsball.report import write_report
-from epsball.report.samples import SHOWN, choose
+from epsball.report.samples import NEAREST, OTHERS, SHOWN, choose
 from epsball.report.text import DASH, TIMES
 
 if TYPE_CHECKING:
@@ -100,7 +101,10 @@ def test_pictures_are_named_by_the_attack_that_found_them(make_run: Make) -> Non
     run, folder = make_run()
     text, page = write((run, folder))
     assert page.count('<figure class="sample"') == SHOWN
-    assert all(f"{name} · distance" in text.sections["samples"] for name in choose(run))
+    by = dict(zip(run.ids.tolist(), run.by.tolist(), strict=True))
+    assert all(
+        f"{place} · {by[identity]} · distance" in text.sections["samples"] for identity, place in choose(run).items()
+    )
     assert f"{TIMES} " in text.sections["samples"]
 
 
@@ -219,19 +223,31 @@ def test_a_damaged_example_file_is_an_error_in_one_sentence(make_run: Make) -> N
         write_report(run, folder)
 
 
-def test_samples_are_the_nearest_of_each_class_in_turn(make_run: Make) -> None:
+def test_samples_are_the_nearest_of_each_class_in_turn_then_some_at_the_median_and_the_farthest(make_run: Make) -> None:
     run, _ = make_run()
     chosen = choose(run)
-    every = [identity for ids in chosen.values() for identity in ids]
-    assert len(every) == len(set(every)) == SHOWN
+    assert Counter(chosen.values()) == {"nearest": NEAREST, "median": OTHERS, "farthest": OTHERS}
+    nearest = [identity for identity, place in chosen.items() if place == "nearest"]
     label, upper = (dict(zip(run.ids.tolist(), column.tolist(), strict=True)) for column in (run.label, run.upper))
-    times = Counter(label[identity] for identity in every)
-    assert set(times) == set(run.label.tolist())
-    for identity in every:
+    times = Counter(label[identity] for identity in nearest)
+    for identity in nearest:
         nearer = [other for other in upper if label[other] == label[identity] and 0 < upper[other] < upper[identity]]
-        assert set(nearer) <= set(every)
+        assert set(nearer) <= set(nearest)
         assert len(nearer) < times[label[identity]]
-    assert all(run.by[run.ids.tolist().index(one)] == name for name, ids in chosen.items() for one in ids)
+    found = sorted((distance, one) for one, distance in upper.items() if 0 < distance < np.inf)
+    rest = [one for _, one in found if one not in nearest]
+    assert {one for one, place in chosen.items() if place == "farthest"} == set(rest[-OTHERS:])
+    middle = float(np.median([distance for distance, _ in found]))
+    apart = sorted(rest[:-OTHERS], key=lambda one: abs(upper[one] - middle))
+    assert {one for one, place in chosen.items() if place == "median"} == set(apart[:OTHERS])
+
+
+@pytest.mark.parametrize(("n", "places"), [(0, []), (3, ["nearest"] * 3), (9, [*["nearest"] * 8, "farthest"])])
+def test_a_few_errors_are_shown_once_each(make_run: Make, n: int, places: list[str]) -> None:
+    run, _ = make_run()
+    few = np.full_like(run.upper, np.inf)
+    few[:n] = 0.1
+    assert [*choose(replace(run, upper=few)).values()] == places
 
 
 def test_only_an_earlier_report_is_overwritten(make_run: Make, tmp_path: Path) -> None:

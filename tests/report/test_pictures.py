@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from epsball.display.difference import amplification, diverging
@@ -23,10 +25,22 @@ def decode(uri: str) -> NDArray[Any]:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(body))))
 
 
-@pytest.mark.parametrize(("largest", "factor"), [(0.1, 10), (0.5, 2), (0.6, 1), (8 / 255, 20), (1e-9, 1000), (0.0, 1)])
+@pytest.mark.parametrize(
+    ("largest", "factor"),
+    [(0.1, 10), (0.5, 2), (0.6, 1), (1.0, 1), (8 / 255, 20), (0.001, 1000), (3e-6, 200_000), (1e-9, 10**9), (0.0, 1)],
+)
 def test_the_largest_change_comes_near_the_end_of_the_scale_but_not_past_it(largest: float, factor: int) -> None:
     assert amplification(largest) == factor
     assert factor * largest <= 1
+
+
+@given(st.floats(1e-29, 1))
+def test_any_change_is_seen(largest: float) -> None:
+    assert 0.4 < amplification(largest) * largest <= 1
+
+
+def test_the_faintest_change_is_no_error() -> None:
+    assert amplification(5e-324) == 10**30
 
 
 def test_grey_pictures_show_darker_blue_brighter_red_unchanged_white() -> None:

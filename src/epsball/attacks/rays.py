@@ -13,6 +13,7 @@ from epsball.attacks.base import Attack
 from epsball.attacks.parts.bisection import bisect
 from epsball.geometry import rows
 from epsball.oracle.access import Access
+from epsball.oracle.work import Work
 from epsball.validation import positive
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from epsball.settings import Number
 
 _HALVINGS = 30
+_PASSES, _CALLS = 1.7, 4
+"""Of a step: of a row, and of all where some of many come nearer."""
 _GAIN = 2
 """A flip usually shortens g by less than this fraction over the number of blocks; all of g is searched only where it does more."""
 
@@ -50,7 +53,13 @@ class RayS(Attack):
 
     @property
     def expected_passes(self) -> float:
-        return 2.0 * self.steps
+        return _PASSES * self.steps
+
+    def expected_work(self, samples: float) -> Work:
+        calls = min(
+            samples * self.expected_passes, _CALLS * self.steps
+        )  # each halving asks of the rows alone that came nearer
+        return Work(samples * self.expected_passes, calls)
 
     def run(self, ask: Oracle) -> Tensor:
         size, span = ask.x0[0].numel(), ask.threat.width(ask.x0).to(ask.eps)

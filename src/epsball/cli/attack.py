@@ -7,7 +7,7 @@ import typer
 from epsball.attacks import Attack, Restarts, Targeted
 from epsball.attacks.registry import registry
 from epsball.cli.fields import configured
-from epsball.cli.loading import Source, batching, source, threat
+from epsball.cli.loading import Source, batching, share, source, threat
 from epsball.cli.options import (
     Anyway,
     Bfloat16,
@@ -77,6 +77,7 @@ def attack(
     """
     name = registry().spelled(name)
     bounds, chosen = threat(norm, eps, levels), _attack(name, ctx.args, restarts, target)
+    expected = share(expect_clean, "--expect-clean")
     if eps is None and not chosen.minimum_norm:
         raise InputError(f"{name} searches within a budget and has none; give --eps, such as --eps 0.1 or --eps 8/255")
     given = source(
@@ -103,7 +104,7 @@ def attack(
             out=out,
             seed=seed,
             anyway=anyway,
-            expect_clean=expect_clean,
+            expect_clean=expected,
             source=data,
             split=given.split,
             batching=batching(given, tune=tune, bfloat16=bfloat16),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from epsball.cli.loading import batching, source, threat
+from epsball.cli.loading import batching, share, source, threat
 from epsball.cli.options import (
     Bfloat16,
     BudgetOfTime,
@@ -41,6 +41,7 @@ from epsball.gate.junit import junit_bytes
 from epsball.gate.markdown import markdown_bytes
 from epsball.gate.sarif import sarif_bytes
 from epsball.record.files import write_whole
+from epsball.units import parse_fraction
 
 
 def check(
@@ -89,6 +90,8 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Hold a model against a baseline: exit 1 if robust accuracy fell by more than is allowed, 3 if the samples cannot tell."""
+    expected, least = share(expect_clean, "--expect-clean"), share(gate, "--gate")
+    drop = parse_fraction(max_drop, "--max-drop")
     limit, bounds = budget_of(budget, ctx), threat(norm, eps, levels)
     chosen = None if suite is None else by_name(suite)
     given = source(
@@ -111,14 +114,14 @@ def check(
             given.data,
             bounds,
             baseline,
-            max_drop=max_drop,
-            gate=gate,
+            max_drop=drop,
+            gate=least,
             write_to=write,
             suite=chosen,
             budget=limit,
             out=out,
             seed=seed,
-            expect_clean=expect_clean,
+            expect_clean=expected,
             source=data,
             split=given.split,
             batching=batching(given, tune=tune, bfloat16=bfloat16),

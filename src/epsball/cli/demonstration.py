@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from epsball.attacks import FGSM
+from epsball.data import SOURCES
 from epsball.data.load import load_data
 from epsball.errors import InputError, OtherConfigurationError
 from epsball.evaluation.evaluate import evaluate
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 NETWORK, DATA, EPS = "mlp-512", "mnist-5k", 0.1
+DIGITS = (DATA, "mnist")
 PAPERS_FGSM_ACCURACY = 0.29
 
 
@@ -64,6 +66,8 @@ def demonstrate(
         InputError: the folder cannot be written, or the digits are not there or are of another size than 28 x 28.
     """
     started = time.perf_counter()
+    if data in SOURCES and data not in DIGITS:
+        raise InputError(f"the demo was given the data {data}; expected {' or '.join(DIGITS)}")
     weights, folder = out.resolve() / "mlp-512.safetensors", out / "run"
     checkpoint = out / "training.checkpoint"
     out.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from epsball.cli.loading import batching, source, threat
+from epsball.cli.loading import batching, share, source, threat
 from epsball.cli.options import (
     Anyway,
     Bfloat16,
@@ -80,7 +80,7 @@ def evaluate(
 ) -> None:
     """Measure clean and robust accuracy under a suite of attacks, every reported success verified."""
     fraction, bounds, chosen = checked_gate(gate, eps), threat(norm, eps, levels), by_name(suite)
-    limit = budget_of(budget, ctx)
+    limit, expected = budget_of(budget, ctx), share(expect_clean, "--expect-clean")
     given = source(
         model,
         data,
@@ -104,7 +104,7 @@ def evaluate(
             out=out,
             seed=seed,
             anyway=anyway,
-            expect_clean=expect_clean,
+            expect_clean=expected,
             every_sample=every_sample,
             thorough=thorough,
             source=data,

@@ -9,6 +9,7 @@ import typer
 from epsball.cli.options import Json, RunFolder
 from epsball.cli.output import note, print_result, table
 from epsball.cli.running import interruptible
+from epsball.errors import InputError
 from epsball.record.manifest import read_manifest
 from epsball.report.text import DASH, count, number
 from epsball.verification.export import export as write
@@ -18,9 +19,8 @@ from epsball.verification.identity import load_for, named_source
 def export(
     folder: RunFolder,
     *,
-    png: Annotated[
-        bool, typer.Option("--png/--npz", help="Pictures of 8 bits, a file each; or all in one .npz, unrounded.")
-    ] = True,
+    png: Annotated[bool, typer.Option("--png", help="Pictures of 8 bits, a file each; this by default.")] = False,
+    npz: Annotated[bool, typer.Option("--npz", help="All in one examples.npz, unrounded.")] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="An empty folder for them; RUN/export by default.")
     ] = None,
@@ -46,6 +46,11 @@ def export(
 
     `examples.csv` says of each whether the saved image still fools the model, and how far it is from the original.
     """
+    if png and npz:
+        raise InputError(
+            "--png and --npz were both given; expected one of them, since the two may hold other examples of a sample: run the command "
+            "twice, with another --out"
+        )
     plan = read_manifest(folder).plan
     if trust_source and model is None:
         note(f"Loading the model that the run names: {named_source(plan)}.")
@@ -53,7 +58,7 @@ def export(
         done = write(
             folder,
             out,
-            "png" if png else "npz",
+            "npz" if npz else "png",
             None if model is None else load_for(plan, model),
             passes=passes,
             trust_source=trust_source,

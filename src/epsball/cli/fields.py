@@ -9,7 +9,7 @@ from epsball.attacks.registry import make_attack, maker
 from epsball.errors import InputError
 from epsball.settings import named
 from epsball.suggestions import did_you_mean
-from epsball.units import parse_number
+from epsball.units import parse_number, parse_whole
 
 YES, NO = {"true", "yes", "1"}, {"false", "no", "0"}
 
@@ -33,9 +33,9 @@ def configured(name: str, words: list[str]) -> Attack:
     for flag, text in _pairs(words, switches):
         key = _key(flag)
         if key not in defaults:
-            valid = ", ".join(f"--{known.replace('_', '-')}" for known in defaults) or "none"
-            hint = did_you_mean(key, defaults).replace("_", "-")
-            raise InputError(f"{name} has no setting {flag}; {hint}its settings are {valid}")
+            known = [f"--{each.replace('_', '-')}" for each in defaults]
+            hint = did_you_mean(flag, known)
+            raise InputError(f"{name} has no setting {flag}; {hint}its settings are {', '.join(known) or 'none'}")
         settings[key] = _value(flag, text, defaults[key])
     missing = [key for key, value in defaults.items() if value is inspect.Parameter.empty and key not in settings]
     if missing:
@@ -72,10 +72,7 @@ def _value(flag: str, text: str, default: Any) -> Any:
             raise InputError(f"{flag} was given as {text!r}; expected true or false")
         return text.lower() in YES
     if isinstance(default, int):
-        whole = parse_number(text, flag)
-        if not whole.is_integer():
-            raise InputError(f"{flag} was given as {text!r}; expected a whole number")
-        return int(whole)
+        return parse_whole(text, flag)
     if isinstance(default, float):
         return parse_number(text, flag)
     if isinstance(default, str):

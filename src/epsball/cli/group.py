@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
+from epsball.cli import usage
 from epsball.cli.commands import COMMANDS, HELP
 from epsball.cli.exit_codes import CODES, ExitCode, of_error
 from epsball.cli.running_time import STARTED
@@ -83,9 +84,8 @@ def _sentences(words: list[str]) -> Iterator[None]:
     except UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             raise
-        asked = error.ctx.command_path if error.ctx else "epsball"
-        sentence = f"{error.format_message().rstrip('.')}; `{asked} --help` says what it takes"
-        raise _ended(f"Error: {sentence}", "UsageError", sentence, ExitCode.UNUSABLE, words) from error
+        said = usage.sentence(error, words)
+        raise _ended(f"Error: {said}", "UsageError", said, ExitCode.UNUSABLE, words) from error
     except KeyboardInterrupt as stop:
         sentence = f"Interrupted: {stop}" if str(stop) else "Interrupted."
         raise _ended(sentence, "Interrupted", sentence, ExitCode.INTERRUPTED, words) from stop

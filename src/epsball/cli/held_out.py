@@ -74,17 +74,19 @@ class HeldOut:
         return replace(self, training=moved[0] or self.training, validation=moved[1])
 
     def proposal(self, model: str, norm: str, eps: str, mean: str | None = None, std: str | None = None) -> str:
-        """The command that evaluates the network, and a word on what it measures where that is not plainly the test split."""
+        """The command that evaluates the network."""
         n = str(self.total) if self.limited else None
         size, crop = (None if side is None else str(side) for side in (self.size, self.crop))
-        line = command(
+        return command(
             "evaluate", model, data=self.data, n=n, size=size, crop=crop, norm=norm, eps=eps, mean=mean, std=std
         )
+
+    @property
+    def caution(self) -> str:
+        """What that command measures; empty where that is plainly the test split."""
         if not self.known:
-            return line
-        return (
-            f"{line}\n         which measures {count(self.total)} images; {count(self.known)} of them were trained on"
-        )
+            return ""
+        return f"which measures {count(self.total)} images; {count(self.known)} of them were trained on"
 
 
 def loaded(data: str, n: int | None, *, size: int | None = None, crop: int | None = None) -> HeldOut:

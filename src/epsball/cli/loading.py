@@ -22,7 +22,7 @@ from epsball.models.load import load_model
 from epsball.oracle.batching import choose_batching
 from epsball.oracle.tuning import tune as fastest
 from epsball.threat import Threat
-from epsball.units import parse_number
+from epsball.units import parse_fraction, parse_number
 
 if TYPE_CHECKING:
     from epsball.data.batches import Gathered
@@ -54,8 +54,22 @@ def numbers(text: str | None, option: str) -> float | list[float] | None:
     """
     if text is None:
         return None
-    values = [parse_number(part, option) for part in text.split(",")]
+    try:
+        values = [parse_number(part, option) for part in text.split(",")]
+    except InputError as error:
+        raise InputError(
+            f"{option} was given as {text!r}; expected a number, or one a channel with commas between: 0.5, or 0.49,0.48,0.45"
+        ) from error
     return values if len(values) > 1 else values[0]
+
+
+def share(text: str | None, option: str) -> float | None:
+    """None, or a share of the samples.
+
+    Raises:
+        InputError: it is none.
+    """
+    return None if text is None else parse_fraction(text, option)
 
 
 def mean_of(text: str | None) -> float | list[float] | None:

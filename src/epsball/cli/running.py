@@ -12,7 +12,6 @@ from epsball.cli.output import console, note, print_findings, print_result, resu
 from epsball.errors import InputError
 from epsball.gate.check import judged
 from epsball.gate.document import gate_document
-from epsball.gate.limits import parse_fraction
 from epsball.gate.verdict import Verdict
 from epsball.record import Evaluation
 from epsball.report.checklist import short
@@ -20,6 +19,7 @@ from epsball.report.classes import worst_class
 from epsball.report.document import document
 from epsball.report.rounds import in_time
 from epsball.terminal import printable
+from epsball.units import parse_fraction
 
 
 @contextmanager

@@ -16,6 +16,8 @@ from epsball.settings import choices
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+SWITCH = "true or false"
+"""The kind of a setting that is on or off."""
 _ARGUMENT = re.compile(r"^ {4}(\w+): (.*(?:\n {5,}.*)*)", re.MULTILINE)
 
 
@@ -85,7 +87,7 @@ def _meanings(make: Callable[..., Any]) -> dict[str, str]:
 
 def _kind(default: Any) -> str:
     if isinstance(default, bool):
-        return "true or false"
+        return SWITCH
     if isinstance(default, int):
         return "whole number"
     if isinstance(default, float):

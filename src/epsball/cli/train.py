@@ -14,7 +14,7 @@ from epsball.cli.training_files import Files, epoch_document, with_weights
 from epsball.errors import InputError
 from epsball.models.model import Model
 from epsball.record.plan import portable
-from epsball.report.text import DASH, count, percent, seconds, with_interval
+from epsball.report.text import DASH, count, interval, percent, seconds, with_interval
 from epsball.threat import Threat
 from epsball.training.fit import fit
 from epsball.training.history import Epoch, Trained
@@ -104,6 +104,8 @@ def train(
         note("Error: there is nothing to evaluate, see the findings above.")
         raise typer.Exit(ExitCode.NO_NUMBER)
     note(f"Next:    {proposal}")
+    if held_out.caution:
+        note(f"         {held_out.caution}")
 
 
 class _Rows:
@@ -141,6 +143,13 @@ def _reached(epoch: Epoch) -> tuple[tuple[str, float | None, int], ...]:
 def _share(value: float, n: int) -> str:
     """An accuracy with its interval, where it is known of how many images it is."""
     return with_interval(value, n) if n else percent(value)
+
+
+def _cell(value: float | None, n: int) -> str:
+    """The same in two lines, for a narrow column; "–" where nothing was measured."""
+    if value is None:
+        return DASH
+    return f"{percent(value)}\n{interval(value, n)}" if n else percent(value)
 
 
 def _objective(
@@ -189,11 +198,9 @@ def _report(trained: Trained, spec: str, data: str, files: Files, proposal: str,
     for name, number in chosen.items():
         if number is not None:
             epoch = trained.history[number - 1]
-            reached = (
-                DASH if known is None else _share(known, n).replace(" (", "\n").rstrip(")")
-                for _, known, n in _reached(epoch)
+            shown.add_row(
+                name, count(number), f"{epoch.loss:.4f}", *(_cell(known, n) for _, known, n in _reached(epoch))
             )
-            shown.add_row(name, count(number), f"{epoch.loss:.4f}", *reached)
     print_findings(trained.findings)
     document = {
         "model": spec,
@@ -204,7 +211,7 @@ def _report(trained: Trained, spec: str, data: str, files: Files, proposal: str,
         "data": data,
         "epochs": [epoch_document(epoch) for epoch in trained.history],
         "findings": [portable(finding) for finding in trained.findings],
-        "next": proposal.partition("\n")[0],
+        "next": proposal,
     }
     print_result(shown, document, as_json=as_json)
     note(f"Weights: {files.last}   (after the last epoch)")

@@ -21,7 +21,7 @@ FORMATS = {
     "markdown": Format("compare.md", "<!-- epsball comparison -->", "summary:markdown"),
     "json": Format("compare.json", '"epsball": "comparison"', "document:json_text"),
 }
-ENDS = {".md": "markdown", ".json": "json"}
+ENDS = {"": "html", ".html": "html", ".htm": "html", ".md": "markdown", ".json": "json"}
 
 
 def format_name(name: str) -> str:
@@ -50,7 +50,12 @@ def text(comparison: Comparison, format: str, title: str) -> str:  # noqa: A002 
 
 def write(comparison: Comparison, path: Path, format: str | None, title: str) -> Path:  # noqa: A002 (as above)
     """Write the file; see `Comparison.write`."""
-    chosen = ENDS.get(path.suffix.lower(), "html") if format is None else format_name(format)
+    if format is None and path.suffix.lower() not in ENDS:
+        raise InputError(
+            f"the file was given as {path}; expected a name that ends in {', '.join(filter(None, ENDS))}, or a format: "
+            f"{', '.join(FORMATS)}"
+        )
+    chosen = ENDS[path.suffix.lower()] if format is None else format_name(format)
     refuse_other(path, FORMATS[chosen])
     write_whole(path, text(comparison, chosen, title).encode("utf-8"))
     return path

@@ -3,16 +3,20 @@
 import math
 import textwrap
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from epsball.data.source import Images, Source, checked_labels
+from epsball.data.source import Rows, Source, checked_labels
+from epsball.data.stored import header, rows_of
 from epsball.errors import InputError
 
 _WHITE = 255
+_AT_ONCE = 2**22
+"""Pixels that are looked at together."""
 LARGE, MOST_EXPANSION = 2**28, 100
 """Bytes from which on an array must not have been compressed to less than a hundredth."""
 
@@ -20,6 +24,7 @@ LARGE, MOST_EXPANSION = 2**28, 100
 def read_arrays(path: Path, split: str) -> Source:
     """A labelled set from an `.npz`.
 
+    An array that was saved without compression is read a part at a time, one that was compressed as a whole.
     Images are (N, H, W), (N, C, H, W) or (N, H, W, C) with 1 or 3 channels, or with transparency as the
     last of 4, which is dropped; whole numbers mean 0..255, or black and white where there are only 0 and 1, floats [0, 1].
 
@@ -36,7 +41,7 @@ def read_arrays(path: Path, split: str) -> Source:
             pair = next((pair for pair in pairs if set(pair) <= set(archive.files)), None)
             if pair is not None:
                 _refuse_expansion(stream, [f"{name}.npy" for name in pair], path)
-                x, y = archive[pair[0]], archive[pair[1]]
+                x, y = rows_of(path, stream, archive, pair[0]), archive[pair[1]]
             names = list(archive.files)
     except InputError:
         raise
@@ -49,12 +54,16 @@ def read_arrays(path: Path, split: str) -> Source:
             "save it with numpy.savez(path, x=…, y=…)"
         )
     labels = checked_labels(y, str(path))
-    if x.size == 0 or x.ndim == 0:
+    if 0 in x.shape or not x.shape:
         raise InputError(f"{path} holds images of shape {x.shape}, expected (N, C, H, W) with pixels; save them again")
-    if len(x) != len(labels):
-        raise InputError(f"{path} holds {len(x)} images and {len(labels)} labels; give one label an image")
-    images = _in_unit_box(_channels_first(x, path), path)
-    return Source(labels, lambda rows: images[rows], whole=pair in pairs[:2])
+    if x.shape[0] != len(labels):
+        raise InputError(f"{path} holds {x.shape[0]} images and {len(labels)} labels; give one label an image")
+
+    def read(rows: Rows) -> NDArray[Any]:
+        return _channels_first(x(rows), path)
+
+    kind = _kind(read, x.shape, path)
+    return Source(labels, lambda rows: read(rows).astype(kind, copy=False), whole=pair in pairs[:2])
 
 
 def made_on(text: str) -> str:
@@ -78,7 +87,7 @@ def _refuse_expansion(stream: IO[bytes], names: list[str], path: Path) -> None:
     with zipfile.ZipFile(stream) as archive:
         for name in names:
             with archive.open(name) as member:
-                shape, dtype = _header(member)
+                shape, _, dtype = header(member)
                 said, stored = math.prod(shape) * dtype.itemsize, archive.getinfo(name)
                 if said != stored.file_size - member.tell():
                     raise InputError(
@@ -89,15 +98,6 @@ def _refuse_expansion(stream: IO[bytes], names: list[str], path: Path) -> None:
                     f"{path}: {name} grows from {stored.compress_size:,} to {said:,} bytes, which no pictures do; "
                     "save it again with numpy.savez, uncompressed"
                 )
-
-
-def _header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    version = np.lib.format.read_magic(member)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(member)
-    if dtype.hasobject:
-        raise ValueError("Python objects in it would have to be run")
-    return shape, dtype
 
 
 def _channels_first(x: NDArray[Any], path: Path) -> NDArray[Any]:
@@ -112,37 +112,49 @@ def _channels_first(x: NDArray[Any], path: Path) -> NDArray[Any]:
     return x
 
 
-def _in_unit_box(x: NDArray[Any], path: Path) -> Images:
-    """8-bit pixels as they are, 0 and 1 alone as black and white, floats in [0, 1] in single precision."""
-    if x.dtype.kind not in "iufb":
-        raise InputError(f"{path} holds pixels of type {x.dtype}, expected numbers; save them as uint8 or float32")
-    if x.dtype.kind == "f":
-        _refuse_what_is_not_finite(x, path)
-    low, high = x.min(), x.max()
-    if (low, high) == (0, 1) or (x.dtype.kind in "fb" and low >= 0 and high <= 1):
-        return x.astype(np.float32)
-    if x.dtype.kind in "iu" and low >= 0 and 1 < high <= _WHITE:
-        return x.astype(np.uint8)
+def _kind(read: Callable[[Rows], NDArray[Any]], shape: tuple[int, ...], path: Path) -> np.dtype[Any]:
+    """uint8 for pixels of 8 bits, single precision for those in [0, 1], and for 0 and 1 alone, which are black and white.
+
+    All pixels are looked at, a part at a time.
+    """
+    size = max(1, _AT_ONCE // math.prod(shape[1:]))
+    lows, highs, bad, kind = [], [], dict[int, str](), np.dtype("u1")
+    for start in range(0, shape[0], size):
+        x = read(np.arange(start, min(start + size, shape[0])))
+        kind = x.dtype
+        if kind.kind not in "iufb":
+            raise InputError(f"{path} holds pixels of type {kind}, expected numbers; save them as uint8 or float32")
+        lows.append(x.min())
+        highs.append(x.max())
+        if kind.kind == "f":
+            bad |= _not_finite(x, start)
+    if bad:
+        which = "NaN" if "NaN" in bad.values() else "infinite"
+        raise InputError(
+            f"{path} holds {which} pixels in {len(bad)} of {shape[0]} images, the first in row {min(bad)}, expected finite numbers; "
+            "repair or remove them"
+        )
+    low, high = min(lows), max(highs)
+    if (low, high) == (0, 1) or (kind.kind in "fb" and low >= 0 and high <= 1):
+        return np.dtype(np.float32)
+    if kind.kind in "iu" and low >= 0 and 1 < high <= _WHITE:
+        return np.dtype(np.uint8)
     raise InputError(
-        f"{path} holds {x.dtype} pixels from {low} to {high}, expected whole numbers 0..255 or floats in [0, 1]; "
-        f"{_remedy(x, low, high)}"
+        f"{path} holds {kind} pixels from {low} to {high}, expected whole numbers 0..255 or floats in [0, 1]; "
+        f"{_remedy(kind, low, high)}"
     )
 
 
-def _refuse_what_is_not_finite(x: NDArray[Any], path: Path) -> None:
-    bad = ~np.isfinite(x).reshape(len(x), -1).all(1)
-    if bad.any():
-        kind = "NaN" if np.isnan(x).any() else "infinite"
-        raise InputError(
-            f"{path} holds {kind} pixels in {int(bad.sum())} of {len(x)} images, the first in row {int(bad.argmax())}, "
-            "expected finite numbers; repair or remove them"
-        )
+def _not_finite(x: NDArray[Any], start: int) -> dict[int, str]:
+    """The rows (n, …) that hold a NaN or an infinite pixel, counted from `start`."""
+    rows = np.flatnonzero(~np.isfinite(x).reshape(len(x), -1).all(1)).tolist()
+    return {start + row: "NaN" if np.isnan(x[row]).any() else "infinite" for row in rows}
 
 
-def _remedy(x: NDArray[Any], low: Any, high: Any) -> str:
+def _remedy(kind: np.dtype[Any], low: Any, high: Any) -> str:
     """What most likely happened to pixels that are in no usual range."""
-    if x.dtype.kind == "f" and low >= 0 and high <= _WHITE:
+    if kind.kind == "f" and low >= 0 and high <= _WHITE:
         return "these are 8-bit pixels as floats: divide them by 255, or save them as uint8"
-    if x.dtype.kind in "iu" and low >= 0 and high > _WHITE:
+    if kind.kind in "iu" and low >= 0 and high > _WHITE:
         return f"divide them by the largest value that they may have, such as {np.iinfo(np.uint16).max} for 16 bits"
     return "save them before normalisation, and give mean and std to wrap"

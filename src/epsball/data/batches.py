@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SequentialSampler, default_collate
 
-from epsball.data import hugging_face
+from epsball.data import hugging_face, pairs
 from epsball.data.opened import Opened
 from epsball.data.origin import UNKNOWN, Origin
 from epsball.data.source import choose
@@ -72,8 +73,8 @@ def gathered(data: Any, *, white: float = 1.0, size: tuple[int, int] | None = No
     pixels, of the type uint8, numbers in data units, which an `EightBitWarning` says.
 
     Args:
-        data: a pair of tensors or arrays, a `DataLoader`, a `Dataset`, one of Hugging Face's, or an iterable of batches, pairs or
-            dictionaries; what was gathered already is given back.
+        data: a pair of tensors or arrays, labels also in a list; a `DataLoader`, a `Dataset`, one of Hugging Face's, a list of
+            samples, or an iterable of batches, pairs or dictionaries; what was gathered already is given back.
         white: the largest pixel in data units, 1 or 255; for another one 8-bit pixels are left as they are.
         size: height and width that the network was made for, to which pictures that differ are cut.
 
@@ -82,8 +83,8 @@ def gathered(data: Any, *, white: float = 1.0, size: tuple[int, int] | None = No
     """
     if isinstance(data, Gathered):
         return data
-    if isinstance(data, tuple | list) and len(data) == _PAIR and all(hasattr(part, "shape") for part in data):
-        x, y = map(_tensor, data)
+    if isinstance(data, tuple | list) and any(hasattr(part, "shape") for part in data):
+        x, y = _parts(data)
         cut, origin = getattr(data, "cut", None), getattr(data, "origin", UNKNOWN)
         return Gathered(_eight_bit(x, white), y, class_names=_class_names(data), cut=cut, origin=origin)
     data = _opened(data)
@@ -151,11 +152,14 @@ def _streamed(data: Any, white: float) -> Gathered | None:
 def _together(items: list[Any], collate: Callable[[list[Any]], Any]) -> Any:
     try:
         return collate(items)
-    except TypeError as error:  # the loader's own, about items that are no numbers
+    except (TypeError, RuntimeError) as error:  # the loader's own, about items that are no numbers, or of several sizes
         said = " ".join(str(error).split())[:120]
-        raise InputError(
-            f"the data set's items cannot be put together ({said}); expected tensors: add a transform such as ToTensor()"
-        ) from error
+        remedy = "expected tensors: add a transform such as ToTensor()"
+        if isinstance(error, RuntimeError):
+            remedy = "bring all images to one size, with a transform"
+        elif "NoneType" in said:
+            remedy = "expected a label with every image, a whole number"
+        raise InputError(f"the data set's items cannot be put together ({said}); {remedy}") from error
 
 
 def _eight_bit(x: Any, white: float) -> Any:
@@ -184,10 +188,21 @@ def _batches(data: Any) -> Iterator[Any]:
     ):
         raise InputError(f"data was given as {type(data).__name__}; {_EXPECTED}")
     if isinstance(data, DataLoader) and isinstance(data.sampler, RandomSampler):
-        data = DataLoader(data.dataset, data.batch_size or 1, collate_fn=data.collate_fn)
-    elif not isinstance(data, DataLoader | list | tuple) and hasattr(data, "__getitem__"):
-        data = DataLoader(data, _AT_ONCE)
+        together = partial(_together, collate=data.collate_fn)
+        data = DataLoader(data.dataset, data.batch_size or 1, collate_fn=together)
+    elif (not isinstance(data, DataLoader | list | tuple) and hasattr(data, "__getitem__")) or _holds_samples(data):
+        data = DataLoader(data, _AT_ONCE, collate_fn=partial(_together, collate=default_collate))
     yield from data
+
+
+def _holds_samples(data: Any) -> bool:
+    """Whether a list holds samples (x, label), which is what a data set is, rather than batches."""
+    first = data[0] if isinstance(data, list | tuple) and data else None
+    return (
+        isinstance(first, tuple | list)
+        and len(first) >= _PAIR
+        and (isinstance(first[1], str | int) or getattr(first[1], "shape", None) == ())
+    )
 
 
 def _pair(batch: Any) -> tuple[Tensor, Tensor]:
@@ -195,18 +210,20 @@ def _pair(batch: Any) -> tuple[Tensor, Tensor]:
         found = [next((batch[name] for name in names if name in batch), None) for names in (_IMAGES, _LABELS)]
     else:
         found = list(batch[:_PAIR]) if isinstance(batch, tuple | list) else []
-    if len(found) != _PAIR or any(part is None or not hasattr(part, "shape") for part in found):
+    if len(found) != _PAIR or (isinstance(batch, Mapping) and any(part is None for part in found)):
         keys = f" with {', '.join(map(str, batch))}" if isinstance(batch, Mapping) else ""
         raise InputError(f"a batch of the data is a {type(batch).__name__}{keys}; {_EXPECTED}")
-    x, y = map(_tensor, found)
-    return x, y
+    return pairs.inputs(found[0]), pairs.labels(found[1])
 
 
-def _tensor(part: Any) -> Any:
-    """An array as a tensor that shares its numbers, or has a copy of those that must not be written to; anything else as it is."""
-    if not isinstance(part, np.ndarray):
-        return part
-    return torch.from_numpy(part if part.flags.writeable else part.copy())
+def _parts(data: tuple[Any, ...] | list[Any]) -> tuple[Any, Any]:
+    """Inputs and labels of a pair of which one at least is a tensor or an array."""
+    if len(data) != _PAIR:
+        given = ", ".join(type(part).__name__ for part in data[:4])
+        raise InputError(
+            f"data was given as a {type(data).__name__} of {given}; {_EXPECTED}: give inputs and labels alone"
+        )
+    return pairs.inputs(data[0]), pairs.labels(data[1])
 
 
 def _class_names(data: Any) -> tuple[str, ...] | None:

@@ -18,6 +18,7 @@ from epsball.data.pictures import cut_alike
 from epsball.data.source import SOURCES, Source, choose
 from epsball.errors import InputError
 from epsball.models.adapters.python_file import names_factory
+from epsball.suggestions import did_you_mean
 
 SPLITS = ("train", "test")
 
@@ -100,12 +101,16 @@ def _own_cut(name: object, source: Source) -> Cut | None:
 
 def _find(name: str, split: str, limit: int | None) -> Source:
     path = Path(name)
+    if not name.strip():
+        raise InputError(
+            f"the data was given as {name!r}; expected the name of a set, {', '.join(SOURCES)}, or {SOURCES.also}"
+        )
     if names_factory(name) and not path.exists():
         return read_factory(name, split, limit)
     if is_saved(path):
         return read_live(load_saved(path), split, limit, name)
     if split not in SPLITS:
-        raise InputError(f"there is no split {split!r}; give 'train' or 'test'")
+        raise InputError(f"there is no split {split!r}; {did_you_mean(split, SPLITS)}give 'train' or 'test'")
     known = name in SOURCES
     entry = SOURCES[name] if known else None
     home = os.environ.get("EPSBALL_DATA", "")

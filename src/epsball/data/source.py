@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from epsball.data.cut import Cut
+from epsball.data.pairs import holds_texts, numbered
 from epsball.errors import InputError
 from epsball.registry import Registry
 
@@ -98,10 +99,12 @@ def checked_labels(labels: NDArray[np.generic], origin: str, classes: int | None
     """
     if labels.ndim == 2 and labels.shape[1] == 1:  # noqa: PLR2004 a column of labels
         labels = labels[:, 0]
+    if holds_texts(labels):
+        raise InputError(f"{origin} holds labels that are {numbered(labels)}")
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise InputError(
             f"{origin} holds labels of shape {labels.shape} and type {labels.dtype}, expected one whole number a row; "
-            "convert them, one-hot rows with argmax(1)"
+            f"convert them, {'with astype(int)' if labels.ndim == 1 else 'one-hot rows with argmax(1)'}"
         )
     if len(labels) == 0:
         raise InputError(f"{origin} holds no rows; give a set with at least one image")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
 
 CHANNELS = (1, 3)
 """Of what can be drawn: grey and colour."""
-FACTORS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+FAINTEST = 1e-30
+"""No difference is amplified further, in units of the pixel range."""
 
 
 def pixels(
@@ -39,7 +41,12 @@ def pixels(
 
 def amplification(largest: float) -> int:
     """The roundest factor that brings the largest change near the end of the scale without passing it."""
-    return max((factor for factor in FACTORS if factor * largest <= 1), default=1) if largest > 0 else 1
+    if not 0 < largest < 1:
+        return 1
+    largest = max(largest, FAINTEST)
+    power = math.floor(-math.log10(largest))
+    factors = (digit * int(10 ** max(0, near)) for near in (power - 1, power, power + 1) for digit in (1, 2, 5))
+    return max(factor for factor in factors if factor * largest <= 1)
 
 
 def picture(image: NDArray[np.float64]) -> NDArray[np.float64]:

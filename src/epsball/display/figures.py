@@ -98,7 +98,7 @@ def triptychs(samples: Sequence[Sample], low: float, high: float) -> Figure:
     grid = figure.subplots(len(samples), 3, squeeze=False)
     for row, sample in zip(grid, samples, strict=True):
         *pictures, factor = pixels(sample.original, sample.adversarial, low, high)
-        titles = (sample.before, f"difference {TIMES} {factor}\n{sample.distance}", sample.after)
+        titles = (sample.before, f"difference {TIMES} {factor:,}\n{sample.distance}", sample.after)
         for axes, picture, title in zip(row, pictures, titles, strict=True):
             axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             axes.set_title(title, fontsize="small")

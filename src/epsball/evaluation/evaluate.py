@@ -33,7 +33,7 @@ from epsball.progress import Progress, shown
 from epsball.record import RunFolder
 from epsball.record.in_memory import InMemory
 from epsball.threat import Threat, replace_eps
-from epsball.units import parse_number
+from epsball.units import parse_fraction
 from epsball.validation import checked_seed, given_threat
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def evaluate(
     """
     clock = None if budget is None else Budget.of(budget)
     threat, seed = _checked(threat, chunk_size), checked_seed(seed)
-    expected = _fraction(expect_clean)
+    expected = None if expect_clean is None else parse_fraction(expect_clean, "expect_clean")
     model = wrap(model)
     given = gathered_for(model, data, threat)
     if given.mean is not None and model.mean is None and model.std is None:
@@ -191,15 +191,6 @@ def evaluate(
 def gathered_for(model: Model, data: Any, threat: Threat) -> Gathered:
     """The samples of what a user has, in the threat's units, of the model's size, and from NumPy in the model's precision."""
     return gathered(in_precision_of(model, data), white=_white(threat), size=model.input_size)
-
-
-def _fraction(expected: float | str | None) -> float | None:
-    if expected is None:
-        return None
-    fraction = parse_number(expected, "expect_clean")
-    if not 0 <= fraction <= 1:
-        raise InputError(f"expect_clean was given as {expected}; expected a fraction between 0 and 1, such as 0.56")
-    return fraction
 
 
 def _white(threat: Threat) -> float:

@@ -13,9 +13,9 @@ from epsball.evaluation.evaluate import evaluate, gathered_for
 from epsball.evaluation.plan import threat_plan
 from epsball.evaluation.samples import fingerprint, in_the_box
 from epsball.gate.baseline import AS_IT_WAS, Baseline, paired, read_baseline, write_baseline
-from epsball.gate.limits import parse_fraction
 from epsball.gate.verdict import Verdict, at_least, at_most
 from epsball.models.wrap import wrap
+from epsball.units import parse_fraction
 from epsball.validation import checked_ids, given_threat
 
 if TYPE_CHECKING:

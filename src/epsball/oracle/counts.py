@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from epsball.oracle.forward import Local
     from epsball.oracle.terms import Terms
 
+_LATELY = 0.995
+"""How much of a call still counts after the next: about two hundred calls tell how many rows one asks of."""
+
 
 class Counts:
     """Queries, gradients and undefined entries of these, `(N,)` each.
@@ -32,6 +35,7 @@ class Counts:
         self.undefined: Tensor = torch.zeros_like(self.queries)
         self.expected: Tensor = torch.full((n,), terms.expected_passes, device=device)
         self.later = Work()
+        self._lately, self._each = Work(), 0.0
 
     @property
     def passes(self) -> Tensor:
@@ -44,13 +48,14 @@ class Counts:
         self.later = later
 
     def add(
-        self, samples: Tensor | slice, n: int, local: Local, cost: Cost, alive: Tensor, *, differentiate: bool
+        self, samples: Tensor | slice, n: int, m: int, local: Local, cost: Cost, alive: Tensor, *, differentiate: bool
     ) -> None:
         """Add what a pass of `n` points cost their `samples` `(n,)`, and tell the caller.
 
         Args:
             samples: whose points they were.
             n: how many points there were.
+            m: how many of them a row was asked about at once.
             local: what was asked there.
             cost: of one row.
             alive: whose search goes on, `(N,)`.
@@ -65,13 +70,20 @@ class Counts:
         if self._terms.tick is not None:
             taken = int(gradients.sum()) if isinstance(gradients, Tensor) else gradients * n
             passes = forwarded * n + taken
-            self._terms.tick(passes, partial(self._coming, alive, passes, n))
+            self._lately = self._lately.times(_LATELY) + Work(passes, 1)
+            self._each = self._each * _LATELY + passes * m / n
+            self._terms.tick(passes, partial(self._coming, alive))
 
-    def _coming(self, alive: Tensor, passes: int, n: int) -> Work:
-        """What is expected, if a point is asked about at as many passes as those of the last `n` points."""
-        each = (self.expected - self.passes)[alive].clamp_min(0)
-        longest = each.max().item() if len(each) else 0.0
-        return Work(each.sum().item(), longest * n / passes) + self.later
+    def _coming(self, alive: Tensor) -> Work:
+        """What is expected, if calls go on as of late; there are at least as many as the row that needs most has passes left for.
+
+        There are more where calls ask of few rows each, as in a search that goes on for those alone that came nearer. Fewer do so in
+        the end, so the middle of both is taken.
+        """
+        left = (self.expected - self.passes)[alive].clamp_min(0)
+        longest, rest = (left.max().item() if len(left) else 0.0), left.sum().item()
+        least, usual = longest * self._lately.calls / self._each, rest * self._lately.calls / self._lately.passes
+        return Work(rest, max(least, (least + usual) / 2)) + self.later
 
 
 def _add(counts: Tensor, samples: Tensor | slice, more: Tensor | int) -> None:

@@ -239,7 +239,7 @@ class Queries:
             reply = answer(local, *row_tensors) if answer is not None else ()
         logits = logits.detach()
         if self._terms.remember:
-            self.counts.add(samples, len(x), local, self.model.cost, self.best.alive, differentiate=differentiate)
+            self.counts.add(samples, len(x), m, local, self.model.cost, self.best.alive, differentiate=differentiate)
         sure = not (differentiate and self._batches.batching.bfloat16)
         if not self._terms.remember:
             return tuple(t.detach() for t in reply) if answer is not None else (goal.met(logits),)

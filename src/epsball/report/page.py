@@ -139,6 +139,8 @@ def _samples_caption(samples: list[dict[str, Any]]) -> str:
     if not samples:
         return "None to show: no attack found an error, or the inputs are not pictures with one or three channels."
     return (
-        "The nearest errors known, each class in turn. Under each picture the class the model sees and its confidence. "
-        "Grey pictures: blue became darker, red became brighter; colour pictures: grey is unchanged."
+        "The nearest errors known, each class in turn; where there are more, two at the median distance and the two farthest too: each "
+        "says which it is. The largest difference stands near the end of the scale, by the factor that is named. Under each picture "
+        "the class the model sees and its confidence. Grey pictures: blue became darker, red became brighter; colour pictures: grey is "
+        "unchanged."
     )

@@ -12,7 +12,7 @@ from epsball.display.difference import CHANNELS
 from epsball.record.images import StoredImages
 from epsball.record.manifest import INPUTS
 from epsball.report.pictures import triptych
-from epsball.report.text import class_names, number, percent
+from epsball.report.text import class_names, count, number, percent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from epsball.record import Evaluation
     from epsball.record.plan import ThreatPlan
 
-SHOWN = 12
+NEAREST, OTHERS = 8, 2
+SHOWN = NEAREST + 2 * OTHERS
 
 
 def gallery(run: Evaluation, folder: Path) -> list[dict[str, Any]]:
@@ -29,10 +30,13 @@ def gallery(run: Evaluation, folder: Path) -> list[dict[str, Any]]:
     if not (folder / INPUTS).is_file() or len(shape) != 3 or shape[0] not in CHANNELS:  # noqa: PLR2004 (C, H, W)
         return []
     images, limits, shown = StoredImages(folder), _range(run.plan.threat), list[dict[str, Any]]()
-    for attack, wanted in choose(run).items():
-        for identity in wanted:
-            pictures = triptych(images.original(identity), images.adversarial(identity, attack), *limits)
-            shown.append({"pictures": pictures, **_caption(run, attack, identity)})
+    by = dict(zip(run.ids.tolist(), run.by.tolist(), strict=True))
+    for identity, place in choose(run).items():
+        attack = str(by[identity])
+        pictures = triptych(images.original(identity), images.adversarial(identity, attack), *limits)
+        shown.append(
+            {"pictures": pictures, "factor": count(pictures.factor), "place": place, **_caption(run, attack, identity)}
+        )
     return sorted(shown, key=itemgetter("upper", "id"))
 
 
@@ -41,8 +45,8 @@ def _range(threat: ThreatPlan) -> tuple[float, float]:
     return float(np.min(threat.low)), float(np.max(threat.high))
 
 
-def choose(run: Evaluation) -> dict[str, list[int]]:
-    """Ids to show per attack: the samples whose nearest error is nearest, each class in turn, by the attack that found it."""
+def choose(run: Evaluation) -> dict[int, str]:
+    """Ids to show, and which they are: the nearest, each class in turn; of the others some at the median distance, and the farthest."""
     found = np.flatnonzero(np.isfinite(run.upper) & (run.upper > 0))
     ordered = found[np.lexsort((run.ids[found], run.upper[found]))]
     turn: Counter[int] = Counter()
@@ -51,10 +55,13 @@ def choose(run: Evaluation) -> dict[str, list[int]]:
         label = int(run.label[row])
         ranks.append(turn[label])
         turn[label] += 1
-    chosen: dict[str, list[int]] = {}
-    for row in ordered[np.argsort(ranks, kind="stable")][:SHOWN].tolist():
-        chosen.setdefault(str(run.by[row]), []).append(int(run.ids[row]))
-    return chosen
+    nearest = ordered[np.argsort(ranks, kind="stable")][:NEAREST]
+    rest = ordered[~np.isin(ordered, nearest)]
+    between, farthest = rest[:-OTHERS], rest[-OTHERS:]
+    apart = np.abs(run.upper[between] - np.median(run.upper[found])) if len(between) else between
+    median = between[np.argsort(apart, kind="stable")][:OTHERS]
+    places = {"nearest": nearest, "median": median, "farthest": farthest}
+    return {int(run.ids[row]): place for place, rows in places.items() for row in rows.tolist()}
 
 
 def _caption(run: Evaluation, attack: str, identity: int) -> dict[str, Any]:

@@ -32,12 +32,15 @@ def percent(fraction: float) -> str:
     return DASH if math.isnan(fraction) else f"{100 * fraction:.1f}{NO_BREAK}%"
 
 
+def interval(fraction: float, n: int) -> str:
+    """The 95 % interval of a fraction of n samples, in hundredths: ``48.8 – 57.5``."""
+    low, high = wilson(round(fraction * n), n)
+    return f"{100 * low:.1f}{NO_BREAK}{DASH}{NO_BREAK}{100 * high:.1f}"
+
+
 def with_interval(fraction: float, n: int) -> str:
     """A fraction of n samples with its 95 % interval: ``53.2 % (48.8 – 57.5)``; "–" where nothing was measured."""
-    if math.isnan(fraction):
-        return DASH
-    low, high = wilson(round(fraction * n), n)
-    return f"{percent(fraction)} ({100 * low:.1f}{NO_BREAK}{DASH}{NO_BREAK}{100 * high:.1f})"
+    return DASH if math.isnan(fraction) else f"{percent(fraction)} ({interval(fraction, n)})"
 
 
 def points(difference: float) -> str:

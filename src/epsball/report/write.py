@@ -9,6 +9,7 @@ from epsball.errors import InputError, brief
 from epsball.record.evaluation import Evaluation
 from epsball.record.files import write_whole
 from epsball.report.formats import FORMATS
+from epsball.suggestions import did_you_mean, spelled
 
 if TYPE_CHECKING:
     from epsball.report.formats import Format
@@ -39,15 +40,17 @@ def write_report(
         InputError: the run folder is damaged, the file cannot be written, something else than a report stands there, or there is no
             such format.
     """
-    if format not in FORMATS:
+    name = spelled(str(format), FORMATS)
+    if name not in FORMATS:
+        *others, last = FORMATS
         raise InputError(
-            f"the format was given as {format!r}; expected {', '.join(list(FORMATS)[:-1])} or {[*FORMATS][-1]}"
+            f"the format was given as {format!r}; {did_you_mean(str(format), FORMATS)}expected {', '.join(others)} or {last}"
         )
     if not isinstance(run, Evaluation):
         raise InputError(
             f"the run was given as {brief(run)}; expected what evaluate returned, or eb.load_run(folder) of a run folder"
         )
-    chosen, folder = FORMATS[format], Path(folder)
+    chosen, folder = FORMATS[name], Path(folder)
     target = folder / chosen.file if path is None else Path(path)
     refuse_other(target, chosen)
     write_whole(target, chosen.text(run, folder, title).encode("utf-8"))

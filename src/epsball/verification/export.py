@@ -92,7 +92,8 @@ def export(
         progress: called with (stage, done, total); a bar on a terminal when left out.
 
     Raises:
-        InputError: no run folder, no adversarial example in it, inputs that are no images, a folder that holds files, no model.
+        InputError: no run folder, no adversarial example in it, inputs that are no images, a folder that holds files or is named as
+            a file, no model.
         UntrustworthyError: the model is another one than the run's.
         ModelError: the model failed.
     """
@@ -127,6 +128,11 @@ def export(
 
 
 def _empty(folder: Path) -> Path:
+    if folder.suffix.lower() in {".npz", ".png"}:
+        raise InputError(
+            f"the place to write was given as {folder}, which is named as a file; expected a folder, in which {TABLE} stands beside "
+            f"the images: give {folder.with_suffix('')}"
+        )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} holds something already; choose another folder with out=, or delete that one")
     return folder
