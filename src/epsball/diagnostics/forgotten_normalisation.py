@@ -33,7 +33,8 @@ FEW = 32
 """Samples that a normalisation is tried on before it is on the others; there too it must be right on more of them."""
 GAIN = 0.05
 """Fraction of the samples on which another normalisation must be right beyond those of the given one."""
-AS_GOOD = 0.01
+AS_GOOD = 0.05
+"""Probability with which one as good as the best is right on as few samples."""
 LOST = 0.6
 """Of what another normalisation is right on, the given one is right on less than this where it is surely wrong: 0.2 to 0.5 of it in
 networks that were given none, 0.7 to 0.9 where an honest one met blurred images, which more contrast helps. That is a WARN, and the run
@@ -94,20 +95,24 @@ def forgotten_normalisation(given: Preflight) -> Iterator[Observation]:
         except (InputError, ModelError):  # the network takes no such numbers, so it was trained on none
             continue
         if _better(other, right, label, len(tried)):
-            found.append((Proportion.of(other), name, model))
+            found.append((other, name, model))
     if not found:
         return
-    least = max(float(accuracy) for accuracy, _, _ in found) - AS_GOOD
-    as_good = [each for each in found if float(each[0]) >= least]
-    best, name, model = max(as_good, key=lambda each: (_of_the_data(each[1], given.source), float(each[0])))
+    first = max(found, key=lambda each: int(each[0].sum()))[0]
+    as_good = [each for each in found if _as_good(each[0], first)]
+    best, name, model = max(as_good, key=lambda each: (_of_the_data(each[1], given.source), int(each[0].sum())))
     same = [other for _, other, _ in as_good if other != name]
     also = f"; {' and '.join(same)} would do as well" if same else ""
     yield Observation(
         "The network was probably trained with another normalisation of its inputs",
-        f"clean accuracy is {Proportion.of(right)}, and would be {best} with {_in_words(name)}{also}",
+        f"clean accuracy is {Proportion.of(right)}, and would be {Proportion.of(best)} with {_in_words(name)}{also}",
         _remedy(model),
-        "FAIL" if right.mean() < LOST * float(best) else "WARN",
+        "FAIL" if right.mean() < LOST * best.mean() else "WARN",
     )
+
+
+def _as_good(right: NDArray[np.bool_], best: NDArray[np.bool_]) -> bool:
+    return more_often(int((best & ~right).sum()), int((right & ~best).sum())) > AS_GOOD
 
 
 def _of_the_data(name: str, source: str) -> int:
