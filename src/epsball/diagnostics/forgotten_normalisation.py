@@ -102,7 +102,7 @@ def forgotten_normalisation(given: Preflight) -> Iterator[Observation]:
     as_good = [each for each in found if _as_good(each[0], first)]
     best, name, model = max(as_good, key=lambda each: (_of_the_data(each[1], given.source), int(each[0].sum())))
     same = [other for _, other, _ in as_good if other != name]
-    also = f"; {' and '.join(same)} would do as well" if same else ""
+    also = f"; {', '.join(same)} would do as well" if same else ""
     yield Observation(
         "The network was probably trained with another normalisation of its inputs",
         f"clean accuracy is {Proportion.of(right)}, and would be {Proportion.of(best)} with {_in_words(name)}{also}",
