@@ -44,7 +44,8 @@ another evaluation seed.
 TIMES = """
 ## A budget of time
 
-`epsball evaluate … --suite standard --budget {seconds}s`, from the start of the process to its end.
+`epsball evaluate … --suite standard --budget {seconds}s` on the 4,000 images of the training part, too many for the time; from the start of
+the process to its end.
 
 | network | data | ε | seconds | samples | rounds |
 | --- | --- | --- | ---: | ---: | ---: |"""
@@ -64,7 +65,7 @@ class Timed:
 TIMED = (
     Timed("capacity-4", "mnist-5k", "0.1", 4000, ROBUST),
     Timed("lenet-mnist", "mnist-5k", "0.05", 4000, eb.Recipe(epochs=2)),
-    Timed("mlp-512", "mnist-5k", "0.02", 4000, eb.Recipe(epochs=2)),
+    Timed("mlp-512", "mnist-5k", "0.01", 4000, eb.Recipe(epochs=2)),
 )
 
 
@@ -140,7 +141,7 @@ def timed(about: Timed, net: eb.Model, scratch: Path, page: list[str]) -> Line:
     weights = scratch / f"{about.name}.safetensors"
     eb.save_weights(net, weights)
     words = [
-        "evaluate", f"zoo:{about.name}@{weights}", "--data", about.data, "--norm", "linf", "--eps", about.eps,
+        "evaluate", f"zoo:{about.name}@{weights}", "--data", about.data, "--split", "train", "--norm", "linf", "--eps", about.eps,
         "--budget", f"{SECONDS}s", "--json",
     ]  # fmt: skip
     started = time.perf_counter()
