@@ -44,8 +44,8 @@ another evaluation seed.
 TIMES = """
 ## A budget of time
 
-`epsball evaluate … --suite standard --budget {seconds}s` on the 4,000 images of the training part, too many for the time; from the start of
-the process to its end.
+`epsball evaluate … --suite standard --budget {seconds}s` on the 4,000 images of the training part, too many for the time; from the
+start of the process to its end.
 
 | network | data | ε | seconds | samples | rounds |
 | --- | --- | --- | ---: | ---: | ---: |"""
