@@ -65,7 +65,7 @@ class Timed:
 TIMED = (
     Timed("capacity-4", "mnist-5k", "0.1", 4000, ROBUST),
     Timed("lenet-mnist", "mnist-5k", "0.05", 4000, eb.Recipe(epochs=2)),
-    Timed("mlp-512", "mnist-5k", "0.01", 4000, eb.Recipe(epochs=2)),
+    Timed("resnet-20", "mnist-5k", "0.02", 4000, eb.Recipe(epochs=1)),
 )
 
 
