@@ -67,7 +67,8 @@ def test_the_same_seed_draws_the_same_samples(seed: int | None, folder: Path) ->
 def test_a_forgery_of_a_share_is_missed_with_the_chance_that_is_told(folder: Path) -> None:
     replay = replayed(folder, 3)
     assert replay.missed(0.2) == pytest.approx(0.8**3)
-    assert replayed(folder, 500).samples == replay.among
+    everything = replayed(folder, 500)
+    assert (everything.samples, everything.missed(0.2)) == (replay.among, 0)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +145,27 @@ def test_an_unfinished_run_is_replayed_as_far_as_it_went(honest: Path, folder: P
     assert replayed(folder, 20).rows > 20
     elsewhere(folder, torch="2.12.0")
     assert replayed(folder, 20).tests
+
+
+def rejecting(x: torch.Tensor) -> torch.Tensor:
+    """The toy's logits, and a score of rejection that never wins."""
+    logits: torch.Tensor = Affine()(x)
+    return torch.cat((logits, logits.amin(1, keepdim=True) - 1), 1)
+
+
+def test_an_honest_run_of_a_detector_is_verified(tmp_path: Path) -> None:
+    detector = eb.wrap(rejecting, outputs="reject")
+    toy_run(tmp_path, model=detector, suite={"fgsm": eb.FGSM()})
+    assert eb.verify(tmp_path, detector, replay=10).complete
+
+
+@pytest.mark.parametrize("threads", [0, -1, 10**6])
+def test_a_record_of_no_number_of_threads_is_refused(threads: int, folder: Path) -> None:
+    run = contents(folder)
+    run["plan"]["environment"]["machine"]["threads"] = threads
+    seal(folder, run)
+    with pytest.raises(eb.InputError, match="threads"):
+        eb.verify(folder, Affine(), replay=1)
 
 
 def test_a_negative_number_of_samples_is_refused(folder: Path) -> None:

@@ -51,6 +51,12 @@ def test_the_plan_names_the_rule_and_the_rule_is_applied_again(
     assert eb.verify(tmp_path, net(), "digits").notes == ()
 
 
+def test_a_split_that_the_set_has_not_is_refused(tmp_path: Path) -> None:
+    evaluated(tmp_path, eb.load_data("digits", "test", 40), source="digits", split="tset", rule="first")
+    with pytest.raises(eb.UntrustworthyError, match="the split 'tset' of digits, which has train and test"):
+        eb.verify(tmp_path, net())
+
+
 def test_samples_that_were_picked_are_refused(tmp_path: Path) -> None:
     x, y = eb.load_data("digits", "test", 80)
     wrapped = eb.wrap(net())

@@ -76,9 +76,21 @@ def test_an_unfinished_record_hides_no_finding_either(tmp_path: Path) -> None:
         verify(tmp_path, Quantised())
 
 
-def test_the_checks_of_another_version_may_have_been_others(tmp_path: Path) -> None:
-    toy_run(tmp_path, suite={"noise": eb.AdditiveNoise(draws=2)})
-    record = contents(tmp_path) | {"findings": []}
+def test_the_checks_of_another_version_may_have_warned_otherwise(tmp_path: Path) -> None:
+    toy_run(tmp_path, suite={"fgsm": eb.FGSM()})
+    record = contents(tmp_path)
+    assert {each["severity"] for each in record["findings"]} == {"INFO", "WARN"}
+    record["findings"] = []
     record["plan"]["environment"]["versions"]["epsball"] = "0.0.1"
     seal(tmp_path, record)
     assert verify(tmp_path, Affine()).complete
+
+
+@pytest.mark.parametrize("there", ["0.0.1", ""])
+def test_a_check_that_fails_here_is_listed_by_a_record_of_any_version(there: str, tmp_path: Path) -> None:
+    toy_run(tmp_path, suite={"noise": eb.AdditiveNoise(draws=2)})
+    record = contents(tmp_path) | {"findings": []}
+    record["plan"]["environment"]["versions"]["epsball"] = there
+    seal(tmp_path, record)
+    with pytest.raises(eb.UntrustworthyError, match="the check D33 fails here, and the record does not list it"):
+        verify(tmp_path, Affine())

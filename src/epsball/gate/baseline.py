@@ -67,6 +67,8 @@ class Baseline(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError(f"Expected `ids`, `label`, `right` and `robust` of {n} different samples")
         if any(stands and not right for stands, right in zip(self.robust, self.right, strict=True)):
             raise ValueError("Expected `robust` only where `right`")
+        if failed := sorted({each.id for each in self.findings if each.severity == "FAIL"}):
+            raise ValueError(f"Expected a run that can be trusted, and {', '.join(failed)} failed")
 
     @classmethod
     def of(cls, run: Evaluation) -> Baseline:

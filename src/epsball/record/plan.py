@@ -24,6 +24,7 @@ SHOWN = 100
 
 Count = Annotated[int, Meta(ge=0)]
 Size = Annotated[int, Meta(ge=1)]
+Threads = Annotated[int, Meta(ge=1, le=1024)]  # more of them than there are processors cost memory
 
 
 class Real(float):
@@ -141,7 +142,7 @@ class Machine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
 
     processor: str
     cores: int | None
-    threads: int
+    threads: Threads
     system: str
     device: str
     capability: str = ""

@@ -42,13 +42,14 @@ def other_findings(run: Opened, *, same: bool, notes: list[str]) -> Iterator[str
     Raises:
         ModelError: the model failed.
     """
-    there = run.plan.environment.versions.get("epsball")
+    there, found = run.plan.environment.versions.get("epsball"), derived(run)
     if there != version():
         notes.append(
-            f"the findings were not derived: the run was made under epsball {there}, whose checks may have been others"
+            f"of the findings only failed checks were derived: the run was made under epsball {there}, which may have others"
         )
+        yield from _unlisted_failures(found, run)
         return
-    given, listed = _texts(derived(run), run, same=same), _texts(run.manifest.findings, run, same=same)
+    given, listed = _texts(found, run, same=same), _texts(run.manifest.findings, run, same=same)
     for name, severity, message, evidence, _ in given - listed:
         source = "the model gives" if CHECKS[name].context is Preflight else "the rows give"
         yield f"the finding {name} is not listed, which {source}: {message} ({evidence}), a {severity}"
@@ -56,6 +57,14 @@ def other_findings(run: Opened, *, same: bool, notes: list[str]) -> Iterator[str
         yield f"the finding {name} is listed, which neither the model nor the rows give: {message} ({evidence}), a {severity}"
     if left := sorted({each.id for each in run.manifest.findings if not _derives(each.id, run)}):
         notes.append(f"the findings {', '.join(left)} were not derived, they need more than the rows and the model")
+
+
+def _unlisted_failures(found: Sequence[Finding], run: Opened) -> Iterator[str]:
+    """A sentence for every check that fails here and not in a record of another version."""
+    listed = {each.id for each in run.manifest.findings}
+    for each in found:
+        if each.severity == "FAIL" and each.id not in listed and _derives(each.id, run):
+            yield f"the check {each.id} fails here, and the record does not list it: {each.message} ({each.evidence})"
 
 
 def derived(run: Opened) -> Sequence[Finding]:

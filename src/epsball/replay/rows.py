@@ -56,8 +56,8 @@ class Replay:
     problems: tuple[str, ...] = field(default=(), repr=False)
 
     def missed(self, share: float) -> float:
-        """The chance that a forgery of this share of the samples has none of those drawn, (1 - share)^k."""
-        return float((1 - share) ** self.samples)
+        """The chance that a forgery of this share of the samples has none of those drawn: at most (1 - share)^k, 0 where all were."""
+        return float((1 - share) ** self.samples) if self.samples < self.among else 0.0
 
 
 def attacked(run: Opened) -> NDArray[np.int64]:

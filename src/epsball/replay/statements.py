@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from epsball.attacks.suites import SUITE_VERSION, SUITES
-from epsball.evaluation.plan import attack_plan
+from epsball.evaluation.plan import attack_plan, version
 from epsball.evaluation.selection import chosen
 from epsball.evaluation.thorough import controls
+from epsball.models.rejection import REJECT
 from epsball.oracle.access import Access
 from epsball.oracle.batching import IMAGE_DIMENSIONS
 from epsball.record.plan import portable
@@ -47,6 +48,8 @@ def other_statements(plan: Plan, attacks: Mapping[str, Attack], notes: list[str]
             yield f"attacks of one's own are recorded as version {plan.suite_version} of a suite"
     elif plan.suite not in SUITES:
         yield f"there is no suite {plan.suite!r}"
+    elif plan.suite_version > SUITE_VERSION and plan.environment.versions.get("epsball") == version():
+        yield f"the suite {plan.suite} is said to be of version {plan.suite_version}, and epsball {version()} has {SUITE_VERSION}"
     elif plan.suite_version != SUITE_VERSION:
         notes.append(
             f"the suite {plan.suite} is of version {plan.suite_version}, this library has version {SUITE_VERSION}: "
@@ -55,8 +58,9 @@ def other_statements(plan: Plan, attacks: Mapping[str, Attack], notes: list[str]
     else:
         yield from _other_suite(plan)
     answers = plan.model.probe or plan.model.frequencies or ((),)
-    if len(answers[0]) != plan.data.classes:
-        yield f"the record is about {plan.data.classes} classes, the model has {len(answers[0])}"
+    classes = len(answers[0]) - (plan.model.outputs == REJECT)
+    if classes != plan.data.classes:
+        yield f"the record is about {plan.data.classes} classes, the model has {classes}"
     if plan.data.left_out and not plan.targets:
         yield f"{plan.data.left_out} samples are said to be left out, and no attack aims at one class alone"
 
