@@ -172,12 +172,24 @@ def test_successes_on_a_part_of_the_draws_are_reported() -> None:
 
 
 def test_reported_successes_that_do_not_count_are_found_by_reason() -> None:
-    first, second = findings(dropped={"pgd": {"moved": [4, 2], "label": []}, "fgsm": {"moved": [], "label": [7]}})
+    dropped = {"pgd": {"moved": [4, 2], "label": []}, "fgsm": {"moved": [], "label": [7]}}
+    first, second = findings(attacks={"fgsm": rows(3)}, dropped=dropped)
     assert (first.id, first.severity, second.id, second.severity) == ("D14", "FAIL", "D29", "WARN")
     assert first.message.startswith("pgd returned points outside")
     assert first.evidence == "2 successes, sample 2 among them"
     assert second.message.startswith("fgsm reported errors that a fresh pass")
+    assert second.evidence == "1 of 4 successes, sample 7 among them"
     assert findings(dropped={"pgd": {"moved": [], "label": []}}) == []
+
+
+def test_many_successes_that_a_fresh_pass_does_not_show_are_a_failure_of_a_model_that_is_not_random() -> None:
+    gone = {"fgsm": {"moved": [], "label": [*range(10)]}}
+    assert [each.severity for each in findings(attacks={"fgsm": rows(3)}, dropped=gone) if each.id == "D29"] == ["FAIL"]
+    assert [each.severity for each in findings(attacks={"fgsm": rows(30)}, dropped=gone) if each.id == "D29"] == [
+        "WARN"
+    ]
+    drawn = findings(attacks={"fgsm": rows(3)}, dropped=gone, passes=20)
+    assert [each.severity for each in drawn if each.id == "D29"] == ["WARN"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from epsball.record.statistics import wilson
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NOTHING_FOUND = 0.05
+NOTHING_FOUND, MOSTLY = 0.05, 0.5
 
 
 @check(
@@ -25,7 +25,8 @@ def nothing_found(run: Outcome) -> Iterator[Observation]:
     """Without a limit on the distance gradients must lead to an error of 95 % of the samples: there is one, a grey image at the latest.
 
     Ten steps in a ball that holds a grey image are tried on a few samples of every run, for at most 4 % of its passes; more than 5 %
-    left, as the 95 % interval says, are a FAIL. A minimum-norm attack that is left with so many is a WARN: it may be short of steps.
+    left, as the 95 % interval says, are a FAIL. A minimum-norm attack that is left with so many is a WARN, for it may be short of
+    steps; with more than half of them left it is a FAIL.
     """
     ladder = run.ladder
     if ladder is not None:
@@ -43,5 +44,5 @@ def nothing_found(run: Outcome) -> Iterator[Observation]:
                 f"{name} finds no error at any distance for many samples, although one exists",
                 f"{failed} of {len(rows)} samples, sample {rows.id[~rows.success][0]} among them",
                 "allow more steps, or suspect masked gradients; the median distance is too large",
-                severity="WARN",
+                severity="FAIL" if not attack.third_party and wilson(failed, len(rows))[0] > MOSTLY else "WARN",
             )

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 SEARCHES, STEP = 0.025, 0.01
 """Parts of a run's passes that they may cost; the 8-bit forms of successes cost up to 0.016 of them."""
-MOST, FEWEST = 64, 8
-"""Samples for the searches; of fewer nothing can be said."""
+MOST, FEWEST, MOST_FOR_FEW = 64, 8, 0.04
+"""Samples for the searches; of fewer nothing can be said. So few may cost a larger part: a model that looks robust costs few passes."""
 PASSES = 12
 """Of ten steps, each with its query, what a sample usually costs: the larger budgets break nearly all at once."""
 OF_A_STEP = 3
@@ -62,7 +62,10 @@ def ladder(samples: Samples, threat: Threat, seed: int, spent: int) -> Ladder | 
         return None
     eps = float(threat.eps)
     steps = (eps / 2, eps, 2 * eps)
-    k = min(MOST, len(right), int(SEARCHES * spent / (PASSES * _price(samples) * (len(steps) + 1))))
+    each = PASSES * _price(samples) * (len(steps) + 1)
+    k = min(MOST, len(right), int(SEARCHES * spent / each))
+    if k < FEWEST <= MOST_FOR_FEW * spent / each:
+        k = min(FEWEST, len(right))
     if k < FEWEST:
         return None
     at = _drawn(samples, right, seed)[:k]

@@ -38,7 +38,7 @@ def picked(plan: Plan, ids: NDArray[np.int64], data: str | None, notes: list[str
     """
     about = plan.data
     n = plan.budget.samples if plan.budget else about.n + about.left_out
-    if SOURCES.is_own(about.source) and about.split not in SPLITS:
+    if SOURCES.is_own(about.source) and about.split not in ("", *SPLITS):
         yield f"the record is about the split {about.split!r} of {about.source}, which has {' and '.join(SPLITS)}"
         return
     named = data or (about.source if _is_here(about) else "")
