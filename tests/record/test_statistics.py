@@ -87,10 +87,17 @@ def test_sides_may_be_exchanged(won: int, lost: int) -> None:
 def test_so_many_samples_give_that_width_and_a_few_less_do_not(half: float, proportion: float) -> None:
     n = samples_for(half, proportion)
     low, high = wilson(round(proportion * n), n)
-    assert (high - low) / 2 <= half
-    fewer = int(n * 0.95)
+    assert (high - low) / 2 <= half + 1.5 * n**-1.5  # half a sample at most is rounded, and moves the width by so much
+    fewer = int(n * 0.99) - 2
     low, high = wilson(round(proportion * fewer), fewer)
-    assert (high - low) / 2 > half
+    assert (high - low) / 2 > half - 1.5 * fewer**-1.5
+
+
+@pytest.mark.parametrize(
+    ("half", "proportion", "n"), [(0.02, 0.5, 2398), (0.02, 0.9, 868), (0.02, 0, 93), ("2pt", "90%", 868)]
+)
+def test_the_least_n_is_the_least_one(half: float | str, proportion: float | str, n: int) -> None:
+    assert samples_for(half, proportion) == n
 
 
 def test_how_many_pairs_tell() -> None:
@@ -107,6 +114,13 @@ def test_how_many_pairs_tell() -> None:
 def test_a_width_must_be_one() -> None:
     with pytest.raises(InputError, match="half width of 0"):
         samples_for(0)
+    for wrong in ("wide", None, math.nan):
+        with pytest.raises(InputError, match="half_width was given as"):
+            samples_for(wrong)  # type: ignore[arg-type] # what a test hands in
+    with pytest.raises(InputError, match=r"proportion was given as 1\.1"):
+        samples_for(0.02, 1.1)
+    with pytest.raises(InputError, match="level was given as 95"):
+        samples_for(0.02, level=95)
     with pytest.raises(InputError, match="0 samples"):
         paired_difference(0, 0, 0)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from epsball.report.rounds import in_time
-from epsball.report.text import epsilon, percent, title_of
+from epsball.report.text import epsilon, title_of, with_interval
 from epsball.terminal import printable
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ def _properties(verdict: Verdict) -> Element:
         "suite": f"{plan.suite}, version {plan.suite_version}",
         "seed": str(plan.seed),
         "samples": str(len(run)),
-        "clean accuracy": percent(run.clean_accuracy),
-        "robust accuracy": percent(run.robust_accuracy()),
+        "clean accuracy": with_interval(run.clean_accuracy, len(run)),
+        "robust accuracy": with_interval(run.robust_accuracy(), len(run)),
         "time": in_time(run),
         "verdict": verdict.word,
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from epsball.display.text import NORMS
 from epsball.report.rounds import in_time
 from epsball.report.summary import escaped
-from epsball.report.text import count, epsilon, percent, points, title_of
+from epsball.report.text import count, epsilon, points, title_of, with_interval
 from epsball.terminal import printable
 
 if TYPE_CHECKING:
@@ -45,19 +45,19 @@ def markdown_bytes(verdict: Verdict) -> bytes:
 
 def _figures(verdict: Verdict) -> Iterator[str]:
     run, pairs = verdict.run, verdict.pairs
-    low, high = run.interval()
     if pairs is None:
-        yield from _table(("", "accuracy", "95 % interval"), "lrr")
-        yield _row("clean", percent(run.clean_accuracy), "")
-        yield _row("robust", percent(run.robust_accuracy()), f"{100 * low:.1f} to {percent(high)}")
+        yield from _table(("", "accuracy (95 % interval)"), "lr")
+        yield _row("clean", with_interval(run.clean_accuracy, len(run)))
+        yield _row("robust", with_interval(run.robust_accuracy(), len(run)))
         return
-    yield from _table(("", "baseline", "now", "change", "95 % interval of the change"), "lrrrr")
+    yield from _table(("", "baseline (95 % interval)", "now", "change", "95 % interval of the change"), "lrrrr")
     before, now = pairs.baseline_right / pairs.n, pairs.right / pairs.n
-    yield _row("clean", percent(before), percent(now), _signed(now - before), "")
+    yield _row("clean", *(with_interval(each, pairs.n) for each in (before, now)), _signed(now - before), "")
     before, now = pairs.baseline / pairs.n, pairs.now / pairs.n
     drop = next(bound for bound in verdict.bounds if bound.kind == "drop")
     least, most = (-end for end in reversed(drop.interval))
-    yield _row("robust", percent(before), percent(now), _signed(now - before), f"{100 * least:+.1f} to {_signed(most)}")
+    changed = f"{100 * least:+.1f} to {_signed(most)}"
+    yield _row("robust", *(with_interval(each, pairs.n) for each in (before, now)), _signed(now - before), changed)
 
 
 def _changed(verdict: Verdict) -> Iterator[str]:

@@ -7,6 +7,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from epsball.errors import InputError
+from epsball.units import parse_fraction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -145,20 +146,31 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def samples_for(half_width: float, proportion: float = 0.5, level: float = 0.95) -> int:
+def samples_for(half_width: float | str, proportion: float | str = 0.5, level: float = 0.95) -> int:
     """The least n with which Wilson's interval of such a proportion is at most `half_width` wide to either side.
 
+    The half width is z √(p(1-p)/n + z²/4n²) / (1 + z²/n), as in `wilson`, of the proportion p itself, although of n samples only
+    whole numbers can count.
+
     Args:
-        half_width: wanted, a fraction: 0.02 for two points.
+        half_width: wanted, a fraction: 0.02 or "2pt" for two points.
         proportion: expected; 0.5 is the worst.
         level: the probability with which the interval covers the true proportion.
 
     Raises:
-        InputError: the half width is not between 0 and 1/2.
+        InputError: the half width is not between 0 and 1/2, the proportion not from 0 to 1, or the level not between 0 and 1.
     """
-    if not 0 < half_width < 1 / 2:
+    wanted, p = parse_fraction(half_width, "half_width"), parse_fraction(proportion, "proportion")
+    if not 0 < wanted < 1 / 2:
         raise InputError(f"a half width of {half_width} was asked for; expected one between 0 and 0.5, such as 0.02")
-    return _least(lambda n: _half(*wilson(round(proportion * n), n, level)) <= half_width)
+    if not 0 < level < 1:
+        raise InputError(f"level was given as {level}; expected a probability between 0 and 1, such as 0.95")
+    z = NormalDist().inv_cdf((1 + level) / 2)
+
+    def enough(n: int) -> bool:
+        return z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n) <= wanted
+
+    return _least(enough, exact=True)
 
 
 def pairs_to_tell(won: int, lost: int, n: int, limit: float, level: float = 0.95) -> int | None:
@@ -202,17 +214,13 @@ def samples_to_tell(successes: int, n: int, limit: float, level: float = 0.95) -
     return _least(tells, n) if tells(MOST) else None
 
 
-def _half(low: float, high: float) -> float:
-    return (high - low) / 2
-
-
-def _least(enough: Callable[[int], bool], least: int = 1) -> int:
-    """The least number from `least` on that is enough, where all larger ones are, to one part in a hundred."""
+def _least(enough: Callable[[int], bool], least: int = 1, *, exact: bool = False) -> int:
+    """The least number from `least` on that is enough, where all larger ones are, to one part in a hundred unless it is to be exact."""
     high = least
     while not enough(high):
         high *= 2
     low = max(high // 2, least)
-    while high - low > max(1, low // 100):
+    while high - low > (1 if exact else max(1, low // 100)):
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high

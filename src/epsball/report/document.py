@@ -35,6 +35,14 @@ def finite(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
+def _certified(run: Evaluation) -> dict[str, Any]:
+    """Null where nothing was to be certified."""
+    if not run.plan.certifiers:
+        return {"certified_accuracy": None, "certified_interval": None}
+    accuracy = run.certified_accuracy()
+    return {"certified_accuracy": accuracy, "certified_interval": _interval(run, accuracy)}
+
+
 def document(run: Evaluation, out: Path | None) -> dict[str, Any]:
     """The result as JSON; distances that were not found are null."""
     return {
@@ -42,8 +50,7 @@ def document(run: Evaluation, out: Path | None) -> dict[str, Any]:
         "clean_accuracy": run.clean_accuracy,
         "clean_interval": _interval(run, run.clean_accuracy),
         **_left(run),
-        "certified_accuracy": run.certified_accuracy(),
-        "certified_interval": _interval(run, run.certified_accuracy()),
+        **_certified(run),
         **_worst(run),
         "median_distance": metrics.median_distance(run),
         "rho": {"mean": float(run.rho), "n": run.rho.n, **run.rho.left_out},
