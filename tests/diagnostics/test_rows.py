@@ -75,6 +75,7 @@ def test_an_attack_must_have_tried() -> None:
 
 def test_an_unlimited_attack_must_reach_nearly_all() -> None:
     assert found(deepfool=rows(90)) == [("D08", "WARN")]
+    assert found(deepfool=rows(30)) == [("D08", "FAIL")]
     assert found(deepfool=rows(95)) == []
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from epsball.record.examples import Recorded
 
-CHECKED = 32
+CHECKED = 1000
 """Samples of two runs whose inputs are looked at before the runs are taken to share them."""
 _SAME = 1e-6  # what float32 leaves of a number, and of a pixel in [0, 1]
 _GOLDEN = 0.6180339887498949  # multiples of it, without their whole part, are spread evenly however many there are
