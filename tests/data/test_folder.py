@@ -45,6 +45,42 @@ def test_numbered_classes_go_by_number(tmp_path: Path, png: Callable[..., bytes]
     assert np.array_equal((x.numpy()[:, 0] * 255).round().astype(np.uint8), digits)
 
 
+@pytest.mark.parametrize(
+    ("names", "filled"), [(["0", "2", "11"], [str(k) for k in range(12)]), (["00", "02"], ["00", "01", "02"])]
+)
+def test_whole_numbers_are_the_labels_also_where_one_is_missing(
+    tmp_path: Path, png: Callable[..., bytes], names: list[str], filled: list[str]
+) -> None:
+    data = load_data(str(fill(tmp_path, {name: [png(PLAIN)] for name in names})))
+    assert data[1].tolist() == [int(name) for name in names]
+    assert data.class_names == tuple(filled)
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (["-1", "0"], "has the subfolder -1, .* expected 0 to 1,048,575"),
+        (["0", "20240101"], "has the subfolder 20240101, .* expected 0 to"),
+        (["0", "1", "01"], "subfolders 0?1 and 0?1, which are the same label"),
+    ],
+)
+def test_numbers_that_are_no_labels_are_said(
+    tmp_path: Path, png: Callable[..., bytes], names: list[str], says: str
+) -> None:
+    with pytest.raises(InputError, match=says):
+        load_data(str(fill(tmp_path, {name: [png(PLAIN)] for name in names})))
+
+
+def test_an_empty_folder_is_a_class_and_one_of_other_things_is_not(tmp_path: Path, png: Callable[..., bytes]) -> None:
+    fill(tmp_path, {"ant": [png(PLAIN)], "bee": [], "cat": [png(PLAIN)]})
+    (tmp_path / "bee" / ".gitkeep").touch()
+    data = load_data(str(tmp_path))
+    assert (data[1].tolist(), data.class_names) == ([0, 2], ("ant", "bee", "cat"))
+    (tmp_path / "bee" / "notes.txt").touch()
+    with pytest.raises(InputError, match="no pictures in bee;"):
+        load_data(str(tmp_path))
+
+
 def test_the_first_rows_are_of_different_classes(tmp_path: Path, png: Callable[..., bytes], digits: Array) -> None:
     fill(tmp_path, {name: [png(digits[0])] * 4 for name in "abc"})
     assert load_data(str(tmp_path), n=6)[1].tolist() == [0, 1, 2, 0, 1, 2]

@@ -72,8 +72,8 @@ def test_names_with_zeros_and_few_classes_have_one_order() -> None:
     assert judged([str(k) for k in range(9)], [str(8 - k) for k in range(9)], known=False) == []
 
 
-def folder(path: Path) -> Path:
-    for name in NUMBERS:
+def folder(path: Path, names: Sequence[str] = NUMBERS) -> Path:
+    for name in names:
         (path / name).mkdir(parents=True)
         for j in range(6):
             Image.fromarray(np.full((4, 4), int(name) * 20 + j, np.uint8)).save(path / name / f"{j}.png")
@@ -93,3 +93,36 @@ def test_an_evaluation_of_an_image_folder_says_so_and_records_the_names(tmp_path
     assert "would be 100.0% (" in finding.evidence
     assert not run.trusted
     assert run.class_names == tuple(NUMBERS)
+
+
+def test_a_numbered_folder_without_one_class_is_in_the_order_of_a_network_that_had_it(tmp_path: Path) -> None:
+    data = folder(tmp_path, [name for name in NUMBERS if name != "5"])
+    by_number = eb.evaluate(in_order, eb.load_data(str(data)), eb.Threat("linf", 0.01), suite=[eb.FGSM()])
+    assert (by_number.clean_accuracy, by_number.class_names) == (1, tuple(NUMBERS))
+    assert all(finding.id != "D41" for finding in by_number.findings)
+    run = eb.evaluate(as_texts, eb.load_data(str(data)), eb.Threat("linf", 0.01), suite=[eb.FGSM()])
+    assert [finding.severity for finding in run.findings if finding.id == "D41"] == ["FAIL"]
+
+
+def in_order(x: Tensor) -> Tensor:
+    """Classifies by brightness, with the classes in the order of their numbers."""
+    return as_texts(x)[:, [sorted(NUMBERS).index(name) for name in NUMBERS]]
+
+
+def test_a_folder_without_one_of_the_named_classes_is_warned_of(tmp_path: Path) -> None:
+    data, names = folder(tmp_path / "data"), [f"class{int(name):02}" for name in NUMBERS]
+    for number, name in zip(NUMBERS, names, strict=True):
+        (data / number).rename(data / name)
+    for file in (data / "class05").iterdir():
+        file.unlink()
+    threat, suite = eb.Threat("linf", 0.01), [eb.FGSM()]
+    whole = eb.evaluate(in_order, eb.load_data(str(data)), threat, suite)
+    assert whole.clean_accuracy == 1
+    assert all(finding.id != "D41" for finding in whole.findings)
+    (data / "class05").rmdir()
+    eb.evaluate(in_order, eb.load_data(str(data)), threat, suite, out=tmp_path / "run")
+    run = eb.load_run(tmp_path / "run")
+    (finding,) = (finding for finding in run.findings if finding.id == "D41")
+    assert (finding.severity, finding.evidence) == ("WARN", "11 classes, and 12 of the model")
+    assert "add an empty folder of its name" in finding.remedy
+    assert finding.message in eb.write_report(run, tmp_path / "report").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from epsball.data.pictures import pictured
-from epsball.data.source import Encoded, Rows, Source, checked_labels
+from epsball.data.source import MOST_CLASSES, Encoded, Rows, Source, checked_labels
 from epsball.errors import InputError
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".tif", ".tiff"}
@@ -18,41 +18,74 @@ PARTS = {"train", "training", "val", "valid", "validation", "test", "testing", "
 def read_folder(folder: Path) -> Source:
     """A labelled set from `folder/CLASS/PICTURE`; hidden files and whatever is no picture are passed over.
 
-    Label k is the k-th subfolder: in the order of the numbers where all the names are whole numbers, else of the names.
-    Rows run through the classes in that order, and through each by file name, subfolders of a class included.
+    Where all the names are whole numbers, they are the labels; else label k is the k-th subfolder in the order of the names, those
+    without anything in them included. Rows run through the classes in that order, and through each by file name, subfolders of a
+    class included.
 
     Args:
         folder: of the classes.
 
     Raises:
-        InputError: no subfolders with pictures in them, subfolders that are parts of a set and no classes, or a link to nowhere.
+        InputError: no pictures, a subfolder that holds other things alone, names that are no labels (-1), subfolders that are parts
+            of a set and no classes, or a link to nowhere.
     """
-    names = _class_folders(folder)
+    numbered = _class_folders(folder)
+    names = list(numbered)
     _refuse_parts(folder, names)
     if not names:
         raise InputError(f"{folder} has no subfolders; expected one subfolder a class, each with PNG or JPEG files")
     files = []
     for name in names:  # to the first without any: a folder that is no set may hold a whole disk
         files.append([path for path in sorted((folder / name).rglob("*")) if _is_picture(path)])
-        if not files[-1]:
-            raise InputError(
-                f"{folder} has no pictures in {name}; expected one subfolder a class, each with PNG or JPEG files"
-            )
+        if not files[-1] and not _is_empty(folder / name):
+            raise _without_pictures(folder, name)
     paths = [path for inside in files for path in inside]
+    if not paths:
+        raise _without_pictures(folder, names[0])
     _refuse_lost(paths)
-    labels = np.repeat(np.arange(len(names)), [len(inside) for inside in files])
+    labels = np.repeat(list(numbered.values()), [len(inside) for inside in files])
 
     def pictures(rows: Rows) -> Iterator[tuple[str, bytes]]:
         return ((str(paths[row]), paths[row].read_bytes()) for row in rows)
 
-    return pictured(checked_labels(labels, str(folder)), Encoded(pictures), class_names=tuple(names))
+    return pictured(checked_labels(labels, str(folder)), Encoded(pictures), class_names=_in_order(numbered))
 
 
-def _class_folders(folder: Path) -> list[str]:
-    """Return the names of the classes in the order of their labels, see `read_folder`."""
+def _class_folders(folder: Path) -> dict[str, int]:
+    """Return the label of every class by its name, in the order of the labels, see `read_folder`."""
     names = [entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
-    numbers = all(name.isdecimal() for name in names)
-    return sorted(names, key=lambda name: (int(name) if numbers else 0, name))
+    if not all(name.removeprefix("-").isdecimal() for name in names):
+        return {name: label for label, name in enumerate(sorted(names))}
+    found: dict[int, str] = {}
+    for name in sorted(names, key=int):
+        if name.startswith("-") or int(name) >= MOST_CLASSES:
+            raise InputError(
+                f"{folder} has the subfolder {name}, and folders that are called by whole numbers are the labels; expected 0 to "
+                f"{MOST_CLASSES - 1:,}: rename it, or give all of them names with a letter"
+            )
+        if int(name) in found:
+            raise InputError(
+                f"{folder} has the subfolders {found[int(name)]} and {name}, which are the same label; put them together"
+            )
+        found[int(name)] = name
+    return {name: label for label, name in found.items()}
+
+
+def _in_order(numbered: dict[str, int]) -> tuple[str, ...]:
+    """The name of every label from 0 on; those that no folder has are called as the others are, 1 or 01."""
+    named, digits = {label: name for name, label in numbered.items()}, min(map(len, numbered))
+    return tuple(named.get(label, f"{label:0{digits}}") for label in range(max(named) + 1))
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether there is nothing in it but what is hidden: a class of which there are no pictures."""
+    return all(entry.name.startswith(".") for entry in folder.iterdir())
+
+
+def _without_pictures(folder: Path, name: str) -> InputError:
+    return InputError(
+        f"{folder} has no pictures in {name}; expected one subfolder a class, each with PNG or JPEG files"
+    )
 
 
 def _refuse_lost(paths: list[Path]) -> None:

@@ -31,7 +31,19 @@ FEWEST = 10
     "name folders 00, 01, 02 … and both orders are one",
 )
 def class_order(given: Preflight) -> Iterator[Observation]:
-    """Labels in another order of the class names, by number or as texts, must not fit the network's outputs much better."""
+    """Labels in another order of the class names, by number or as texts, must not fit the network's outputs much better.
+
+    Nor may names be missing, unless they are the numbers of the labels.
+    """
+    named = len(given.names)
+    if 0 < named < given.classes and any(not name.isdecimal() or int(name) != k for k, name in enumerate(given.names)):
+        yield Observation(
+            "The data have fewer classes than the model, and number them by the order of their names",
+            f"{named:,} classes, and {given.classes:,} of the model",
+            "label k is the k-th class of the data: if one is missing, all later labels are wrong; in a folder of pictures, add an "
+            "empty folder of its name",
+            "WARN",
+        )
     label = given.y.cpu().numpy()
     right = given.clean == label
     majority = np.bincount(label).max() / len(label)
@@ -48,10 +60,10 @@ def class_order(given: Preflight) -> Iterator[Observation]:
 def _orders(given: Preflight) -> Iterator[tuple[str, NDArray[np.int64]]]:
     """Other orders of the classes: in words, and the output `(K,)` that each label would mean then.
 
-    Without names, the classes may be called 0, 1, 2 … or 1, 2, 3 …, and the labels be in either order of these.
+    Without names of all, the classes may be called 0, 1, 2 … or 1, 2, 3 …, and the labels be in either order of these.
     """
     names, classes = given.names, given.classes
-    if names:
+    if len(names) >= classes:
         for words, order in (
             ("sorted as texts", sorted(names)),
             ("sorted by their numbers", sorted(names, key=_natural)),

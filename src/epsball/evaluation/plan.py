@@ -199,9 +199,9 @@ def make_plan(
 ) -> Plan:
     """Everything the evaluation depends on, and the environment it runs in."""
     x, names = samples.x, class_names or names_of_data or ()
-    if class_names is None and len(names) < samples.classes:
-        names = ()  # of some of the classes, as of a folder that holds images of a few: which ones is not known
-    if names and len(names) < samples.classes:
+    if class_names is None and len(names) < samples.classes and len(names) <= samples.label.max():
+        names = ()  # not those of the labels; where they are, but of some of the classes, D41 says so
+    if class_names and len(names) < samples.classes:
         raise InputError(
             f"{len(names)} class names were given and the model has {samples.classes} classes; "
             "expected a name for each, in the order of the labels"
