@@ -56,6 +56,19 @@ def test_the_lines_of_python_give_the_same_rows(tmp_path: Path, suite: Any) -> N
     assert again.plan.seed == run.plan.seed
 
 
+def test_a_network_of_the_zoo_that_was_trained_is_repeated_and_verified_with_its_own_weights(tmp_path: Path) -> None:
+    x, y = eb.load_data("mnist-5k", split="train", n=40)
+    model = eb.fit(eb.load_model("zoo:mlp-512"), (x, y), eb.Recipe(epochs=1)).model
+    run = eb.evaluate(model, (x, y), eb.Threat("linf", 0.01), [eb.FGSM()], out=tmp_path / "run", anyway=True)
+    eb.verify(tmp_path / "run", model)
+    says, lines = repeat(run, tmp_path / "run").values()
+    assert "where net is the epsball.models.networks.network.Network that was evaluated" in says
+    assert "zoo:" not in lines
+    scope: dict[str, Any] = {"net": model.net}
+    exec(compile(lines, "lines of the report", "exec"), scope)  # noqa: S102 (that is what a reader does with them)
+    np.testing.assert_array_equal(scope["run"].upper, run.upper)
+
+
 def test_a_run_in_memory_is_repeated_into_a_folder_which_is_verified(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

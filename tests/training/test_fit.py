@@ -102,10 +102,12 @@ def test_what_was_given_stays_as_it_was() -> None:
     assert trained.model.fingerprint() != eb.wrap(net).fingerprint()
 
 
-def test_normalisation_and_source_of_a_wrapped_model_are_kept() -> None:
+def test_normalisation_of_a_wrapped_model_is_kept_and_its_source_is_not() -> None:
     model = replace(eb.wrap(small(), mean=0.5, std=0.25), source="nets.py:small")
-    trained = fit(model, stripes(), replace(SHORT, epochs=1)).model
-    assert (trained.mean, trained.std, trained.source) == (model.mean, model.std, "nets.py:small")
+    trained = fit(model, stripes(), replace(SHORT, epochs=1), validation=stripes())
+    for each in (trained.model, trained.best):
+        assert (each.mean, each.std, each.source) == (model.mean, model.std, "")
+    assert model.source == "nets.py:small"
 
 
 def test_the_seed_decides_and_nothing_else() -> None:

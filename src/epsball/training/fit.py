@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -72,7 +72,8 @@ def fit(
     again: what an epoch draws (order, augmentation, dropout, the attack's starts) depends on the seed and its number alone.
 
     Args:
-        model: an `nn.Module`, or a wrapped one; it is copied, and stays as it is.
+        model: an `nn.Module`, or a wrapped one; it is copied, and stays as it is. The copy has no `source`: loaded again by that name,
+            it would have other weights.
         data: x (N, C, H, W) in data units and y (N,).
         recipe: how long, how fast, with which optimiser; `Recipe()` by default.
         objective: batch -> loss.
@@ -94,7 +95,7 @@ def fit(
     validation = None if validation is None else checked_samples(validation, "validation")
     model = wrap(model)
     with freezing.alone(model.modules):
-        model = copy.deepcopy(model)
+        model = replace(copy.deepcopy(model), source="")  # which names a network of other weights
     net = _trainable(model, *data, validation)
     if recipe.batch_norm:
         insert(net)
