@@ -103,8 +103,17 @@ def test_a_normalisation_is_undone_and_given_to_the_model(transform: Callable[[T
     by_hand = eb.evaluate(eb.wrap(net, MEAN, STD), (found.x, Y), threat, suite="quick", anyway=True)
     assert np.array_equal(by_loader.upper, by_hand.upper)
     assert by_loader.plan.model == by_hand.plan.model
-    own = eb.evaluate(eb.wrap(net, 0.5, 0.5), loader, threat, suite="quick", anyway=True)
+    both = r"Normalize\(mean=\[0\.4, 0\.5, 0\.6\], std=\[0\.2, 0\.25, 0\.3\]\), which is undone .* mean=\[0\.5\], std=\[0\.5\]"
+    with pytest.warns(eb.errors.LeftOutWarning, match=both):
+        own = eb.evaluate(eb.wrap(net, 0.5, 0.5), loader, threat, suite="quick", anyway=True)
     assert own.plan.model.mean == [0.5]
+
+
+def test_the_same_normalisation_twice_is_not_said(recwarn: pytest.WarningsRecorder) -> None:
+    net, threat = nn.Sequential(nn.Flatten(), nn.Linear(48, 3)), eb.Threat("linf", 0.02)
+    for (mean, std), own in (((MEAN, STD), ([0.4001, 0.5, 0.6], STD)), (([0.5], [0.25]), ([0.5] * 3, 0.25))):
+        eb.evaluate(eb.wrap(net, *own), Pictures(Normalize(mean, std)), threat, suite=[eb.FGSM()], anyway=True)
+    assert not recwarn
 
 
 class Items(Dataset[Any]):

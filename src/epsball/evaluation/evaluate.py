@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from epsball.attacks.suites import SUITE_VERSION
 from epsball.certification import base as certification
 from epsball.data.batches import Gathered, gathered
 from epsball.data.streamed import Streamed
-from epsball.errors import InputError
+from epsball.errors import InputError, LeftOutWarning, brief
 from epsball.evaluation import selection
 from epsball.evaluation.budget import Budget
 from epsball.evaluation.meter import Meter
@@ -87,9 +89,9 @@ def evaluate(
         model: a classifier in data units, `eb.wrap(net)` or any callable (N, …) -> (N, K).
         data: inputs x (N, …) in the threat's box and labels y (N,), tensors or arrays; a DataLoader, a Dataset or batches of such
             pairs; a data set of Hugging Face's. A set of more than 128 MiB whose rows can be read one by one is gone through part by
-            part. A `Normalize` at the end of a data set's transform is undone, and given to the model where it has none. Pixels of
-            8 bits are divided by 255, which an `EightBitWarning` says. Pictures of several sizes are cut to the model's own, where it
-            has one.
+            part. A `Normalize` at the end of a data set's transform is undone, and given to the model where it has none; where it has
+            another one, that is applied, which a `LeftOutWarning` says. Pixels of 8 bits are divided by 255, which an
+            `EightBitWarning` says. Pictures of several sizes are cut to the model's own, where it has one.
         threat: norm, budget ε in data units (one for all samples) and box.
         suite: a name of `epsball.attacks.suites.SUITES`, of which the attacks that fit norm, budget and inputs are run, with an
             infinite ε "minimal" for "standard", without gradients "blackbox" or "labels"; or attacks, cheap to strong: in a
@@ -136,6 +138,7 @@ def evaluate(
     given = gathered_for(model, data, threat)
     if given.mean is not None and model.mean is None and model.std is None:
         model = replace(model, mean=given.mean, std=given.std)
+    _warn_of_two_normalisations(model, given)
     x, y = given.x, given.y
     if chunk_size is None:
         chunk_size = part_size(x.shape) if isinstance(x, Streamed) else _CHUNK
@@ -191,6 +194,32 @@ def evaluate(
 def gathered_for(model: Model, data: Any, threat: Threat) -> Gathered:
     """The samples of what a user has, in the threat's units, of the model's size, and from NumPy in the model's precision."""
     return gathered(in_precision_of(model, data), white=_white(threat), size=model.input_size)
+
+
+def _warn_of_two_normalisations(model: Model, given: Gathered) -> None:
+    """Say which of two is applied where that of the data, which was undone, is not the model's, but for rounding."""
+    if given.mean is None or given.std is None:
+        return
+    undone = given.mean.cpu(), given.std.cpu()
+    mean = torch.zeros(1) if model.mean is None else model.mean.detach().float().cpu()
+    std = torch.ones(1) if model.std is None else model.std.detach().float().cpu()
+    if all(
+        (one.numel() == other.numel() or 1 in {one.numel(), other.numel()})
+        and torch.allclose(one.flatten(), other, rtol=0.01, atol=0.001)
+        for one, other in zip((mean, std), undone, strict=True)
+    ):
+        return
+    warnings.warn(
+        f"the transform of the data ends in Normalize({_in_words(*undone)}), which is undone and left out, and the model was given "
+        f"{_in_words(mean, std)}, which is applied; give the model the one that it was trained with, or none to have that of the data",
+        LeftOutWarning,
+        3,
+    )
+
+
+def _in_words(mean: Tensor, std: Tensor) -> str:
+    shown = (brief([round(number, 6) for number in part.flatten().tolist()]) for part in (mean, std))
+    return "mean={}, std={}".format(*shown)
 
 
 def _white(threat: Threat) -> float:
