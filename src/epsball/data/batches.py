@@ -87,6 +87,11 @@ def gathered(data: Any, *, white: float = 1.0, size: tuple[int, int] | None = No
         x, y = _parts(data)
         cut, origin = getattr(data, "cut", None), getattr(data, "origin", UNKNOWN)
         return Gathered(_eight_bit(x, white), y, class_names=_class_names(data), cut=cut, origin=origin)
+    if hasattr(data, "columns") and hasattr(data, "to_numpy"):
+        raise InputError(
+            f"data was given as {type(data).__name__}, a table; {_EXPECTED}: take them from its columns, "
+            'such as (table.drop(columns="label").to_numpy(), table["label"].to_numpy())'
+        )
     data = _opened(data)
     data = data.fitting(size) if isinstance(data, Opened) else data
     streamed = _streamed(data, white)

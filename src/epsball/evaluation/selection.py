@@ -18,6 +18,7 @@ from epsball.data.streamed import Streamed
 from epsball.errors import InputError, SuiteWarning
 from epsball.oracle.batching import IMAGE_DIMENSIONS
 from epsball.suggestions import spelled
+from epsball.validation import checked_settings
 
 if TYPE_CHECKING:
     from epsball.models.model import Model
@@ -98,7 +99,8 @@ def chosen(
     images where the inputs are none.
 
     Raises:
-        InputError: no attacks, something that is no attack, or an attack that does not fit the threat.
+        InputError: no attacks, something that is no attack, or an attack that does not fit the threat or has settings that
+            cannot be.
     """
     if not isinstance(suite, Attack | Iterable):
         raise InputError(f"the suite was given as {type(suite).__name__}; {_EXPECTED}")
@@ -120,6 +122,7 @@ def chosen(
     for name, attack in attacks.items():
         if not isinstance(attack, Attack):
             raise InputError(f"the suite holds {name!r}: {attack!r}; expected an attack such as eb.PGD(steps=40)")
+        checked_settings(attack)
         if reason := misfit(attack, threat):
             raise InputError(f"the suite holds {name!r}, which {reason}; leave it out, or change the threat")
     if not attacks:

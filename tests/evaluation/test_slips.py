@@ -1,0 +1,68 @@
+"""Slips of the hand in Python: each is one sentence that says what was given, what is expected and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+
+import epsball as eb
+from epsball.verification.verify import verify
+from toy import toy_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+THREAT = eb.Threat("linf", 0.1)
+X, Y = torch.rand(8, 3, 2, 2, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 3
+
+
+class Table:
+    """As much of a table of pandas as is asked for."""
+
+    columns = ("a", "b")
+
+    def __getitem__(self, name: str) -> list[int]:
+        return {"a": [1, 2], "b": [3, 4]}[name]
+
+    def __len__(self) -> int:
+        return 2
+
+    def to_numpy(self) -> Any:
+        return np.array([[1, 3], [2, 4]])
+
+
+def linear() -> torch.nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3)).eval()
+
+
+def evaluated(data: Any = (X, Y), suite: Any = "quick", **settings: Any) -> eb.Evaluation:
+    return eb.evaluate(linear(), data, THREAT, suite, anyway=True, **settings)
+
+
+def run() -> eb.Evaluation:
+    return toy_run(None)
+
+
+@pytest.mark.parametrize(
+    ("slip", "said"),
+    [
+        (lambda: evaluated(suite=[eb.PGD(steps=2.5)]), r"PGD was given steps=2.5; expected a whole number"),  # type: ignore[arg-type]
+        (lambda: evaluated(suite=[eb.PGD(steps=None)]), r"PGD was given steps=None; expected a whole number"),  # type: ignore[arg-type]
+        (lambda: verify(run(), None), r"the run folder was given as Evaluation.*expected its path"),  # type: ignore[arg-type]
+        (lambda: eb.load_run(run()), r"the run folder was given as Evaluation.*expected its path"),  # type: ignore[arg-type]
+        (lambda: run().plot("other"), r"the axes were given as 'other'; expected.*run\.plot\(label=…\)"),  # type: ignore[arg-type]
+        (lambda: run().show("a"), r"the samples to show were given as 'a'; expected their ids.*run\.show\(0, 3\)"),  # type: ignore[arg-type]
+        (lambda: evaluated(Table()), r"data was given as Table, a table; expected a pair.*to_numpy\(\)"),
+        (lambda: evaluated(out=3), r"out was given as 3; expected the path of a folder"),
+        (lambda: eb.load_data("digits", n="3"), r"n was given as '3'; expected a whole number of rows"),  # type: ignore[arg-type]
+        (lambda: eb.load_data("digits", n=2.5), r"n was given as 2\.5; expected a whole number of rows"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_slip_is_told_in_a_sentence(slip: Callable[[], object], said: str) -> None:
+    with pytest.raises(eb.InputError, match=said):
+        slip()
