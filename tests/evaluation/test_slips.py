@@ -15,6 +15,7 @@ from toy import toy_run
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+LAST = r"the channels seem to be last.*x\.permute\(0, 3, 1, 2\).*x\.transpose\(0, 3, 1, 2\)"
 THREAT = eb.Threat("linf", 0.1)
 X, Y = torch.rand(8, 3, 2, 2, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 3
 
@@ -48,6 +49,13 @@ def run() -> eb.Evaluation:
     return toy_run(None)
 
 
+def photographs(**normal: Any) -> eb.Evaluation:
+    """As other libraries hold them, the channels last."""
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()).eval()
+    x = np.random.default_rng(0).random((6, 32, 32, 3), np.float32)
+    return eb.evaluate(eb.wrap(net, **normal), (x, np.arange(6) % 3), THREAT)
+
+
 @pytest.mark.parametrize(
     ("slip", "said"),
     [
@@ -61,8 +69,11 @@ def run() -> eb.Evaluation:
         (lambda: evaluated(out=3), r"out was given as 3; expected the path of a folder"),
         (lambda: eb.load_data("digits", n="3"), r"n was given as '3'; expected a whole number of rows"),  # type: ignore[arg-type]
         (lambda: eb.load_data("digits", n=2.5), r"n was given as 2\.5; expected a whole number of rows"),  # type: ignore[arg-type]
+        (lambda: photographs(mean=[0.5] * 3, std=[0.2] * 3), rf"mean was given for 3 channels.*{LAST}"),
+        (lambda: photographs(mean=0.5, std=0.2), rf"shape \(6, 32, 32, 3\).*{LAST}"),
+        (photographs, rf"shape \(6, 32, 32, 3\).*{LAST}"),
     ],
 )
 def test_a_slip_is_told_in_a_sentence(slip: Callable[[], object], said: str) -> None:
-    with pytest.raises(eb.InputError, match=said):
+    with pytest.raises((eb.InputError, eb.ModelError), match=said):
         slip()
