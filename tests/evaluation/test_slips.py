@@ -72,8 +72,13 @@ def photographs(**normal: Any) -> eb.Evaluation:
         (lambda: photographs(mean=[0.5] * 3, std=[0.2] * 3), rf"mean was given for 3 channels.*{LAST}"),
         (lambda: photographs(mean=0.5, std=0.2), rf"shape \(6, 32, 32, 3\).*{LAST}"),
         (photographs, rf"shape \(6, 32, 32, 3\).*{LAST}"),
+        (lambda: evaluated(suite="pdg"), r"there is no suite 'pdg'; did you mean 'pgd'\? expected quick.*'fgsm,pgd'"),
     ],
 )
 def test_a_slip_is_told_in_a_sentence(slip: Callable[[], object], said: str) -> None:
     with pytest.raises((eb.InputError, eb.ModelError), match=said):
         slip()
+
+
+def test_a_class_alone_is_an_attack_with_its_own_settings() -> None:
+    assert list(evaluated(suite=eb.PGD).attacks) == list(evaluated(suite=[eb.PGD]).attacks) == ["pgd"]
