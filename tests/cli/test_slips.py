@@ -25,6 +25,9 @@ if TYPE_CHECKING:
         (evaluate(suite="pdg"), "there is no suite 'pdg'; did you mean 'pgd'?"),
         (evaluate(suite="mine.py:Min"), "did you mean 'Mine'?"),
         (evaluate("--attack", "pgd"), "there is no option --attack; --suite takes attacks by name too"),
+        (["verify", "."], "give the folder that evaluate wrote with --out"),
+        (["report", "."], "give the folder that evaluate wrote with --out"),
+        (["export", "."], "give the folder that evaluate wrote with --out"),
     ],
 )
 def test_a_slip_is_told_with_what_was_meant(call: Call, words: list[str], said: str) -> None:

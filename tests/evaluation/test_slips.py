@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from toy import toy_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 LAST = r"the channels seem to be last.*x\.permute\(0, 3, 1, 2\).*x\.transpose\(0, 3, 1, 2\)"
 THREAT = eb.Threat("linf", 0.1)
@@ -82,3 +84,9 @@ def test_a_slip_is_told_in_a_sentence(slip: Callable[[], object], said: str) -> 
 
 def test_a_class_alone_is_an_attack_with_its_own_settings() -> None:
     assert list(evaluated(suite=eb.PGD).attacks) == list(evaluated(suite=[eb.PGD]).attacks) == ["pgd"]
+
+
+def test_the_list_of_a_run_folder_names_the_folder_that_it_is_in(tmp_path: Path) -> None:
+    toy_run(tmp_path / "run")
+    with pytest.raises(eb.InputError, match=rf"the folder is expected; give {re.escape(str(tmp_path / 'run'))}$"):
+        eb.load_run(tmp_path / "run" / "run.json")

@@ -125,6 +125,8 @@ def read_manifest(folder: Path) -> Manifest:
         InputError: the folder is no run folder, or the file is damaged; the sentence names the first field that is not as expected.
     """
     path = folder / MANIFEST
+    if folder.name == MANIFEST and folder.is_file():
+        raise InputError(f"{folder} is a file of a run folder, and the folder is expected; give {folder.parent}")
     if not path.is_file():
         raise InputError(
             f"{folder} is no run folder: it has no {MANIFEST}; give the folder that evaluate wrote with out="
