@@ -75,6 +75,11 @@ def photographs(**normal: Any) -> eb.Evaluation:
         (lambda: photographs(mean=0.5, std=0.2), rf"shape \(6, 32, 32, 3\).*{LAST}"),
         (photographs, rf"shape \(6, 32, 32, 3\).*{LAST}"),
         (lambda: evaluated(suite="pdg"), r"there is no suite 'pdg'; did you mean 'pgd'\? expected quick.*'fgsm,pgd'"),
+        (lambda: evaluated("cifar10"), r"given as the text 'cifar10'; expected a pair.*eb\.load_data\('cifar10'\)"),
+        (lambda: eb.load_model("fac.py"), r"'fac\.py' names a file of Python.*expected fac\.py:factory"),
+        (lambda: eb.load_model("net.onnx"), r"(onnx:|there is no file )net\.onnx"),
+        (lambda: eb.load_model("k.keras"), r"(keras:|there is no file )k\.keras"),
+        (lambda: eb.load_model("k.skops"), r"(sklearn:|there is no file )k\.skops"),
     ],
 )
 def test_a_slip_is_told_in_a_sentence(slip: Callable[[], object], said: str) -> None:

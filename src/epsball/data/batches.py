@@ -18,7 +18,7 @@ from epsball.data.opened import Opened
 from epsball.data.origin import UNKNOWN, Origin
 from epsball.data.source import choose
 from epsball.data.streamed import Streamed
-from epsball.errors import EightBitWarning, InputError
+from epsball.errors import EightBitWarning, InputError, brief
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -188,7 +188,12 @@ def _undone(x: Tensor, normal: tuple[Tensor, Tensor] | None) -> Tensor:
 
 
 def _batches(data: Any) -> Iterator[Any]:
-    if isinstance(data, str | Mapping | Tensor | np.ndarray) or not (
+    if isinstance(data, str):
+        named = f"eb.load_data({brief(data)}) or eb.open_data({brief(data)})"
+        raise InputError(
+            f"data was given as the text {brief(data)}; {_EXPECTED}: {named} reads a set by its name or path"
+        )
+    if isinstance(data, Mapping | Tensor | np.ndarray) or not (
         isinstance(data, Iterable) or hasattr(data, "__getitem__")
     ):
         raise InputError(f"data was given as {type(data).__name__}; {_EXPECTED}")
