@@ -75,11 +75,13 @@ def photographs(**normal: Any) -> eb.Evaluation:
         (lambda: photographs(mean=0.5, std=0.2), rf"shape \(6, 32, 32, 3\).*{LAST}"),
         (photographs, rf"shape \(6, 32, 32, 3\).*{LAST}"),
         (lambda: evaluated(suite="pdg"), r"there is no suite 'pdg'; did you mean 'pgd'\? expected quick.*'fgsm,pgd'"),
-        (lambda: evaluated("cifar10"), r"given as the text 'cifar10'; expected a pair.*eb\.load_data\('cifar10'\)"),
+        (lambda: evaluated("cifar10"), r"given as str, 'cifar10'; expected a pair.*eb\.load_data\('cifar10'\)"),
         (lambda: eb.load_model("fac.py"), r"'fac\.py' names a file of Python.*expected fac\.py:factory"),
         (lambda: eb.load_model("net.onnx"), r"(onnx:|there is no file )net\.onnx"),
         (lambda: eb.load_model("k.keras"), r"(keras:|there is no file )k\.keras"),
         (lambda: eb.load_model("k.skops"), r"(sklearn:|there is no file )k\.skops"),
+        (lambda: evaluated((X[0], Y[0])), r"one sample, with the label 0; expected a pair.*give x\[:1\], y\[:1\]"),
+        (lambda: evaluated((X[0].numpy(), 2)), r"one sample, with the label 2; expected a pair.*give x\[:1\], y\[:1\]"),
     ],
 )
 def test_a_slip_is_told_in_a_sentence(slip: Callable[[], object], said: str) -> None:
@@ -95,3 +97,11 @@ def test_the_list_of_a_run_folder_names_the_folder_that_it_is_in(tmp_path: Path)
     toy_run(tmp_path / "run")
     with pytest.raises(eb.InputError, match=rf"the folder is expected; give {re.escape(str(tmp_path / 'run'))}$"):
         eb.load_run(tmp_path / "run" / "run.json")
+
+
+def test_dictionaries_of_one_entry_are_opened_all_the_way() -> None:
+    net = linear()
+    for wrapped in (lambda x: {"o": {"logits": net(x)}}, lambda x: {"o": ({"p": net(x)},)}):
+        assert torch.equal(eb.wrap(wrapped)(X), net(X))
+    with pytest.raises(eb.ModelError, match=r"returned a dictionary with a, b;"):
+        eb.wrap(lambda x: {"o": {"a": net(x), "b": x}})(X)

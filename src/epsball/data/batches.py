@@ -190,9 +190,7 @@ def _undone(x: Tensor, normal: tuple[Tensor, Tensor] | None) -> Tensor:
 def _batches(data: Any) -> Iterator[Any]:
     if isinstance(data, str):
         named = f"eb.load_data({brief(data)}) or eb.open_data({brief(data)})"
-        raise InputError(
-            f"data was given as the text {brief(data)}; {_EXPECTED}: {named} reads a set by its name or path"
-        )
+        raise InputError(f"data was given as str, {brief(data)}; {_EXPECTED}: {named} reads a set by its name or path")
     if isinstance(data, Mapping | Tensor | np.ndarray) or not (
         isinstance(data, Iterable) or hasattr(data, "__getitem__")
     ):
@@ -232,6 +230,11 @@ def _parts(data: tuple[Any, ...] | list[Any]) -> tuple[Any, Any]:
         given = ", ".join(type(part).__name__ for part in data[:4])
         raise InputError(
             f"data was given as a {type(data).__name__} of {given}; {_EXPECTED}: give inputs and labels alone"
+        )
+    if isinstance(data[1], int) or getattr(data[1], "shape", None) == ():
+        raise InputError(
+            f"the data are one sample, with the label {brief(data[1])}; expected a pair of inputs (N, …) and labels (N,): "
+            "give x[:1], y[:1] for x[0], y[0]"
         )
     return pairs.inputs(data[0]), pairs.labels(data[1])
 
