@@ -190,7 +190,7 @@ def _undone(x: Tensor, normal: tuple[Tensor, Tensor] | None) -> Tensor:
 def _batches(data: Any) -> Iterator[Any]:
     if isinstance(data, str):
         named = f"eb.load_data({brief(data)}) or eb.open_data({brief(data)})"
-        raise InputError(f"data was given as str, {brief(data)}; {_EXPECTED}: {named} reads a set by its name or path")
+        raise InputError(f"data was given as str; {_EXPECTED}: {named} reads a set by its name or path")
     if isinstance(data, Mapping | Tensor | np.ndarray) or not (
         isinstance(data, Iterable) or hasattr(data, "__getitem__")
     ):

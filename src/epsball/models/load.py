@@ -130,8 +130,8 @@ def _named(spec: str, weights: str | Path | None, options: Options) -> Model:
         return _named(f"{kind}:{spec}", weights, options)
     elif spec.endswith(".py"):
         raise InputError(
-            f"{spec!r} names a file of Python and nothing in it; expected {spec}:factory, with the name of its function that returns "
-            "the model"
+            f"{spec!r} names a file of Python and nothing in it; expected path/to/file.py:factory: give {spec}:NAME with the "
+            "name of its function that returns the model"
         )
     else:
         close = f"did you mean 'zoo:{spec}'? " if spec.partition("@")[0] in NETWORKS else ""
