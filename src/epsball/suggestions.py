@@ -31,8 +31,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         >>> did_you_mean("pdg", ["fgsm", "pgd"])
         "did you mean 'pgd'? "
     """
-    close = min(get_close_matches(name.lower(), list(known)), key=partial(_apart, name), default="")
-    return f"did you mean {close!r}? " if close else ""
+    folded = {each.casefold(): each for each in known}
+    name = name.casefold()
+    close = min(get_close_matches(name, list(folded)), key=partial(_apart, name), default="")
+    return f"did you mean {folded[close]!r}? " if close else ""
 
 
 def _folded(name: str) -> str:

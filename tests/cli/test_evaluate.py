@@ -119,7 +119,7 @@ def test_the_entry_that_is_named_is_part_of_the_record_and_verified(call: Call) 
     assert call("verify", "run", "--trust-source").exit_code == 0
     attacked = call(*attack("pgd", "--eps", "0.1", "--key", "scores", "--json"))
     assert attacked.exit_code == 2
-    assert "no entries" in attacked.stderr
+    assert "and nothing beside it, and the key is 'scores'; leave the key out" in attacked.stderr
     refused = call(*evaluate("--key", "scores", "--estimate", "nes:5", model="nets.py:dictionary"))
     assert "--outputs or --key, which belong behind it" in refused.stderr
 

@@ -40,7 +40,7 @@ def test_a_replay_is_printed_with_its_seed_and_what_it_may_miss(folder: Path) ->
 
 
 def test_the_document_holds_the_replay(folder: Path) -> None:
-    code, out, _ = said("verify", str(folder), "--replay", "10", "--json")
+    code, out, _ = said("verify", str(folder), "--replay", "2", "--json")
     replay = json.loads(out)["replay"]
     assert code == 0
     assert replay["elsewhere"] == ""

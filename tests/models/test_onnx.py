@@ -151,6 +151,13 @@ def test_attacks_find_errors_and_a_run_can_be_verified(tmp_path: Path) -> None:
     assert eb.verify(tmp_path / "run", trust_source=True).complete
 
 
+def test_a_file_is_known_by_the_end_of_its_name(tmp_path: Path) -> None:
+    spec = write(tmp_path / "small.onnx")
+    bare = load_model(spec.removeprefix("onnx:"))
+    assert bare.source == spec
+    torch.testing.assert_close(bare(IMAGES), by_hand(IMAGES), rtol=1e-5, atol=1e-5)
+
+
 def test_the_command_line_takes_a_file(tmp_path: Path) -> None:
     np.savez(tmp_path / "data.npz", x=IMAGES.numpy(), y=by_hand(IMAGES).argmax(1).numpy())
     words = ["--data", str(tmp_path / "data.npz"), "--norm", "linf", "--eps", "0.01", "--suite", "fgsm", "--json"]

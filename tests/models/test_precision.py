@@ -47,6 +47,13 @@ def test_arrays_of_double_precision_are_cast_for_a_network_of_single_precision(d
     assert X.dtype == np.float64
 
 
+def test_arrays_of_half_precision_are_cast_too() -> None:
+    half = X.astype(np.float16)
+    expected = eb.evaluate(network(), (half.astype(np.float32), Y), THREAT, suite=[eb.FGSM()], anyway=True)
+    run = eb.evaluate(network(), (half, Y), THREAT, suite=[eb.FGSM()], anyway=True)
+    assert run.plan.data.fingerprint == expected.plan.data.fingerprint
+
+
 def test_a_network_of_double_precision_gets_what_was_given() -> None:
     run = eb.evaluate(network().double(), (X, Y), THREAT, suite=[eb.FGSM()], anyway=True)
     given = eb.evaluate(network().double(), (torch.tensor(X), torch.tensor(Y)), THREAT, suite=[eb.FGSM()], anyway=True)

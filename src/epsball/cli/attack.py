@@ -42,7 +42,9 @@ def attack(
     model: ModelSpec,
     *,
     data: Data,
-    name: Annotated[str, typer.Option("--attack", metavar="NAME", help="Of `epsball list attacks`, or module:Class.")],
+    name: Annotated[
+        str, typer.Option("--attack", metavar="NAME", help="Of `epsball list attacks`, module:Class or file.py:Class.")
+    ],
     norm: Norm,
     eps: Eps = None,
     levels: Levels = None,

@@ -118,8 +118,9 @@ def _shown(otherwise: Callable[..., None], message: Warning | str, *place: Any, 
 
 
 def _sentence(error: Exception) -> str:
+    """What an error says, with the option for the argument that the library's own sentence names."""
     if not isinstance(error, OSError):
-        return " ".join(str(error).split())
+        return " ".join(str(error).split()).replace(" with out=", " with --out")
     place = f"{error.filename}: " if error.filename else ""
     remedy = "free some space" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "check the path and its permissions"
     return f"{place}{error.strerror or error}; {remedy}, then run the same command again"

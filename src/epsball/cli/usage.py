@@ -10,6 +10,8 @@ from typing import Any, get_args, get_type_hints
 from epsball.cli.commands import COMMANDS
 from epsball.suggestions import did_you_mean
 
+_ATTACK, _SUITE = "--attack", "--suite"
+
 
 def sentence(error: Any, words: list[str]) -> str:
     """One sentence about a usage error of typer, in words that do not depend on its version.
@@ -28,6 +30,8 @@ def _what(error: Any, words: list[str]) -> str:
     kind, command = type(error).__name__, error.ctx.command if error.ctx else None
     if kind == "NoSuchOption":
         known = [flag for each in command.params for flag in (*each.opts, *each.secondary_opts)] if command else []
+        if error.option_name == _ATTACK and _SUITE in known:
+            return f"there is no option {_ATTACK}; {_SUITE} takes attacks by name too, such as {_SUITE} pgd:"
         return f"there is no option {error.option_name}; {did_you_mean(error.option_name, known)}".rstrip()
     if kind == "BadOptionUsage" and "requires" in str(error):
         return f"{error.option_name} has no value; write {error.option_name} VALUE:"

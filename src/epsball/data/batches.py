@@ -18,7 +18,7 @@ from epsball.data.opened import Opened
 from epsball.data.origin import UNKNOWN, Origin
 from epsball.data.source import choose
 from epsball.data.streamed import Streamed
-from epsball.errors import EightBitWarning, InputError
+from epsball.errors import EightBitWarning, InputError, brief
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,6 +87,11 @@ def gathered(data: Any, *, white: float = 1.0, size: tuple[int, int] | None = No
         x, y = _parts(data)
         cut, origin = getattr(data, "cut", None), getattr(data, "origin", UNKNOWN)
         return Gathered(_eight_bit(x, white), y, class_names=_class_names(data), cut=cut, origin=origin)
+    if hasattr(data, "columns") and hasattr(data, "to_numpy"):
+        raise InputError(
+            f"data was given as {type(data).__name__}, a table; {_EXPECTED}: take them from its columns, "
+            'such as (table.drop(columns="label").to_numpy(), table["label"].to_numpy())'
+        )
     data = _opened(data)
     data = data.fitting(size) if isinstance(data, Opened) else data
     streamed = _streamed(data, white)
@@ -183,7 +188,10 @@ def _undone(x: Tensor, normal: tuple[Tensor, Tensor] | None) -> Tensor:
 
 
 def _batches(data: Any) -> Iterator[Any]:
-    if isinstance(data, str | Mapping | Tensor | np.ndarray) or not (
+    if isinstance(data, str):
+        named = f"eb.load_data({brief(data)}) or eb.open_data({brief(data)})"
+        raise InputError(f"data was given as str; {_EXPECTED}: {named} reads a set by its name or path")
+    if isinstance(data, Mapping | Tensor | np.ndarray) or not (
         isinstance(data, Iterable) or hasattr(data, "__getitem__")
     ):
         raise InputError(f"data was given as {type(data).__name__}; {_EXPECTED}")
@@ -222,6 +230,11 @@ def _parts(data: tuple[Any, ...] | list[Any]) -> tuple[Any, Any]:
         given = ", ".join(type(part).__name__ for part in data[:4])
         raise InputError(
             f"data was given as a {type(data).__name__} of {given}; {_EXPECTED}: give inputs and labels alone"
+        )
+    if isinstance(data[1], int) or getattr(data[1], "shape", None) == ():
+        raise InputError(
+            f"the data are one sample, with the label {brief(data[1])}; expected a pair of inputs (N, …) and labels (N,): "
+            "give x[:1], y[:1] for x[0], y[0]"
         )
     return pairs.inputs(data[0]), pairs.labels(data[1])
 

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from epsball.data.origin import Origin, rule
 from epsball.data.parquet import read_parquet
 from epsball.data.pictures import cut_alike
 from epsball.data.source import SOURCES, Source, choose
-from epsball.errors import InputError
+from epsball.errors import InputError, brief
 from epsball.models.adapters.python_file import names_factory
 from epsball.suggestions import did_you_mean
 
@@ -79,6 +80,8 @@ def open_data(
     `eb.evaluate` takes it, and goes through a set that is larger than memory part by part. Arguments and errors are those of
     `load_data`; a damaged image is met when it is read.
     """
+    if n is not None and (isinstance(n, bool) or not isinstance(n, Integral)):
+        raise InputError(f"n was given as {brief(n)}; expected a whole number of rows, such as n=1000")
     cut, limit = chosen_cut(size, crop), n if seed is None else None
     if not isinstance(name, str | Path):
         origin = f"the {type(name).__name__}"

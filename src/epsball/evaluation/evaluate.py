@@ -6,6 +6,7 @@ import warnings
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -131,6 +132,8 @@ def evaluate(
         ModelError: the model failed or answered nonsense.
         UntrustworthyError: an attack found an error where a certificate excludes one.
     """
+    if not (out is None or isinstance(out, str | PathLike)):
+        raise InputError(f'out was given as {brief(out)}; expected the path of a folder, such as out="run"')
     clock = None if budget is None else Budget.of(budget)
     threat, seed = _checked(threat, chunk_size), checked_seed(seed)
     expected = None if expect_clean is None else parse_fraction(expect_clean, "expect_clean")

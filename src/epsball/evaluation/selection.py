@@ -17,7 +17,8 @@ from epsball.attacks.suites import suite as named_suite
 from epsball.data.streamed import Streamed
 from epsball.errors import InputError, SuiteWarning
 from epsball.oracle.batching import IMAGE_DIMENSIONS
-from epsball.suggestions import spelled
+from epsball.suggestions import did_you_mean, spelled
+from epsball.validation import checked_settings
 
 if TYPE_CHECKING:
     from epsball.models.model import Model
@@ -36,19 +37,30 @@ def by_name(suite: Any) -> Any:
     """The suite or the attacks that names stand for, "quick", "fgsm,pgd" or ["fgsm", eb.PGD]; anything else as it is.
 
     Raises:
-        InputError: there is no attack of that name, or a class cannot be made without settings.
+        InputError: there is no suite or attack of that name, or a class cannot be made without settings.
     """
     if isinstance(suite, str):
         names = [name.strip() for name in suite.split(",")]
         known = registry()
         if len(names) == 1 and known.spelled(names[0]) not in known and ":" not in names[0]:
-            return spelled(suite, SUITES)
+            return _suite_named(suite, known)
         suite = names
+    suite = [suite] if isinstance(suite, type) else suite
     if not isinstance(suite, list | tuple) or not any(isinstance(each, str | type) for each in suite):
         return suite
     if all(isinstance(each, str) for each in suite):
         return {name: make_attack(name) for name in map(registry().spelled, suite)}
     return [_made(each) for each in suite]
+
+
+def _suite_named(name: str, attacks: Iterable[str]) -> str:
+    suite = spelled(name.strip(), SUITES)
+    if suite not in SUITES:
+        hint = did_you_mean(name, [*SUITES, *attacks])
+        raise InputError(
+            f"there is no suite {name!r}; {hint}expected {', '.join(SUITES)}, or attacks by name such as 'fgsm,pgd'"
+        )
+    return suite
 
 
 def _made(given: Any) -> Any:
@@ -98,7 +110,8 @@ def chosen(
     images where the inputs are none.
 
     Raises:
-        InputError: no attacks, something that is no attack, or an attack that does not fit the threat.
+        InputError: no attacks, something that is no attack, or an attack that does not fit the threat or has settings that
+            cannot be.
     """
     if not isinstance(suite, Attack | Iterable):
         raise InputError(f"the suite was given as {type(suite).__name__}; {_EXPECTED}")
@@ -120,6 +133,7 @@ def chosen(
     for name, attack in attacks.items():
         if not isinstance(attack, Attack):
             raise InputError(f"the suite holds {name!r}: {attack!r}; expected an attack such as eb.PGD(steps=40)")
+        checked_settings(attack)
         if reason := misfit(attack, threat):
             raise InputError(f"the suite holds {name!r}, which {reason}; leave it out, or change the threat")
     if not attacks:

@@ -69,13 +69,16 @@ def _numbers(key: str, count: int) -> bool:
 
 
 def only(answer: object) -> object:
-    """Return the table in what a network returned: its `.logits`, its entry of that name, or the only entry that it has."""
-    logits = answer.get("logits") if isinstance(answer, Mapping) else getattr(answer, "logits", None)
-    if hasattr(logits, "shape"):  # a tensor, or another library's array
-        return logits
-    if isinstance(answer, Mapping | tuple | list) and len(answer) == 1:
-        return next(iter(_entries(answer).values()))
-    return answer
+    """Return the table in what a network returned: its `.logits`, or its only entry, at any depth of single entries."""
+    inner = answer
+    for _ in range(_DEPTH):
+        logits = inner.get("logits") if isinstance(inner, Mapping) else getattr(inner, "logits", None)
+        if hasattr(logits, "shape"):  # a tensor, or another library's array
+            return logits
+        if not isinstance(inner, Mapping | tuple | list) or len(inner) != 1:
+            return inner
+        inner = next(iter(_entries(inner).values()))
+    return inner
 
 
 def _entries(answer: object) -> dict[str, object]:

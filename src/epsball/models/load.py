@@ -51,6 +51,9 @@ __all__ = [
     "zoo",
 ]
 
+_KINDS = {".onnx": "onnx", ".keras": "keras", ".skops": "sklearn"}
+"""The schemes of files that are known by how their names end."""
+
 
 def load_model(
     spec: str,
@@ -74,6 +77,7 @@ def load_model(
             `hf:folder-or-id`: an image classifier of Transformers, see `models.adapters.hugging_face`;
             `timm:NAME@weights`, `timm:NAME@pretrained`: a network of timm, see `models.adapters.timm_network`;
             `robustbench:NAME`: a network of RobustBench's zoo, see `models.adapters.robust_bench`;
+            `path/to/file.onnx`, `path/to/file.keras`, `path/to/file.skops`: as with their schemes `onnx:`, `keras:`, `sklearn:`;
             `path/to/file.pt`, `path/to/file.pt2`: a network that TorchScript or torch.export saved;
             `sklearn:path/to/file.skops`: a classifier of scikit-learn, see `models.adapters.skops_file`;
             `keras:path/to/file.keras`: a model of Keras 3, see `models.adapters.keras_file`;
@@ -122,6 +126,13 @@ def _named(spec: str, weights: str | Path | None, options: Options) -> Model:
         model = wrap(SCHEMES[scheme](rest, options))
     elif spec.endswith(ENDINGS) and "@" not in spec:
         model = _of_a_file(spec, options)
+    elif kind := next((_KINDS[end] for end in _KINDS if spec.partition("@")[0].endswith(end)), ""):
+        return _named(f"{kind}:{spec}", weights, options)
+    elif spec.endswith(".py"):
+        raise InputError(
+            f"{spec!r} names a file of Python and nothing in it; expected path/to/file.py:factory: give {spec}:NAME with the "
+            "name of its function that returns the model"
+        )
     else:
         close = f"did you mean 'zoo:{spec}'? " if spec.partition("@")[0] in NETWORKS else ""
         raise InputError(

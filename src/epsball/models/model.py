@@ -20,7 +20,7 @@ from epsball.models.cost import Cost
 from epsball.models.entries import entry
 from epsball.models.labels import classes_of, one_hot
 from epsball.models.memory import is_out_of_memory
-from epsball.models.outputs import failure, to_logits
+from epsball.models.outputs import channels_last, failure, to_logits
 from epsball.models.state import update_digest, weights_by_name
 
 if TYPE_CHECKING:
@@ -205,5 +205,8 @@ def _spread(value: Tensor, x: Tensor, name: str) -> Tensor:
         given = f"for {len(value)} channels" if value.ndim == 1 else f"with shape {tuple(value.shape)}"
         raise InputError(
             f"{name} was given {given} and does not fit inputs of shape {tuple(x.shape)}; "
-            f"expected one number per channel, {x.shape[1:2].numel()} here, or one for all"
+            + (
+                channels_last(x.shape, len(value) if value.ndim == 1 else 1)
+                or f"expected one number per channel, {x.shape[1:2].numel()} here, or one for all"
+            )
         ) from error

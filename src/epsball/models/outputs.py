@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from epsball.models.entries import only
 OUTPUTS = ("logits", "probs", "binary", "reject")
 _TABLE = 2
 _FEWEST_CLASSES = 2
+_IMAGES, _CHANNELS = 4, (1, 3)
+"""Axes of images, and the channels that images have."""
 _LONGEST = 500
 _SINGLE = "more than 1 value per channel"
 """What PyTorch's batch normalisation says of a single sample in training mode."""
@@ -124,10 +126,19 @@ def failure(error: BaseException, x: Tensor, module: nn.Module | None) -> ModelE
         return ModelError(
             f"{given}; batch normalisation needs two samples at least while it trains: take a larger batch_size, or call net.eval()"
         )
+    if remedy := channels_last(x.shape):
+        return ModelError(f"{given}; {remedy}")
     alone = ", ".join(map(str, x.shape)) + ", requires_grad=True" * x.requires_grad
     return ModelError(
         f"{given}; expected logits (N, K): try the network on such an input alone, net(torch.rand({alone}))"
     )
+
+
+def channels_last(shape: Sequence[int], channels: int = 1) -> str:
+    """What to do where the shape of inputs looks as (N, H, W, C) does; empty where it does not."""
+    likely = len(shape) == _IMAGES and shape[3] in (*_CHANNELS, channels) and shape[1] not in (*_CHANNELS, channels)
+    advice = "give x.permute(0, 3, 1, 2) of a tensor, x.transpose(0, 3, 1, 2) of an array"
+    return f"the channels seem to be last, expected (N, C, H, W): {advice}" if likely else ""
 
 
 def _of_other_weights(x: Tensor, module: nn.Module | None) -> str:

@@ -11,9 +11,12 @@ import torch
 if TYPE_CHECKING:
     from epsball.models.model import Model
 
+_OTHERS = (np.float16, np.float64)
+"""Types that a network of single precision does not take."""
+
 
 def in_precision_of(model: Model, data: Any) -> Any:
-    """Return data, or batches of them, with float32 arrays for float64 ones where the weights of the model are float32.
+    """Return data, or batches of them, with float32 arrays for float64 and float16 ones where the weights of the model are float32.
 
     Tensors keep their type: it was chosen.
     """
@@ -23,9 +26,9 @@ def in_precision_of(model: Model, data: Any) -> Any:
 
 
 def in_single(data: Any) -> Any:
-    """Return data, or batches of them, with float32 arrays for float64 ones."""
+    """Return data, or batches of them, with float32 arrays for float64 and float16 ones."""
     if isinstance(data, np.ndarray):
-        return data.astype(np.float32) if data.dtype == np.float64 else data
+        return data.astype(np.float32) if data.dtype in _OTHERS else data
     if isinstance(data, Mapping):
         arrays = {name: in_single(part) for name, part in data.items() if isinstance(part, np.ndarray)}
         return {**data, **arrays} if arrays else data

@@ -229,7 +229,7 @@ class Evaluation:
         A notebook shows the figure where it is the value of a cell; `figure.savefig("examples.png")` writes it.
 
         Raises:
-            InputError: there is no such sample, it was not fooled, the inputs are no images, or they were not kept.
+            InputError: what is no id, there is no such sample, it was not fooled, the inputs are no images, or they were not kept.
         """
         return examples.show(self, samples)
 
@@ -239,6 +239,9 @@ class Evaluation:
         Args:
             axes: draw into these, so that several runs stand in one figure; a figure of its own when left out.
             label: of this run in the legend.
+
+        Raises:
+            InputError: axes that are none.
         """
         return examples.plot(self, axes, label)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from epsball.display.difference import CHANNELS
 from epsball.display.text import NORMS, budget
-from epsball.errors import InputError
+from epsball.errors import InputError, brief
 from epsball.record import metrics
 
 if TYPE_CHECKING:
@@ -161,8 +161,7 @@ def show(run: Recorded, samples: Sequence[int]) -> Figure:
     """
     from epsball.display.figures import Sample, triptychs  # noqa: PLC0415 (matplotlib, only for those who look)
 
-    numbers = [int(each) for given in samples for each in np.ravel(np.asarray(given))]
-    chosen = [example(run, each) for each in numbers] or [
+    chosen = [example(run, each) for given in samples for each in _ids(given)] or [
         one for _, one in zip(range(ROWS), examples(run), strict=False)
     ]
     if not chosen:
@@ -186,6 +185,16 @@ def show(run: Recorded, samples: Sequence[int]) -> Figure:
     return triptychs(rows, float(np.min(threat.low)), float(np.max(threat.high)))
 
 
+def _ids(given: Any) -> list[int]:
+    """The ids of samples, of which one or a row was given."""
+    ids = np.ravel(np.asarray(given))
+    if ids.size and ids.dtype.kind not in "iu":
+        raise InputError(
+            f"the samples to show were given as {brief(given)}; expected their ids, whole numbers such as run.show(0, 3)"
+        )
+    return [int(each) for each in ids]
+
+
 def _named(names: Sequence[str], label: int) -> str:
     return names[label] if label < len(names) else str(label)
 
@@ -194,6 +203,10 @@ def plot(run: Recorded, axes: Axes | None = None, label: str | None = None) -> F
     """Accuracy against ε: the band between what is proved and what no attack refuted."""
     from epsball.display import figures  # noqa: PLC0415 (matplotlib, only for those who look)
 
+    if axes is not None and not hasattr(axes, "step"):
+        raise InputError(
+            f"the axes were given as {brief(axes)}; expected those of matplotlib, plt.subplots()[1], or run.plot(label=…) for a name"
+        )
     curve = metrics.curve(run)
     end = _horizon(run)
     eps = np.union1d(np.linspace(0, end, POINTS), [run.eps] if run.eps <= end else [])

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from epsball.errors import InputError
+from epsball.errors import InputError, brief
 from epsball.record.evaluation import Finding  # noqa: TC001 (the schema is read when the module is loaded)
 from epsball.record.files import file_digest, read_bytes, sha256
 from epsball.record.plan import Count, Plan, portable, real
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 MANIFEST, INPUTS, CLEAN, SAMPLES = "run.json", "inputs.safetensors", "clean.parquet", "samples.parquet"
 FORMAT: Literal[4] = 4
@@ -104,6 +105,19 @@ def manifest_bytes(manifest: Manifest) -> bytes:
     return json_bytes(portable(manifest))
 
 
+def run_path(given: Any) -> Path:
+    """Return the path of a run folder.
+
+    Raises:
+        InputError: it was given as something else, such as the evaluation itself.
+    """
+    if isinstance(given, str | PathLike):
+        return Path(given)
+    raise InputError(
+        f"the run folder was given as {brief(given)}; expected its path, that which evaluate was given as out="
+    )
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Read `run.json`.
 
@@ -111,6 +125,8 @@ def read_manifest(folder: Path) -> Manifest:
         InputError: the folder is no run folder, or the file is damaged; the sentence names the first field that is not as expected.
     """
     path = folder / MANIFEST
+    if folder.name == MANIFEST and folder.is_file():
+        raise InputError(f"{folder} is a file of a run folder, and the folder is expected; give {folder.parent}")
     if not path.is_file():
         raise InputError(
             f"{folder} is no run folder: it has no {MANIFEST}; give the folder that evaluate wrote with out="

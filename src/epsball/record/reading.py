@@ -34,6 +34,7 @@ from epsball.record.manifest import (
     chunk_files,
     examples_name,
     read_manifest,
+    run_path,
 )
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def read_run(path: Path | str) -> Evaluation:
         InputError: it is no run folder, a file of it is missing, altered, damaged or lacks a column, or its parts contradict
             each other.
     """
-    path = Path(path)
+    path = run_path(path)
     manifest = checked_manifest(path)
     if INPUTS not in manifest.files or not {CLEAN, SAMPLES} & manifest.files.keys():
         raise UnfinishedError(

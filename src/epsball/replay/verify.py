@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from epsball.certification.base import chosen
@@ -12,7 +11,7 @@ from epsball.errors import InputError
 from epsball.evaluation.plan import attack_source
 from epsball.progress import Progress, shown
 from epsball.record.arrays import open_inputs
-from epsball.record.manifest import CLEAN, attack_stages
+from epsball.record.manifest import CLEAN, attack_stages, run_path
 from epsball.replay.certificates import other_radii
 from epsball.replay.findings import other_findings
 from epsball.replay.opened import elsewhere, opened, threads_of
@@ -26,6 +25,7 @@ from epsball.verification.identity import model_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from torch import Tensor
 
@@ -93,7 +93,7 @@ def verify(
         InputError: no run folder, a damaged file, no model to ask, or a replay of an attack that cannot be made again.
         ModelError: the model failed.
     """
-    path, named = Path(run_folder), dict(attacks or {})
+    path, named = run_path(run_folder), dict(attacks or {})
     if replay < 0:
         raise InputError(f"replay was given as {replay}; expected the number of samples to run again, such as 50")
     manifest, notes = verification.unaltered(path), list[str]()

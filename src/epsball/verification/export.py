@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from epsball.errors import InputError, UntrustworthyError, brief
+from epsball.errors import InputError, UntrustworthyError
 from epsball.progress import Progress, shown
 from epsball.record import read_run
 from epsball.record.arrays import open_inputs
 from epsball.record.examples import fooled, of_every_attack
 from epsball.record.files import write_whole
-from epsball.record.manifest import json_bytes, read_manifest
+from epsball.record.manifest import json_bytes, read_manifest, run_path
 from epsball.verification import independent
 from epsball.verification.exported_files import Examples, as_read, levels_of, made_on, pixel_range, writer
 from epsball.verification.identity import device_of, model_of, other_model
@@ -97,11 +97,8 @@ def export(
         UntrustworthyError: the model is another one than the run's.
         ModelError: the model failed.
     """
-    if not isinstance(run_folder, str | Path):
-        raise InputError(
-            f"the run folder was given as {brief(run_folder)}; expected its path, that which evaluate was given as out="
-        )
-    path, manifest = Path(run_folder), read_manifest(Path(run_folder))
+    path = run_path(run_folder)
+    manifest = read_manifest(path)
     plan, run = manifest.plan, read_run(path)
     folder = _empty(path / "export" if out is None else Path(out))
     given = model_of(plan, model, trust_source=trust_source)

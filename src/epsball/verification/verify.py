@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from epsball.progress import Progress, shown
 from epsball.record.arrays import open_inputs
 from epsball.record.evaluation import CLEAN_COLUMNS
 from epsball.record.files import read_table
-from epsball.record.manifest import CLEAN, altered_files, read_manifest
+from epsball.record.manifest import CLEAN, altered_files, read_manifest, run_path
 from epsball.verification import independent
 from epsball.verification.attack_rows import Context
 from epsball.verification.differences import differences
@@ -32,6 +31,7 @@ from epsball.verification.stages import check_stages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -89,7 +89,7 @@ def verify(
         InputError: no run folder, a damaged file, or no model to ask.
         ModelError: the model failed.
     """
-    path = Path(run_folder)
+    path = run_path(run_folder)
     manifest = unaltered(path)
     given = model_of(manifest.plan, model, trust_source=trust_source)
     return check(path, manifest, given, data, passes=passes, progress=progress, attacks=attacks)
