@@ -254,3 +254,11 @@ def test_a_suite_leaves_out_attacks_on_images_where_the_inputs_are_none() -> Non
         for shape, data in (("flat", x.flatten(1)), ("images", x))
     }
     assert names == {"flat": ["apgd-ce", "apgd-t", "fab-t"], "images": ["apgd-ce", "apgd-t", "fab-t", "square"]}
+
+
+def test_another_course_on_a_share_of_the_samples_was_run_on_those_that_were_drawn() -> None:
+    run = toy_run(suite={"again": eb.attacks.Sampled(eb.FGSM(), share=0.3)})
+    (line,) = metrics.attack_summaries(run)
+    asked = run.attacks["again"].queries > 0
+    assert 0 < line.attacked == asked.sum() < len(asked)
+    assert line.queries == run.attacks["again"].queries[asked].mean()

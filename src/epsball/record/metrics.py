@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from epsball.record.plan import Plan
 
+SAMPLED = "Sampled"
+"""The kind of an attack that is another course on a random share of the samples; it asks nothing about the others."""
+
 
 class Rows(Protocol):
     """The samples that one attack was run on, column by column (k,)."""
@@ -209,7 +212,7 @@ class AttackSummary:
 
     Args:
         attack: its name.
-        attacked: samples it was run on.
+        attacked: samples it was run on; of another course on a random share, those that were drawn.
         successes: those of them on which it succeeded within ε.
         own_accuracy: accuracy that it leaves alone, over all samples; nan where it was not run on every correctly classified one.
         remaining_accuracy: accuracy that it and all attacks before it leave together.
@@ -233,14 +236,15 @@ def attack_summaries(run: Bounds, eps: float | str | None = None) -> list[Attack
         own = attack_upper(run, name)
         lowest = np.minimum(lowest, own)
         every = len(rows) == int(right.sum())
+        tried = rows.queries > 0 if run.plan.attacks[name].kind == SAMPLED else np.ones(len(rows), np.bool_)
         table.append(
             AttackSummary(
                 attack=name,
-                attacked=len(rows),
+                attacked=int(tried.sum()),
                 successes=int(rows.within(value).sum()),
                 own_accuracy=float(np.mean(own > value)) if every else math.nan,
                 remaining_accuracy=float(np.mean(lowest > value)),
-                queries=float(np.mean(rows.queries)) if len(rows) else 0.0,
+                queries=float(np.mean(rows.queries[tried])) if tried.any() else 0.0,
             )
         )
     return table
