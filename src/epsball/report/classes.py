@@ -65,7 +65,7 @@ def worst_class(run: Evaluation) -> str:
     images = f"its {count(first.n)} image{'s' * (first.n > 1)}"
     return (
         f"Worst of {count(first.classes)} classes: {_name(run, first.label)}{tied}, {percent(float(first.robust))} of {images} "
-        f"{left(run.plan)} ({100 * low:.1f}{NO_BREAK}{DASH}{NO_BREAK}{percent(high)} at {100 * first.level:.4g}{NO_BREAK}%: "
+        f"{left(run.plan)} ({100 * low:.1f}{NO_BREAK}{DASH}{NO_BREAK}{percent(high)} at {100 * first.level:.5g}{NO_BREAK}%: "
         f"the worst of {count(first.classes)} was picked, so its interval has to hold for all)."
     )
 
