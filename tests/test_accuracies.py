@@ -64,10 +64,9 @@ def averages(run: Evaluation) -> list[float]:
 
 
 def like(text: str, value: float) -> list[str]:
-    """The numbers of a text, pictures left out, that are this fraction, or this fraction in per cent."""
-    numbers = re.findall(
-        r"(?<![\w.#])\d+\.\d+", re.sub(r"<svg.*?</svg>|data-places=\".*?\"", "", text, flags=re.DOTALL)
-    )
+    """The numbers of a text that are this fraction, or this fraction in per cent; pictures and the confidences under them left out."""
+    pictures = r"<svg.*?</svg>|data-places=\".*?\"|<span>(?:original|adversarial)<b>.*?</span>"
+    numbers = re.findall(r"(?<![\w.#])\d+\.\d+", re.sub(pictures, "", text, flags=re.DOTALL))
     return [each for each in numbers if abs(float(each) - value) < 1e-4 or abs(float(each) - 100 * value) < 0.051]
 
 

@@ -49,7 +49,7 @@ def test_so_many_samples_tell(robust: int, limit: float) -> None:
     if needed is None:
         assert abs(robust / 20 - limit) < 0.001
         return
-    low, high = wilson(round(robust / 20 * needed), needed)
+    low, high = wilson(round(robust * needed / 20), needed)
     assert low >= limit or high < limit
 
 
