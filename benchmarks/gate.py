@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TRIALS, EPS, MAX_DROP, WANTED = 20, 0.1, 0.02, 0.10
 SECONDS, LATEST = 60, 66
 ROBUST = eb.Recipe(epochs=4)
-TUNED = eb.Recipe(epochs=3, rate=1e-2)
+TUNED = eb.Recipe(epochs=4, rate=1e-2)
 IMAGES = 2000
 SUITE = {"pgd": eb.PGD(steps=10)}
 HEAD = """# The gate
