@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TRIALS, EPS, MAX_DROP, WANTED = 20, 0.1, 0.02, 0.10
 SECONDS, LATEST = 60, 66
 ROBUST = eb.Recipe(epochs=4)
-TUNED = eb.Recipe(epochs=4, rate=1e-2)
+RATE, EPOCHS = 1e-2, (3, 6, 9, 12)
 IMAGES = 2000
 SUITE = {"pgd": eb.PGD(steps=10)}
 HEAD = """# The gate
@@ -35,9 +35,9 @@ Written by `python benchmarks/gate.py`.
 ## A planted regression, and another seed
 
 `zoo:capacity-4`, trained on mnist-5k against PGD at ε = {eps} in l∞, is the baseline, on {rows} test images by PGD-10; at
-most {drop:.0%} may be lost. A regression is planted by fine-tuning it on {images:,} clean images, with a seed of its own each time;
-the drop is also measured on the other {rows} test images, which the gate does not see. Beside it the baseline's own weights under
-another evaluation seed.
+most {drop:.0%} may be lost. A regression is planted by fine-tuning it on {images:,} clean images, with a seed of its own each time,
+for as many epochs as it takes to lose ten points on the other {rows} test images, which the gate does not see. Beside it the
+baseline's own weights under another evaluation seed.
 
 | trial | drop on other images | drop at the gate | 95 % interval | verdict | same weights, seed | 95 % interval of the drop | verdict |
 | ---: | ---: | ---: | --- | --- | ---: | --- | --- |"""
@@ -106,8 +106,11 @@ def regressions(robust: eb.Model, rows: int, scratch: Path, page: list[str]) -> 
     before = eb.evaluate(robust, there, threat, SUITE).robust_accuracy()
     caught = planted = passed = 0
     for seed in range(TRIALS):
-        worse = tuned(robust, seed)
-        elsewhere = before - eb.evaluate(worse, there, threat, SUITE).robust_accuracy()
+        for epochs in EPOCHS:
+            worse = tuned(robust, epochs, seed)
+            elsewhere = before - eb.evaluate(worse, there, threat, SUITE).robust_accuracy()
+            if round(elsewhere, 6) >= WANTED:
+                break
         failed = eb.check(worse, here, threat, file, suite=SUITE, max_drop=MAX_DROP)
         same = eb.check(robust, here, threat, file, suite=SUITE, max_drop=MAX_DROP, seed=seed + 1)
         planted += round(elsewhere, 6) >= WANTED  # fractions of so many images, which floating point may miss
@@ -125,9 +128,10 @@ def regressions(robust: eb.Model, rows: int, scratch: Path, page: list[str]) -> 
     ]
 
 
-def tuned(robust: eb.Model, seed: int) -> eb.Model:
+def tuned(robust: eb.Model, epochs: int, seed: int) -> eb.Model:
     """A copy of the network, fine-tuned on clean images."""
-    return eb.fit(robust, eb.load_data("mnist-5k", "train", IMAGES, seed=seed), TUNED, seed=seed).model
+    images = eb.load_data("mnist-5k", "train", IMAGES, seed=seed)
+    return eb.fit(robust, images, eb.Recipe(epochs=epochs, rate=RATE), seed=seed).model
 
 
 def interval(verdict: Verdict) -> str:
