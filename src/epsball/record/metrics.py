@@ -236,7 +236,8 @@ def attack_summaries(run: Bounds, eps: float | str | None = None) -> list[Attack
         own = attack_upper(run, name)
         lowest = np.minimum(lowest, own)
         every = len(rows) == int(right.sum())
-        tried = rows.queries > 0 if run.plan.attacks[name].kind == SAMPLED else np.ones(len(rows), np.bool_)
+        sampled = name in run.plan.attacks and run.plan.attacks[name].kind == SAMPLED
+        tried = rows.queries > 0 if sampled else np.ones(len(rows), np.bool_)
         table.append(
             AttackSummary(
                 attack=name,
