@@ -44,7 +44,7 @@ baseline's own weights under another evaluation seed.
 TIMES = """
 ## A budget of time
 
-`epsball evaluate … --suite standard --budget {seconds}s` on the 4,000 images of the training part, too many for the time; from the
+`epsball evaluate … --suite standard --budget {seconds}s` on the {images:,} images of the training part, too many for the time; from the
 start of the process to its end.
 
 | network | data | ε | seconds | samples | rounds |
@@ -80,7 +80,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         robust = trained(TIMED[0], adversarial=True)
         lines += regressions(robust, options.rows, Path(scratch), page)
-        page.append(TIMES.format(seconds=SECONDS))
+        page.append(TIMES.format(seconds=SECONDS, images=TIMED[0].images))
         for place, each in enumerate(TIMED):
             net = robust if not place else trained(each, adversarial=False)
             lines.append(timed(each, net, Path(scratch), page))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 HERE = Path(__file__).parent
+FOLDERS = ("--out", "--scratch")
+"""Options of benchmarks that are folders."""
 NETWORKS = ("lenet-mnist", "mlp-512", "resnet-20")
 PACKAGES = (
     "epsball",
@@ -140,12 +142,14 @@ class Line:
 
 
 def command(name: str) -> str:
-    """The command line of a benchmark without `--out FOLDER`, which says nothing of what was measured."""
+    """The command line of a benchmark without the folders it was given, which say nothing of what was measured."""
     given = sys.argv[1:]
-    if "--out" in given:
-        at = given.index("--out")
-        del given[at : at + 2]
-    return " ".join(["python", f"benchmarks/{name}.py", *(word for word in given if not word.startswith("--out="))])
+    for option in FOLDERS:
+        if option in given:
+            at = given.index(option)
+            del given[at : at + 2]
+        given = [word for word in given if not word.startswith(f"{option}=")]
+    return " ".join(["python", f"benchmarks/{name}.py", *given])
 
 
 def publish(name: str, options: Options, lines: Sequence[Line], *, quiet: bool = False, **details: Any) -> Path:

@@ -56,10 +56,8 @@ class RayS(Attack):
         return _PASSES * self.steps
 
     def expected_work(self, samples: float) -> Work:
-        calls = min(
-            samples * self.expected_passes, _CALLS * self.steps
-        )  # each halving asks of the rows alone that came nearer
-        return Work(samples * self.expected_passes, calls)
+        passes = samples * self.expected_passes
+        return Work(passes, min(passes, _CALLS * self.steps))  # each halving asks of the rows alone that came nearer
 
     def run(self, ask: Oracle) -> Tensor:
         size, span = ask.x0[0].numel(), ask.threat.width(ask.x0).to(ask.eps)

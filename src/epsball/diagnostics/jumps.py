@@ -50,9 +50,8 @@ def jumps(given: Preflight) -> Iterator[Observation]:
     """
     if classes_of(given.model.outputs):  # only labels are known, and only attacks by labels are run
         return
-    severity: Severity | None = (
-        "WARN" if given.model.estimate else None
-    )  # the user knows, and looks across with a stand-in
+    # behind an estimate the user knows of the step, and looks across it
+    severity: Severity | None = "WARN" if given.model.estimate else None
     try:
         paths = _paths(given)
         if paths is None:
@@ -158,11 +157,6 @@ def _least_times(given: Preflight, paths: _Paths) -> Tensor | None:
         if float(least.median()) <= TIMES:
             break
     return least
-
-
-def _summed(paths: _Paths, logits: Tensor) -> list[Tensor]:
-    """The lead at one point of each path, over all of them, from the logits `(p, K)`."""
-    return [_lead(logits[:, None], paths).sum()]
 
 
 def _lead(logits: Tensor, paths: _Paths) -> Tensor:

@@ -18,8 +18,8 @@ NOTHING_FOUND, MOSTLY = 0.05, 0.5
     "D08",
     "FAIL",
     Outcome,
-    remedy="the gradients are masked: attack a smooth stand-in of the layer that masks them, eb.bpda(model, "
-    "layer), --estimate bpda:LAYER",
+    remedy="the gradients are masked: attack a smooth stand-in of the layer that masks them, "
+    "eb.bpda(model, layer), --estimate bpda:LAYER",
 )
 def nothing_found(run: Outcome) -> Iterator[Observation]:
     """Without a limit on the distance gradients must lead to an error of 95 % of the samples: there is one, a grey image at the latest.

@@ -64,7 +64,7 @@ class Traits:
             longest_step=attack.longest_step,
             third_party=":" in attack.kind,
             only_towards=attack.only_towards,
-            sampled=attack.kind == "Sampled",
+            sampled=attack.sampled,
             selection=Selection.of(attack),
         )
 

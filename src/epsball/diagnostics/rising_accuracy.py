@@ -20,8 +20,8 @@ RISE = 0.01
     "D09",
     "FAIL",
     Outcome,
-    remedy="the gradients are masked: attack a smooth stand-in of the layer that masks them, eb.bpda(model, "
-    "layer), --estimate bpda:LAYER",
+    remedy="the gradients are masked: attack a smooth stand-in of the layer that masks them, "
+    "eb.bpda(model, layer), --estimate bpda:LAYER",
 )
 def rising_accuracy(run: Outcome) -> Iterator[Observation]:
     """With a larger budget the same search must not find fewer errors: accuracy may rise by no point from ε/2 to ε, 2 ε and all.

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     from epsball.record.plan import Plan
 
-SAMPLED = "Sampled"
-"""The kind of an attack that is another course on a random share of the samples; it asks nothing about the others."""
-
 
 class Rows(Protocol):
     """The samples that one attack was run on, column by column (k,)."""
@@ -236,8 +233,8 @@ def attack_summaries(run: Bounds, eps: float | str | None = None) -> list[Attack
         own = attack_upper(run, name)
         lowest = np.minimum(lowest, own)
         every = len(rows) == int(right.sum())
-        sampled = name in run.plan.attacks and run.plan.attacks[name].kind == SAMPLED
-        tried = rows.queries > 0 if sampled else np.ones(len(rows), np.bool_)
+        plan = run.plan.attacks.get(name)
+        tried = rows.queries > 0 if plan and plan.sampled else np.ones(len(rows), np.bool_)
         table.append(
             AttackSummary(
                 attack=name,

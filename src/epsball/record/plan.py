@@ -125,6 +125,11 @@ class AttackPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     code: dict[str, str]
     only_towards: tuple[int, ...]
 
+    @property
+    def sampled(self) -> bool:
+        """Whether it is another course on a random share of the samples, which asks nothing about the others."""
+        return self.kind == "Sampled"
+
 
 class BatchingPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many samples go through an attack, through its own tensors and through the model at a time."""

@@ -69,8 +69,9 @@ def verify(
 
     None of that tells whether an attack that found nothing was run at all. `replay` does: so many samples, drawn by a seed that the
     author of the record cannot know, go through their whole cascade again. Where the run was made, every column must be equal to the
-    last bit; elsewhere the record is refused if the replay is stronger or weaker than it, by exact paired tests at p < 0.001. A
-    forgery of a share p of the samples is missed with probability (1 - p)^k.
+    last bit; elsewhere the record is refused if the replay is stronger or weaker than it, by exact paired tests at p < 0.001, on
+    four times as many samples where the first ones differ to one side. A forgery of a share p of the samples has none of those drawn
+    with a probability of at most (1 - p)^k.
 
     Nothing that the folder names is run or imported, unless `trust_source` says so: the model is handed in, or is a network of this
     library, and attacks are those of this library or of `attacks`.

@@ -89,9 +89,7 @@ def class_names(data: DataPlan, number_of_classes: int) -> Sequence[str]:
     """Names of the classes from 0 on: those of the record, CIFAR-10's for its pictures, otherwise the index; then that of rejection."""
     if number_of_classes == data.classes + 1:
         return [*class_names(data, data.classes), "rejected"]
-    if number_of_classes <= len(data.names) and data.classes <= len(
-        data.names
-    ):  # fewer are of the labels, not the outputs
+    if max(number_of_classes, data.classes) <= len(data.names):  # fewer names are of the labels, not of the outputs
         return data.names
     if data.source.startswith("cifar10") and number_of_classes <= len(CIFAR10):
         return CIFAR10

@@ -62,6 +62,5 @@ def run_by_onnxruntime(model: ModelProto, path: Path, reason: str, names: tuple[
 
 
 def _as_table(found: Any) -> Any:
-    return (
-        found.reshape(found.shape[:2]) if found.ndim > _ROWS and found[0].size == found.shape[1] else found
-    )  # (N, K, 1, 1)
+    """Scores (N, K, 1, 1) as (N, K)."""
+    return found.reshape(found.shape[:2]) if found.ndim > _ROWS and found[0].size == found.shape[1] else found
