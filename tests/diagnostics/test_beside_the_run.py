@@ -189,6 +189,14 @@ def test_what_rides_on_the_run_costs_at_most_a_twentieth_of_it() -> None:
     assert beside.one_step(given, threat, 0, 100) is None
 
 
+def test_a_short_run_has_the_fewest_searches_that_tell_as_soon_as_they_are_a_twenty_fifth_of_it() -> None:
+    given = prepare(eb.wrap(Affine()), samples(60, wrong=0), eb.Threat("linf", 0.02), None, None)
+    long, short = (beside.ladder(given, eb.Threat("linf", 0.02), 0, spent) for spent in (9_600, 9_599))
+    assert long is not None
+    assert len(long.ids) == beside.FEWEST
+    assert short is None
+
+
 def test_a_check_of_every_row_of_the_table_is_there() -> None:
     elsewhere = {"D18", "D25"}  # a prevented one, and the judge of all
     assert {f"D{number:02d}" for number in range(1, 31)} - elsewhere <= set(CHECKS)

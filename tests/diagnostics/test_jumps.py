@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -106,6 +107,13 @@ def test_a_run_with_such_answers_is_not_trusted() -> None:
     assert not run.trusted
     assert run.findings[0].id in {"D05", "D49"}
     assert preflight(context(twin)) == []
+
+
+def test_behind_an_estimate_a_jump_is_a_warning() -> None:
+    net = JUMPING["the next class at -10⁹"]
+    given = context(net)
+    estimated = replace(given, model=replace(given.model, estimate="bpda"))
+    assert [[each.severity for each in jumps(one)] for one in (given, estimated)] == [["FAIL"], ["WARN"]]
 
 
 def test_passes_are_no_larger_than_the_probe() -> None:

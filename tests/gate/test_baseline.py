@@ -34,6 +34,9 @@ def test_a_run_folder_and_a_file_are_the_same_baseline(data: Data, baseline: Bas
     assert sum(baseline.right) == round(run.clean_accuracy * len(run))
 
 
+FAILED = {"id": "D05", "severity": "FAIL", "message": "m", "evidence": "e", "remedy": "r"}
+
+
 def altered(change: Callable[[dict[str, Any]], object], file: Path, to: Path) -> Path:
     content = json.loads(file.read_text())
     change(content)
@@ -54,6 +57,7 @@ def altered(change: Callable[[dict[str, Any]], object], file: Path, to: Path) ->
         (lambda c: c.update(format=2), "format"),
         (lambda c: c.update(ids="all"), "ids"),
         (lambda c: c["data"].update(n=-1), "n"),
+        (lambda c: c["findings"].append({**FAILED}), "a run that can be trusted, and D05 failed"),
     ],
 )
 def test_an_altered_file_is_refused(change: Callable[[Any], object], said: str, file: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -124,7 +125,9 @@ def test_markdown_says_verdict_figures_and_findings(name: str) -> None:
     text = markdown_bytes(VERDICTS[name]).decode()
     assert text.startswith(f"### Robustness: {VERDICTS[name].word}\n")
     tables = [line for line in text.splitlines() if line.startswith("|")]
-    assert any("robust" in line for line in tables)
+    figures = [line for line in tables if line.startswith(("| clean", "| robust"))]
+    assert len(figures) == 2
+    assert all(re.match(r"\| \w+ \| [\d.]+\s%\s\([\d.]+\s–\s[\d.]+\)", line) for line in figures)
     for finding in VERDICTS[name].run.findings:
         assert (f"| {finding.id} |" in text) is (finding.severity != "INFO")
     assert "\x1b" not in text

@@ -93,6 +93,7 @@ def test_an_untargeted_run_reads_as_before(tmp_path: Path) -> None:
     assert "not turned" not in page
     assert "still classified correctly" in page
     assert document(run, None)["robust_accuracy"] == run.robust_accuracy()
+    assert (document(run, None)["certified_accuracy"], document(run, None)["certified_interval"]) == (None, None)
 
 
 def test_no_sample_left_is_refused() -> None:

@@ -140,6 +140,9 @@ CAREFUL: dict[str, Change] = {
     "another seed": edit(lambda run: run["plan"].update(seed=9)),
     "steps raised": edit(lambda run: run["plan"]["attacks"]["pgd"]["settings"].update(steps=10_000)),
     "called a suite": edit(lambda run: run["plan"].update(suite="quick", suite_version=10)),
+    "called a version of a suite that is to come": edit(
+        lambda run: run["plan"].update(suite="quick", suite_version=99)
+    ),
     "an attack called another one": edit(lambda run: run["plan"]["attacks"]["pgd"].update(kind="APGD")),
     "another number of samples": edit(lambda run: run["plan"]["data"].update(n=600)),
     "another number of classes": edit(lambda run: run["plan"]["data"].update(classes=100)),
